@@ -1,0 +1,1 @@
+"""Acervo's ground and wiring."""
