@@ -1,0 +1,11 @@
+"""Chat: who asks."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ChatConfig(AppConfig):
+    """The `chat` app."""
+
+    name = "chat"
+    verbose_name = _("Chat")

@@ -1,0 +1,11 @@
+"""Knowledge: what is known."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class KnowledgeConfig(AppConfig):
+    """The `knowledge` app."""
+
+    name = "knowledge"
+    verbose_name = _("Knowledge")

@@ -1,0 +1,139 @@
+"""The search index: passages, their vectors, and the statistics of their words."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import SparseVectorField, VectorField
+
+from knowledge.choices import GenerationStatus
+from knowledge.models.nodes import Node
+from knowledge.models.spaces import Space
+from project.inference.models import ModelEndpoint
+
+SPARSE_DIMENSIONS = 1_000_000_000
+"""Dimensions of the keyword vectors: a word's dimension is a hash, so it has to be roomy."""
+
+
+class Chunk(models.Model):
+    """A passage of one version of a node, as search finds it and answers cite it.
+
+    `content[start:end]` of that version is `text`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey(Node, models.CASCADE, related_name="chunks", verbose_name=_("node"))
+    space = models.ForeignKey(Space, models.CASCADE, related_name="chunks", verbose_name=_("space"))
+    version = models.PositiveIntegerField(_("version"))
+    position = models.PositiveIntegerField(_("position"))
+    heading_path = ArrayField(models.TextField(), default=list, verbose_name=_("headings"))
+    start = models.PositiveIntegerField(_("start"))
+    end = models.PositiveIntegerField(_("end"))
+    page = models.PositiveIntegerField(_("page"), null=True)
+    tokens = models.PositiveIntegerField(_("tokens"))
+    language = models.CharField(_("language"), max_length=10)
+    text = models.TextField(_("text"))
+    search = SearchVectorField(editable=False)
+    terms = SparseVectorField(dimensions=SPARSE_DIMENSIONS, null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("passage")
+        verbose_name_plural = _("passages")
+        ordering = ["node", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["node", "version", "position"], name="one_chunk_a_version_and_position"
+            )
+        ]
+        indexes = [
+            GinIndex(fields=["search"], name="chunk_by_word"),  # keyword candidates
+            models.Index(fields=["space"], name="chunk_by_space"),  # the permitted scope
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} v{self.version} #{self.position}"
+
+
+class IndexGeneration(models.Model):
+    """One embedding model's whole index of a space. The active one serves; others can replace it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    space = models.ForeignKey(
+        Space, models.CASCADE, related_name="generations", verbose_name=_("space")
+    )
+    endpoint = models.ForeignKey(
+        ModelEndpoint,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="generations",
+        verbose_name=_("model endpoint"),
+        help_text=_("Empty: the built-in model."),
+    )
+    model_key = models.CharField(_("model"), max_length=200)
+    dimensions = models.PositiveIntegerField(_("dimensions"))
+    status = models.CharField(
+        _("status"), max_length=10, choices=GenerationStatus.choices, default=GenerationStatus.BUILDING
+    )
+    has_ann_index = models.BooleanField(_("has an HNSW index"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    activated_at = models.DateTimeField(_("activated"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("index generation")
+        verbose_name_plural = _("index generations")
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["space"], condition=models.Q(status="active"), name="one_active_generation"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.space}: {self.model_key}"
+
+
+class Embedding(models.Model):
+    """The vector of a chunk in a generation; its length is the generation's `dimensions`."""
+
+    chunk = models.ForeignKey(Chunk, models.CASCADE, related_name="embeddings")
+    generation = models.ForeignKey(IndexGeneration, models.CASCADE, related_name="embeddings")
+    vector = VectorField()
+
+    class Meta:
+        verbose_name = _("embedding")
+        verbose_name_plural = _("embeddings")
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "chunk"], name="one_vector_a_chunk")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chunk_id} in {self.generation_id}"
+
+
+class TermStatistic(models.Model):
+    """In how many passages of a space a word occurs, as a sum of rows.
+
+    Writers only append differences, so two imports never wait for each other; a periodic task
+    folds the rows of a word into one.
+    """
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    term = models.BigIntegerField()
+    passages = models.IntegerField()
+    tokens = models.IntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("term statistic")
+        verbose_name_plural = _("term statistics")
+        indexes = [
+            models.Index(
+                fields=["space", "term"], include=["passages", "tokens"], name="statistic_by_term"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.space_id} {self.term}: {self.passages}"

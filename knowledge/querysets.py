@@ -1,0 +1,122 @@
+"""Reads of knowledge. `visible_to` is the one gate: every read for a person passes through it."""
+
+from typing import Any, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from knowledge.choices import NodeStatus, Visibility
+from project.accounts.choices import Role
+from project.accounts.models import User
+
+Reader = User | AnonymousUser
+
+
+class SpaceQuerySet(models.QuerySet):
+    """Chainable reads of spaces."""
+
+    def with_role(self, user: Reader, role: Role) -> Self:
+        """Keep the spaces in which `user` has at least `role` through a group."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self
+        held = self.model._default_manager.filter(
+            roles__group__user=user, roles__role__gte=role
+        ).values("pk")
+        return self.filter(pk__in=held)
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the spaces whose published nodes `user` may read."""
+        if not user.is_authenticated or not user.is_active:
+            return self.filter(visibility=Visibility.PUBLIC)
+        if user.is_superuser:
+            return self
+        held = self.model._default_manager.filter(
+            roles__group__user=user, roles__role__gte=Role.READER
+        ).values("pk")
+        return self.filter(
+            Q(visibility__in=[Visibility.PUBLIC, Visibility.SIGNED_IN]) | Q(pk__in=held)
+        )
+
+    def editable_by(self, user: Reader) -> Self:
+        """Keep the spaces in which `user` may write nodes."""
+        return self.with_role(user, Role.EDITOR)
+
+
+class SpaceScopedQuerySet(models.QuerySet):
+    """Shared helpers of rows that belong to a space."""
+
+    def _spaces(self) -> Any:
+        return self.model._meta.get_field("space").related_model._default_manager
+
+    def in_spaces_with_role(self, user: Reader, role: Role) -> Self:
+        """Keep the rows of spaces in which `user` has at least `role`."""
+        return self.filter(space__in=self._spaces().with_role(user, role))
+
+
+class NodeQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of nodes."""
+
+    def current(self) -> Self:
+        """Keep published nodes inside their validity window."""
+        now = timezone.now()
+        return self.filter(
+            Q(valid_from=None) | Q(valid_from__lte=now),
+            Q(valid_until=None) | Q(valid_until__gt=now),
+            status=NodeStatus.PUBLISHED,
+        )
+
+    def searchable_by(self, user: Reader) -> Self:
+        """Keep what search and answers may use for `user`: current nodes of readable spaces."""
+        return self.current().filter(space__in=self._spaces().visible_to(user))
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep what `user` may open: published ones of readable spaces, all of editable ones."""
+        return self.filter(
+            Q(status=NodeStatus.PUBLISHED, space__in=self._spaces().visible_to(user))
+            | Q(space__in=self._spaces().editable_by(user))
+        )
+
+    def editable_by(self, user: Reader) -> Self:
+        """Keep the nodes that `user` may change."""
+        return self.filter(space__in=self._spaces().editable_by(user))
+
+
+class RelationQuerySet(models.QuerySet):
+    """Chainable reads of relations."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the relations both of whose ends `user` may open."""
+        nodes = self.model._meta.get_field("source").related_model._default_manager.visible_to(user)
+        return self.filter(source__in=nodes, target__in=nodes)
+
+
+class SourceQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of sources."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep a user's own sources, those of editable spaces, and those behind readable nodes."""
+        if not user.is_authenticated:
+            return self.none()
+        nodes = self.model._meta.get_field("nodes").related_model._default_manager
+        return self.filter(
+            Q(created_by=user, space__in=self._spaces().visible_to(user))
+            | Q(space__in=self._spaces().editable_by(user))
+            | Q(pk__in=nodes.searchable_by(user).exclude(source=None).values("source"))
+        )
+
+
+class JobQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of ingest jobs."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep a user's own jobs and those of the spaces they may edit."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(
+            Q(created_by=user, space__in=self._spaces().visible_to(user))
+            | Q(space__in=self._spaces().editable_by(user))
+        )

@@ -1,0 +1,12 @@
+"""Accounts: people, their keys, and how they sign in."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountsConfig(AppConfig):
+    """The `accounts` app."""
+
+    name = "project.accounts"
+    label = "accounts"
+    verbose_name = _("Accounts")

@@ -1,0 +1,82 @@
+"""People and the keys of programs that act for them."""
+
+import hashlib
+import secrets
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from project.accounts.choices import Scope
+from project.accounts.querysets import ApiKeyQuerySet
+
+KEY_PREFIX = "acv_"
+
+
+class User(AbstractUser):
+    """A person who signs in."""
+
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        blank=True,
+        help_text=_("The language of the pages; empty follows the browser."),
+    )
+    remembers = models.BooleanField(
+        _("long-term memory"),
+        default=True,
+        help_text=_("Whether finished conversations become episodes that later answers may use."),
+    )
+
+    class Meta(AbstractUser.Meta):
+        swappable = "AUTH_USER_MODEL"
+
+
+class ApiKey(models.Model):
+    """A secret by which a program acts for a user; only its SHA-512 is kept.
+
+    A key is 256 random bits, so one fast hash is enough: there is no small space to search.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_keys", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=100, help_text=_("What the key is used for."))
+    prefix = models.CharField(_("prefix"), max_length=12, editable=False)
+    hash = models.CharField(max_length=128, unique=True, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=32, choices=Scope.choices), default=list, verbose_name=_("scopes")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def new_secret() -> str:
+        """Return a fresh secret."""
+        return KEY_PREFIX + secrets.token_urlsafe(32)
+
+    @staticmethod
+    def hash_of(secret: str) -> str:
+        """Return what is stored of a secret: its SHA-512 in hexadecimal."""
+        return hashlib.sha512(secret.encode()).hexdigest()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the key is neither revoked nor past its expiry."""
+        return self.revoked_at is None and (
+            self.expires_at is None or self.expires_at > timezone.now()
+        )

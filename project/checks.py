@@ -1,0 +1,40 @@
+"""System checks: what `manage.py check` says about this installation, each with a hint."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register("acervo")
+def check_data_folder(**_kwargs: Any) -> list[CheckMessage]:
+    """Report a data folder that cannot hold files."""
+    folder = settings.ACERVO_DATA
+    try:
+        settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
+        probe = settings.MEDIA_ROOT / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return [
+            Error(
+                f"The data folder {folder} cannot be written: {error.strerror}.",
+                hint="Set ACERVO_DATA to a folder of this user, or give this one to it (chown).",
+                id="acervo.E001",
+            )
+        ]
+    return []
+
+
+@register("acervo", deploy=True)
+def check_public_url(**_kwargs: Any) -> list[CheckMessage]:
+    """Report a production set-up that does not know its own address."""
+    if settings.PRODUCTION and not settings.ACERVO_PUBLIC_URL:
+        return [
+            Warning(
+                "ACERVO_PUBLIC_URL is not set, so links in webhooks and exports stay relative.",
+                hint="Set it to the address people use, such as https://knowledge.example.org.",
+                id="acervo.W001",
+            )
+        ]
+    return []

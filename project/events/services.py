@@ -1,0 +1,36 @@
+"""Writing events."""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+
+from project.events import bus
+from project.events.models import Event
+from project.tracing import current_trace_id
+
+
+def emit(
+    event_type: str,
+    payload: dict[str, Any],
+    *,
+    space_id: uuid.UUID | None = None,
+    subject_id: uuid.UUID | None = None,
+) -> Event:
+    """Write an event in the caller's transaction and send it after the commit.
+
+    Raises TransactionManagementError outside a transaction: an event must not outlive, or be lost
+    without, the change that it tells.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        message = f"{event_type} must be emitted inside a transaction."
+        raise transaction.TransactionManagementError(message)
+    event = Event.objects.create(
+        type=event_type,
+        payload=payload,
+        space_id=space_id,
+        subject_id=subject_id,
+        trace_id=current_trace_id(),
+    )
+    transaction.on_commit(lambda: bus.publish(event.position, event.type), robust=True)
+    return event

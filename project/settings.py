@@ -1,0 +1,412 @@
+"""Every setting of Acervo, in one place.
+
+What an operator may set is read here from the environment by the loud readers of `project.env`
+and listed in docs/configuration.md. Knobs of the domain (spaces, models, roles) live in the admin.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from project.env import env_bool, env_int, env_list, env_path, env_secret, env_str
+from project.logs import configure_logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# -- Where things are ---------------------------------------------------------------------------
+
+ACERVO_DATA = env_path("ACERVO_DATA", BASE_DIR / "var")
+ACERVO_HOST = env_str("ACERVO_HOST", "127.0.0.1")
+ACERVO_PORT = env_int("ACERVO_PORT", 8000, minimum=1)
+PRODUCTION = env_bool("ACERVO_PRODUCTION", default=False)
+DEBUG = env_bool("ACERVO_DEBUG", default=False)
+MEDIA_ROOT = ACERVO_DATA / "uploads"
+STATIC_ROOT = ACERVO_DATA / "static"
+STATIC_URL = "/static/"
+
+
+def _stored_secret(name: str) -> str:
+    """Return the secret of that name in the data folder, made on first use (mode 0600)."""
+    path = ACERVO_DATA / "secrets" / name
+    try:
+        if path.exists():
+            return path.read_text(encoding="utf-8").strip()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = secrets.token_urlsafe(48)
+        # Two processes may start at once: the link decides who wrote the secret.
+        draft = path.with_name(f".{name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(fresh, encoding="utf-8")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return path.read_text(encoding="utf-8").strip()
+        finally:
+            draft.unlink()
+    except OSError as error:
+        message = (
+            f"The data folder {ACERVO_DATA} cannot be used ({error.strerror}). "
+            "Set ACERVO_DATA to a folder that this user may write to."
+        )
+        raise ImproperlyConfigured(message) from None
+    else:
+        return fresh
+
+
+SECRET_KEY = env_secret("ACERVO_SECRET_KEY") or _stored_secret("django-secret-key")
+SECRET_KEY_FALLBACKS = env_list("ACERVO_SECRET_KEY_FALLBACKS")
+
+_public_url = env_str("ACERVO_PUBLIC_URL")
+ACERVO_PUBLIC_URL = _public_url.rstrip("/")
+ALLOWED_HOSTS = env_list("ACERVO_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", ACERVO_HOST])
+if _public_url:
+    ALLOWED_HOSTS.append(urlsplit(_public_url).hostname or "")
+CSRF_TRUSTED_ORIGINS = [ACERVO_PUBLIC_URL] if _public_url else []
+
+# -- Apps ---------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # first: it replaces runserver by an ASGI one
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_prometheus",
+    "simple_history",
+    "axes",
+    "csp",
+    "project.apps.ProjectConfig",
+    "project.accounts",
+    "project.inference",
+    "project.events",
+    "knowledge",
+    "memory",
+    "chat",
+    "monitoring",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "project.http.middleware.TraceMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ]
+        },
+    }
+]
+
+# -- Postgres and Redis -------------------------------------------------------------------------
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Return Django's settings for a `postgresql://` address."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        message = "DATABASE_URL must look like postgresql://user:password@host:5432/name."
+        raise ImproperlyConfigured(message)
+    return {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,  # connections live in the pool; anything else leaks them under ASGI
+        "OPTIONS": {
+            **dict(parse_qsl(parts.query)),
+            "pool": {
+                "min_size": 1,
+                "max_size": env_int("ACERVO_DB_POOL", 12, minimum=2),
+                "timeout": 10,
+                "max_idle": 120,
+            },
+        },
+    }
+
+
+DATABASES = {
+    "default": _database(env_str("DATABASE_URL", "postgresql://acervo@127.0.0.1:5432/acervo"))
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ACERVO_DB_THREADS = env_int("ACERVO_DB_THREADS", 8, minimum=1)
+REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "acervo",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 2,
+            "IGNORE_EXCEPTIONS": True,  # a cache that is away is an empty cache
+        },
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "acervo-asgi"},
+    }
+}
+
+# -- Jobs ---------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True  # outcomes are written on the rows that the tasks work for
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 1500
+CELERY_TASK_SOFT_TIME_LIMIT = 1440
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 1800,
+    "unacked_restore_throttle": 1,
+    "health_check_interval": 25,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+    "global_keyprefix": "celery:",
+}
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+CELERY_BEAT_SCHEDULE = {
+    "jobs-recover": {"task": "knowledge.tasks.jobs_recover", "schedule": 30.0},
+    "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
+    "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
+    "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
+}
+
+# -- People and security ------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("sign-in")
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = reverse_lazy("sign-in")
+
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_IPWARE_PROXY_COUNT = env_int("ACERVO_TRUSTED_PROXIES", 0, minimum=0) or None
+
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_NAME = "acervo_session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "acervo_csrf"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env_int("ACERVO_TRUSTED_PROXIES", 0, minimum=0):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    },
+}
+# The admin theme runs a framework that compiles expressions, and some of its forms carry inline
+# scripts; it is a place for signed-in staff, so it has a policy of its own (project.http.middleware).
+ADMIN_CONTENT_SECURITY_POLICY = {
+    "default-src": [SELF],
+    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "style-src": [SELF, UNSAFE_INLINE],
+    "img-src": [SELF, "data:", "blob:"],
+    "font-src": [SELF, "data:"],
+    "connect-src": [SELF],
+    "form-action": [SELF],
+    "base-uri": [NONE],
+    "frame-ancestors": [NONE],
+}
+
+# -- Uploads and input limits -------------------------------------------------------------------
+
+ACERVO_MAX_UPLOAD_BYTES = env_int("ACERVO_MAX_UPLOAD_MB", 100, minimum=1) * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_PERMISSIONS = 0o640
+ACERVO_MESSAGE_MAX_CHARS = env_int("ACERVO_MESSAGE_MAX_CHARS", 2000, minimum=1)
+
+# -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
+
+ACERVO_RATE_API = env_str("ACERVO_RATE_API", "1200/minute")
+ACERVO_RATE_MESSAGES = env_str("ACERVO_RATE_MESSAGES", "120/minute")
+ACERVO_RATE_UPLOADS = env_str("ACERVO_RATE_UPLOADS", "600/hour")
+
+# -- Models -------------------------------------------------------------------------------------
+
+# "auto" is the built-in model where it can run; "hashing" needs no model at all.
+ACERVO_EMBEDDING = env_str("ACERVO_EMBEDDING", "auto")
+ACERVO_EMBED_THREADS = env_int(
+    "ACERVO_EMBED_THREADS", min(4, os.cpu_count() or 1), minimum=1
+)
+ACERVO_LLM_BASE_URL = env_str("ACERVO_LLM_BASE_URL")
+ACERVO_LLM_API_KEY = env_secret("ACERVO_LLM_API_KEY")
+ACERVO_LLM_MODEL = env_str("ACERVO_LLM_MODEL")
+
+# -- REST ---------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "project.accounts.authentication.ApiKeyAuthentication",
+        "project.accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["project.accounts.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "project.http.pagination.CursorPages",
+    "DEFAULT_THROTTLE_CLASSES": ["project.http.throttling.ApiThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "project.http.schema.AcervoSchema",
+    "EXCEPTION_HANDLER": "project.http.exceptions.handle_exception",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Acervo",
+    "DESCRIPTION": "Versioned knowledge, cited answers and long-term memory.",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+# -- Languages ----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
+LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
+LANGUAGE_COOKIE_NAME = "acervo_language"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env_str("ACERVO_TIME_ZONE", "UTC")
+
+# -- Static files -------------------------------------------------------------------------------
+
+STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # a checkout serves its files without a collectstatic step
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+
+# -- Watching -----------------------------------------------------------------------------------
+
+PROMETHEUS_EXPORT_MIGRATIONS = False
+ACERVO_METRICS_PUBLIC = env_bool("ACERVO_METRICS_PUBLIC", default=False)
+LOG_FORMAT = env_str("ACERVO_LOG_FORMAT", "console")
+LOG_LEVEL = env_str("ACERVO_LOG_LEVEL", "INFO")
+SIMPLE_HISTORY_HISTORY_ID_USE_UUID = True
+SILENCED_SYSTEM_CHECKS = [] if PRODUCTION else ["security.W004"]
+
+# -- Admin --------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Acervo",
+    "SITE_HEADER": "Acervo",
+    "SITE_SYMBOL": "library_books",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": True,
+    "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "monitoring.dashboard.dashboard_context",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "monitoring.navigation.sidebar"},
+}
+
+# -- Logs ---------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = None
+configure_logs(form=LOG_FORMAT, level=LOG_LEVEL)

@@ -1,0 +1,23 @@
+"""Every address of Acervo: each app lists its own pages and its part of the REST API."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+api = [
+    path("", include("project.accounts.api_urls")),
+    path("", include("knowledge.api.urls")),
+    path("", include("memory.api.urls")),
+    path("", include("chat.api.urls")),
+    path("", include("project.http.schema_urls")),
+]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("", include("project.http.urls")),
+    path("", include("project.accounts.urls")),
+    path("", include("knowledge.urls")),
+    path("", include("chat.urls")),
+    path("", include("memory.urls")),
+    path("", include("monitoring.urls")),
+]

@@ -1,0 +1,66 @@
+"""The web process: uvicorn on a listening socket that it inherits, or opens itself.
+
+    python -m project.web [--fd N]
+
+The supervisor owns the socket, so that connections wait in its queue while a web process that
+died is started again.
+"""
+
+import argparse
+import asyncio
+import os
+import socket
+
+import uvicorn
+
+from project.env import env_int, env_list, env_str
+
+_GRACE = 8  # seconds that open requests have to end after SIGTERM
+
+
+class Server(uvicorn.Server):
+    """Shows its life once it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        from project.heartbeat import pulse  # noqa: PLC0415 - needs the settings, read by now
+
+        self.pulse = asyncio.create_task(pulse("web"))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.pulse.cancel()
+        await super().shutdown(sockets=sockets)
+
+
+def configuration() -> uvicorn.Config:
+    """Proxy headers are believed only from the addresses in ACERVO_PROXY_ADDRESSES."""
+    proxies = env_list("ACERVO_PROXY_ADDRESSES")
+    return uvicorn.Config(
+        "project.asgi:application",
+        host=env_str("ACERVO_HOST", "127.0.0.1"),
+        port=env_int("ACERVO_PORT", 8000, minimum=1),
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        ws_per_message_deflate=False,
+        ws_max_size=1024 * 1024,
+        timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=30,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, help="an inherited listening socket")
+    descriptor = parser.parse_args().fd
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
+    Server(configuration()).run(sockets=sockets)
+
+
+if __name__ == "__main__":
+    main()

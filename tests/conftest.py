@@ -1,0 +1,68 @@
+"""The cast and the stage of every test: three users, one space, real servers.
+
+`owner` manages the space, `teammate` may edit it, `stranger` has no part in it.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group
+from redis import Redis
+
+from knowledge.choices import Visibility
+from knowledge.models import Space, SpaceRole
+from project.accounts.choices import Role
+from project.accounts.models import User
+
+PASSWORD = "correct-horse-battery"  # noqa: S105 - of accounts that live for one test
+
+
+def make_user(username: str, **extra: object) -> User:
+    return User.objects.create_user(username=username, password=PASSWORD, **extra)
+
+
+def grant(space: Space, user: User, role: Role) -> None:
+    """Give `user` a role in `space` through a group of their own."""
+    group, _ = Group.objects.get_or_create(name=f"{space.slug}-{role.name.lower()}")
+    SpaceRole.objects.get_or_create(space=space, group=group, defaults={"role": role})
+    user.groups.add(group)
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return make_user("owner")
+
+
+@pytest.fixture
+def teammate(db: None) -> User:
+    return make_user("teammate")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return make_user("stranger")
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    return User.objects.create_superuser(username="admin", password=PASSWORD)
+
+
+@pytest.fixture
+def space(owner: User, teammate: User) -> Space:
+    """A members-only space."""
+    made = Space.objects.create(name="Harbour", slug="harbour", visibility=Visibility.MEMBERS)
+    grant(made, owner, Role.MANAGER)
+    grant(made, teammate, Role.EDITOR)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def empty_redis() -> Iterator[None]:
+    """Begin and end every test with an empty Redis, as Postgres does by rolling back."""
+    client = Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield
+    client.flushdb()
+    client.close()
