@@ -15,6 +15,10 @@ def main() -> None:
     """Run one management command, with the embedded servers where no others are named."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    if sys.argv[1:] == ["up"]:
+        from project.up import main as up
+
+        sys.exit(up())
     if command not in WITHOUT_SERVERS:
         from project.embedded import EmbeddedError, ensure
 

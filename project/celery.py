@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from project import heartbeat
 from project.tracing import bind_trace, current_trace_id, new_trace_id
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -13,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 app = Celery("acervo")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+heartbeat.connect_celery()
 
 _TRACE_HEADER = "acervo_trace_id"
 _running: dict[str, ExitStack] = {}

@@ -1,6 +1,6 @@
 """Signs of life: every process renews a Redis key, and whoever asks counts the keys.
 
-`acervo:heartbeat:{process}:{pid}` holds JSON and lives for `TTL` seconds.
+`acervo:heartbeat:{process}:{host}:{pid}` holds JSON and lives for `TTL` seconds.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Heartbeat:
 
 def _entry(process: str) -> tuple[str, str]:
     own = Heartbeat(process, os.getpid(), socket.gethostname(), _started_at, time.time())
-    return f"{_PREFIX}{process}:{own.pid}", json.dumps(asdict(own))
+    return f"{_PREFIX}{process}:{own.host}:{own.pid}", json.dumps(asdict(own))
 
 
 def beat(process: str) -> None:

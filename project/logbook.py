@@ -12,7 +12,15 @@ from typing import IO, TextIO
 LARGEST_FILE = 10 * 1024**2  # bytes
 KEPT_FILES = 5
 
-_COLOURS = {"up": 1, "web": 36, "agent": 35, "worker": 33, "beat": 34, "postgresql": 32, "valkey": 31}
+_COLOURS = {
+    "up": 1,
+    "web": 36,
+    "agent": 35,
+    "worker": 33,
+    "beat": 34,
+    "postgresql": 32,
+    "valkey": 31,
+}
 _HAS_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _NAME_WIDTH = 10
 
@@ -23,7 +31,9 @@ class LogBook:
     With `as_json` each line is one JSON object that names its process.
     """
 
-    def __init__(self, path: Path, *, terminal: TextIO | None = None, as_json: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, terminal: TextIO | None = None, as_json: bool = False
+    ) -> None:
         self.path = path
         self.terminal = sys.stdout if terminal is None else terminal
         self.as_json = as_json

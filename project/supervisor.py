@@ -104,7 +104,7 @@ class Supervisor:
             raise StopRequested
 
     def stop(self) -> None:
-        """End all children that are not left alone, politely first; a second request is impolite."""
+        """End all children that are not left alone, politely until a second request comes."""
         began = time.monotonic()
         leaving = [c for c in self.children if not c.program.is_left_alone]
         for child in self.children:
@@ -155,7 +155,9 @@ class Supervisor:
             )
         except OSError as error:  # no memory or no process table entry left: later there may be
             wait = child.backoff.died(now)
-            self.log.write("up", f"{program.name} cannot be started: {error}; next try in {wait:.0f} s")
+            self.log.write(
+                "up", f"{program.name} cannot be started: {error}; next try in {wait:.0f} s"
+            )
             return
         child.process = process
         child.backoff.started(now)

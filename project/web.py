@@ -13,7 +13,7 @@ import socket
 
 import uvicorn
 
-from project.env import env_int, env_list, env_str
+from project.env import env_int, env_str
 
 _GRACE = 8  # seconds that open requests have to end after SIGTERM
 
@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        from project.heartbeat import pulse  # noqa: PLC0415 - needs the settings, read by now
+        from project.heartbeat import pulse  # needs the settings, which exist by now
 
         self.pulse = asyncio.create_task(pulse("web"))
 
@@ -33,8 +33,7 @@ class Server(uvicorn.Server):
 
 
 def configuration() -> uvicorn.Config:
-    """Proxy headers are believed only from the addresses in ACERVO_PROXY_ADDRESSES."""
-    proxies = env_list("ACERVO_PROXY_ADDRESSES")
+    """Forwarded headers are left alone: the settings say how many proxies may be believed."""
     return uvicorn.Config(
         "project.asgi:application",
         host=env_str("ACERVO_HOST", "127.0.0.1"),
@@ -44,8 +43,7 @@ def configuration() -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
+        proxy_headers=False,
         ws_per_message_deflate=False,
         ws_max_size=1024 * 1024,
         timeout_graceful_shutdown=_GRACE,

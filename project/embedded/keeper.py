@@ -191,8 +191,10 @@ class Keeper:
         settings = server.settings
         used = frozenset({settings.postgres_port, settings.valkey_port})
         port = choose_port(server.port, used)
-        key = "postgres_port" if isinstance(server, Postgres) else "valkey_port"
-        settings = replace(settings, **{key: port})
+        if isinstance(server, Postgres):
+            settings = replace(settings, postgres_port=port)
+        else:
+            settings = replace(settings, valkey_port=port)
         self._log(
             "servers",
             f"port {server.port} is taken by another program{holder};"

@@ -15,6 +15,8 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
+_HAS_PROC = Path("/proc/self/stat").exists()
+
 # Loaded at import: a forked child of a threaded parent must not run the dynamic loader.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -45,7 +47,7 @@ def adopt_orphans() -> None:
 
 def process_command(pid: int) -> str | None:
     """The command line of a living process, or None when there is no such process."""
-    if sys.platform == "linux":
+    if _HAS_PROC:
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
             if stat.rpartition(")")[2].split()[0] == "Z":
