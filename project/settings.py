@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "project.apps.ProjectConfig",
+    "project.http.apps.HttpConfig",
     "project.accounts",
     "project.inference",
     "project.events",
@@ -123,6 +124,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "project.http.idempotency.IdempotencyMiddleware",  # last: see there
 ]
 
 ROOT_URLCONF = "project.urls"

@@ -1,9 +1,10 @@
 """The rate limit of the REST API: a person or a key."""
 
+from typing import Any
+
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from project import ratelimit
 
@@ -13,7 +14,7 @@ class ApiThrottle(BaseThrottle):
 
     _wait: float | None = None
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: Any) -> bool:
         """Return whether the call is within the limit."""
         limit = settings.ACERVO_RATE_API
         if not limit:

@@ -1,5 +1,7 @@
-"""Addresses."""
+"""The documentation page of the REST API."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from project.http.views import ApiDocsView
+
+urlpatterns = [path("api/docs/", ApiDocsView.as_view(url_name="schema"), name="api-docs")]
