@@ -4,13 +4,19 @@ Loaded by `-p tests.servers`, before Django reads its settings. The environment 
 is kept out, except ACERVO_TEST_DATABASE_URL, ACERVO_TEST_REDIS_URL and ACERVO_SKIP_BROWSER. With
 pytest-xdist all workers share the PostgreSQL of the controller (each has its own test database)
 and have a Valkey each.
+
+It also sees to it that browser tests are never left out quietly: without a Chromium they fail, and
+ACERVO_SKIP_BROWSER=1, which leaves them out, is refused where CI is set.
 """
 
 import atexit
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from project.embedded import EmbeddedError, EmbeddedServers
 
@@ -46,6 +52,42 @@ def _start() -> None:
     atexit.register(servers.stop)
     os.environ["DATABASE_URL"] = database_url or addresses.database_url or ""
     os.environ["REDIS_URL"] = redis_url or addresses.redis_url or ""
+
+
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def pytest_configure() -> None:
+    if os.environ.get("ACERVO_SKIP_BROWSER") == "1" and os.environ.get("CI"):
+        raise pytest.UsageError("ACERVO_SKIP_BROWSER=1 is not accepted where CI is set.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("ACERVO_SKIP_BROWSER") != "1":
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(
+                pytest.mark.skip(reason="ACERVO_SKIP_BROWSER=1: not tried in a browser")
+            )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and _chromium() is None:
+        pytest.fail(
+            "This test needs Chromium: install it (Debian: apt install chromium), or leave the"
+            " browser tests out with ACERVO_SKIP_BROWSER=1.",
+            pytrace=False,
+        )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any("ACERVO_SKIP_BROWSER" in str(report.longrepr) for report in skipped):
+        terminalreporter.section("BROWSER TESTS WERE LEFT OUT", sep="*", red=True)
+        terminalreporter.line("Install Chromium and run again without ACERVO_SKIP_BROWSER.")
 
 
 _start()
