@@ -1,0 +1,3 @@
+from knowledge.parsing.types import PageSpan
+
+__all__ = ["PageSpan"]
