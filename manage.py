@@ -19,11 +19,14 @@ def main() -> None:
         from project.up import main as up
 
         sys.exit(up())
-    if command not in WITHOUT_SERVERS:
-        from project.embedded import EmbeddedError, ensure
+    if command not in WITHOUT_SERVERS or command == "doctor":
+        from project.embedded import EmbeddedError, ensure, find
 
         try:
-            ensure()
+            if command == "doctor":
+                find()  # it looks, and starts nothing
+            else:
+                ensure()
         except EmbeddedError as error:
             sys.exit(f"{error}")
     from django.core.management import execute_from_command_line

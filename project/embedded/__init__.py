@@ -6,6 +6,6 @@ folders -> processes, errors.
 """
 
 from project.embedded.errors import EmbeddedError
-from project.embedded.servers import CHECKOUT, Addresses, EmbeddedServers, ensure
+from project.embedded.servers import CHECKOUT, Addresses, EmbeddedServers, ensure, find
 
-__all__ = ["CHECKOUT", "Addresses", "EmbeddedError", "EmbeddedServers", "ensure"]
+__all__ = ["CHECKOUT", "Addresses", "EmbeddedError", "EmbeddedServers", "ensure", "find"]

@@ -14,7 +14,7 @@ from project.embedded.errors import EmbeddedError
 from project.embedded.folders import choose_data_folder, prepare_data_folder
 from project.embedded.keeper import Options
 from project.embedded.processes import file_lock
-from project.embedded.settings import load_settings
+from project.embedded.settings import load_settings, read_settings
 from project.embedded.state import State, keeper_lock, read_state, state_path, users_lock
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -165,6 +165,17 @@ class EmbeddedServers:
                 cwd=CHECKOUT,
                 start_new_session=True,  # Ctrl-C in the terminal is for its users
             )
+
+
+def find(environ: MutableMapping[str, str] | None = None) -> None:
+    """Like `ensure`, but only looks: the addresses are set if the servers have been made."""
+    environ = os.environ if environ is None else environ
+    data, _note = choose_data_folder(CHECKOUT, environ)
+    environ["ACERVO_DATA"] = str(data)
+    settings = read_settings(data)
+    if settings is not None:
+        environ.setdefault("DATABASE_URL", settings.database_url)
+        environ.setdefault("REDIS_URL", settings.redis_url)
 
 
 def ensure(environ: MutableMapping[str, str] | None = None) -> EmbeddedServers | None:
