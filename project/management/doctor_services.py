@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _PGVECTOR = (0, 8)  # iterative index scans and half vectors
 def look_at_database() -> Iterator[Finding]:
     subject = "PostgreSQL"
     try:
+        _knock()  # answers at once, where the pool would try for ten seconds
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT current_setting('server_version'), current_setting('max_connections')::int,"
@@ -32,7 +34,7 @@ def look_at_database() -> Iterator[Finding]:
                 " (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
             )
             version, allowed, used, vector = cursor.fetchone()
-    except DatabaseError as error:
+    except (DatabaseError, OSError) as error:
         first_line = str(error).strip().splitlines()[0]
         yield ill(subject, f"cannot be reached: {first_line}", f"{_START}; or correct DATABASE_URL")
         return
@@ -42,7 +44,17 @@ def look_at_database() -> Iterator[Finding]:
     else:
         yield well(subject, text)
     yield _vector_finding(vector)
-    yield from _look_at_migrations()
+    pending = list(_look_at_migrations())
+    yield from pending
+    if all(finding.health == "well" for finding in pending):
+        yield from _look_at_language_models()
+
+
+def _knock() -> None:
+    database = settings.DATABASES["default"]
+    if database["HOST"] and not database["HOST"].startswith("/"):
+        address = (database["HOST"], int(database["PORT"] or 5432))
+        socket.create_connection(address, timeout=5).close()
 
 
 def _vector_finding(version: str | None) -> Finding:
@@ -141,12 +153,9 @@ def look_at_embedding_model() -> Iterator[Finding]:
     yield well(subject, f"{minilm.KEY}, files as published, {state}")
 
 
-def look_at_language_models() -> Iterator[Finding]:
+def _look_at_language_models() -> Iterator[Finding]:
     subject = "Language model"
-    try:
-        endpoints = list(ModelEndpoint.objects.filter(purpose=Purpose.CHAT))
-    except DatabaseError:
-        return  # told above
+    endpoints = list(ModelEndpoint.objects.filter(purpose=Purpose.CHAT))
     if not endpoints:
         yield note(
             subject,

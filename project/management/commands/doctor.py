@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from project.management import doctor_machine as machine
 from project.management import doctor_services as services
-from project.management.findings import Finding, Health
+from project.management.findings import Finding, Health, ill
 
 LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     machine.look_at_python,
@@ -19,7 +19,6 @@ LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     services.look_at_redis,
     machine.look_at_web,
     services.look_at_embedding_model,
-    services.look_at_language_models,
 )
 _MARKS: dict[Health, str] = {"well": "ok  ", "note": "note", "ill": "BAD "}
 
@@ -33,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         faults = 0
         for look in LOOKS:
-            for finding in look():
+            for finding in _careful(look):
                 self._say(finding)
                 faults += finding.health == "ill"
         if faults:
@@ -48,3 +47,16 @@ class Command(BaseCommand):
         self.stdout.write(f"{mark}  {finding.subject:<15} {finding.text}")
         if finding.advice:
             self.stdout.write(f"{'':21} what to do: {finding.advice}")
+
+
+def _careful(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """A look that breaks is a finding too, and the other looks go on."""
+    try:
+        yield from look()
+    except Exception as error:  # noqa: BLE001 - whatever is broken here is what it is asked to tell
+        name = look.__name__.removeprefix("look_at_").replace("_", " ").capitalize()
+        yield ill(
+            name,
+            f"could not be examined: {type(error).__name__}: {error}",
+            "run `make setup`; if it stays, this is a fault in Acervo worth reporting",
+        )
