@@ -16,8 +16,11 @@ from typing import ParamSpec, TypeVar
 
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 from django.conf import settings
 from django.db import connections
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,17 +53,25 @@ def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a synchronous function (ORM code) on the bounded pool and return what it returns."""
     context = contextvars.copy_context()
-    call = functools.partial(context.run, _call, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_pool(), call)
+    call = functools.partial(_call, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool(), context.run, call)
 
 
 def sync_redis() -> redis.Redis:
-    """Return this process's Redis client (text answers, 5 s socket timeout)."""
+    """Return this process's Redis client (text answers, 5 s socket timeout).
+
+    A call is tried again once, for connections that a restarted server has left dead: a server
+    that is away is an error at once, and the caller goes on without it.
+    """
     global _sync_client  # noqa: PLW0603 - one client a process
     with _lock:
         if _sync_client is None:
             _sync_client = redis.Redis.from_url(
-                settings.REDIS_URL, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
+                settings.REDIS_URL,
+                decode_responses=True,
+                socket_timeout=5,
+                socket_connect_timeout=2,
+                retry=Retry(NoBackoff(), 1),
             )
         return _sync_client
 
@@ -68,13 +79,17 @@ def sync_redis() -> redis.Redis:
 async def redis_client() -> redis.asyncio.Redis:
     """Return the Redis client of the running event loop (text answers).
 
-    Its socket timeout is 5 s: blocking reads must block for less.
+    Its socket timeout is 5 s: blocking reads must block for less. Tried again once, as `sync_redis`.
     """
     loop = asyncio.get_running_loop()
     client = _async_clients.get(loop)
     if client is None:
         client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
+            settings.REDIS_URL,
+            decode_responses=True,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 1),
         )
         _async_clients[loop] = client
     return client

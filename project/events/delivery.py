@@ -11,8 +11,10 @@ from project.events.models import Event, EventReceipt
 from project.events.registry import EventMessage, Subscriber, subscribers_of
 from project.tracing import bind_trace
 
-SWEEP_AFTER = datetime.timedelta(seconds=5)
 MAX_ATTEMPTS = 12
+MAX_ERROR_CHARS = 4000
+FIRST_WAIT = datetime.timedelta(seconds=5)
+LONGEST_WAIT = datetime.timedelta(minutes=5)
 log = structlog.get_logger(__name__)
 
 
@@ -29,6 +31,10 @@ def deliver(position: int) -> None:
     event = Event.objects.filter(position=position).first()
     if event is None or event.settled_at is not None:
         return
+    subscribers = subscribers_of(event.type)
+    if subscribers:
+        done = set(event.receipts.values_list("consumer", flat=True))
+        subscribers = [each for each in subscribers if each.name not in done]
     message = EventMessage(
         event.position,
         event.id,
@@ -39,22 +45,25 @@ def deliver(position: int) -> None:
         event.trace_id,
         event.created_at,
     )
-    done = set(event.receipts.values_list("consumer", flat=True))
-    wanted = [each for each in subscribers_of(event.type) if each.name not in done]
     failures = []
     with bind_trace(event.trace_id):
-        for each in wanted:
+        for each in subscribers:
             try:
                 _apply(each, message)
             except _AlreadyAppliedError:
                 continue
-            except Exception as error:  # noqa: BLE001 - one subscriber must not stop the others
+            except Exception as error:
                 log.exception("subscriber_failed", subscriber=each.name, position=position)
                 failures.append(f"{each.name}: {type(error).__name__}: {error}")
     _settle(position, failures)
 
 
 def _apply(subscriber: Subscriber, message: EventMessage) -> None:
+    """Run the handler in one transaction with its receipt.
+
+    The receipt comes first: of two deliveries at once the second waits on the unique index until
+    the first has committed (then it is refused) or rolled back (then it takes its place).
+    """
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -68,26 +77,27 @@ def _settle(position: int, failures: list[str]) -> None:
     now = timezone.now()
     row = Event.objects.filter(position=position, settled_at=None)
     if not failures:
-        row.update(settled_at=now, error="")
+        row.update(settled_at=now, failed_at=None, error="")
         return
-    row.update(error="\n".join(failures)[:4000])
+    row.update(error="\n".join(failures).replace("\x00", "")[:MAX_ERROR_CHARS])
     row.filter(attempts__gte=MAX_ATTEMPTS).update(failed_at=now)
 
 
 def relay(limit: int = 200) -> int:
-    """Send again what stayed unsettled, each a little later than the last time; return how many."""
+    """Send again what is unsettled and due; return how many. Each waits longer every time.
+
+    Several processes may relay at once: each takes other rows. While Redis is away nothing is
+    sent and nothing is counted as an attempt.
+    """
     now = timezone.now()
     sent = 0
     with transaction.atomic():
-        rows = Event.objects.unsettled(older_than=SWEEP_AFTER).select_for_update(skip_locked=True)
-        for event in rows[:limit]:
-            wait = datetime.timedelta(seconds=min(300, 5 * 2 ** min(event.attempts, 6)))
-            if event.published_at is not None and now - event.published_at < wait:
-                continue
-            if not bus.publish(event.position, event.type):
+        for event in Event.objects.to_relay().select_for_update(skip_locked=True)[:limit]:
+            if not bus.publish(event.position, event.type, event.subject_id):
                 break
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(event.attempts, 8))
             Event.objects.filter(pk=event.pk).update(
-                published_at=now, attempts=event.attempts + 1
+                relay_at=now + wait, attempts=min(event.attempts + 1, MAX_ATTEMPTS)
             )
             sent += 1
     return sent

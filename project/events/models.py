@@ -1,15 +1,29 @@
 """The tables of events."""
 
+import datetime
 import uuid
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from project.events.querysets import EventQuerySet
 
+RELAY_AFTER = datetime.timedelta(seconds=5)
+"""How long the first sending of an event, right after its commit, has to be applied."""
+
+
+def first_relay_time() -> datetime.datetime:
+    """Return when the relay should send a new event that nobody has applied by then."""
+    return timezone.now() + RELAY_AFTER
+
 
 class Event(models.Model):
-    """Something that happened; append-only, in the order of `position`."""
+    """Something that happened; append-only, in the order of `position`.
+
+    Positions are given out before the commit: a reader that has seen position 7 may still be
+    shown position 6 later. Delivery therefore goes by `settled_at`, never by a high-water mark.
+    """
 
     position = models.BigAutoField(primary_key=True)
     id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -19,11 +33,15 @@ class Event(models.Model):
     payload = models.JSONField(_("payload"), default=dict)
     trace_id = models.CharField(_("trace id"), max_length=64)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    published_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    relay_at = models.DateTimeField(
+        _("sent again at"),
+        default=first_relay_time,
+        help_text=_("When the relay sends it, if it is not settled by then."),
+    )
     settled_at = models.DateTimeField(
         _("settled"), null=True, blank=True, help_text=_("When every subscriber had applied it.")
     )
-    attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
+    attempts = models.PositiveSmallIntegerField(_("times sent again"), default=0)
     failed_at = models.DateTimeField(
         _("given up"), null=True, blank=True, help_text=_("When a subscriber failed too often.")
     )
@@ -37,11 +55,12 @@ class Event(models.Model):
         ordering = ["-position"]
         indexes = [
             models.Index(  # the relay's sweep
-                fields=["created_at"],
+                fields=["relay_at"],
                 condition=models.Q(settled_at=None, failed_at=None),
-                name="event_unsettled",
+                name="event_to_relay",
             ),
             models.Index(fields=["subject_id", "position"], name="event_by_subject"),
+            models.Index(fields=["created_at"], name="event_oldest"),  # the expiry of old rows
         ]
 
     def __str__(self) -> str:

@@ -32,5 +32,7 @@ def emit(
         subject_id=subject_id,
         trace_id=current_trace_id(),
     )
-    transaction.on_commit(lambda: bus.publish(event.position, event.type), robust=True)
+    transaction.on_commit(
+        lambda: bus.publish(event.position, event.type, event.subject_id), robust=True
+    )
     return event

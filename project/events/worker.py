@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import secrets
 import socket
+from collections.abc import Awaitable, Callable
 
 import redis
 import structlog
+from django.db import DatabaseError
 
 from project.aio import in_thread, redis_client
 from project.events import bus
@@ -15,14 +18,28 @@ GROUP = "subscribers"
 BLOCK_MS = 2000
 CLAIM_IDLE_MS = 30_000
 RELAY_EVERY = 5.0
+STOP_WITHIN = 8.0
+FORGET_AFTER_MS = 3_600_000
 log = structlog.get_logger(__name__)
 
 
 class EventWorker:
-    """Reads the stream in a consumer group, takes over what dead readers left, and relays."""
+    """Reads the stream in a consumer group, takes over what dead readers left, and relays.
 
-    def __init__(self, *, concurrency: int = 8) -> None:
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+    `claim_idle_ms` must be longer than the slowest handler: claiming what is still at work only
+    repeats a delivery, which has no effect but costs one.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 4,
+        claim_idle_ms: int = CLAIM_IDLE_MS,
+        relay_every: float = RELAY_EVERY,
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._claim_idle_ms = claim_idle_ms
+        self._relay_every = relay_every
         self._slots = asyncio.Semaphore(concurrency)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -32,16 +49,17 @@ class EventWorker:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Run until `stop`; a Redis that is away is waited for."""
+        """Run until `stop`; a Redis or Postgres that is away is waited for."""
         await asyncio.gather(self._guarded(self._read), self._guarded(self._sweep))
         if self._running:
-            await asyncio.wait(self._running, timeout=10)
+            await asyncio.wait(self._running, timeout=STOP_WITHIN)
+        await self._leave()
 
-    async def _guarded(self, step: "asyncio.Future[None] | object") -> None:
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         while not self._stopping.is_set():
             try:
-                await step()  # type: ignore[operator]
-            except (redis.RedisError, OSError) as error:
+                await step()
+            except (redis.RedisError, OSError, DatabaseError) as error:
                 log.warning("event_stream_away", error=type(error).__name__)
                 await self._pause(1.0)
             except Exception:
@@ -56,66 +74,47 @@ class EventWorker:
 
     async def _read(self) -> None:
         client = await redis_client()
-        try:
-            answer = await client.xreadgroup(
-                GROUP, self._name, {bus.STREAM: ">"}, count=32, block=BLOCK_MS
-            )
-        except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            await self._make_group()
-            return
-        for _stream, entries in _pairs(answer):
-            for entry_id, fields in entries:
-                await self._take(entry_id, fields)
+        entries = await bus.read_group(client, GROUP, self.name, count=32, block_ms=BLOCK_MS)
+        for entry in entries:
+            await self._take(entry)
 
-    async def _make_group(self) -> None:
-        client = await redis_client()
-        try:
-            await client.xgroup_create(bus.STREAM, GROUP, id="0", mkstream=True)
-        except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
-
-    async def _take(self, entry_id: str, fields: dict[str, str]) -> None:
+    async def _take(self, entry: bus.Entry) -> None:
         await self._slots.acquire()
-        task = asyncio.create_task(self._handle(entry_id, fields))
+        task = asyncio.create_task(self._handle(entry))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _handle(self, entry_id: str, fields: dict[str, str]) -> None:
+    async def _handle(self, entry: bus.Entry) -> None:
         try:
-            await in_thread(deliver, int(fields["position"]))
+            await in_thread(deliver, entry.position)
             client = await redis_client()
-            await client.xack(bus.STREAM, GROUP, entry_id)
-        except Exception:
+            await client.xack(bus.STREAM, GROUP, entry.id)
+        except (redis.RedisError, OSError, DatabaseError) as error:
             # The entry stays pending: it is claimed again, and the relay knows the event too.
-            log.exception("event_not_handled", entry=entry_id)
+            log.warning("event_not_handled", position=entry.position, error=type(error).__name__)
+        except Exception:
+            log.exception("event_not_handled", position=entry.position)
         finally:
             self._slots.release()
 
     async def _sweep(self) -> None:
         await in_thread(relay)
         client = await redis_client()
+        for entry in await bus.claim_abandoned(
+            client, GROUP, self.name, idle_ms=self._claim_idle_ms, count=32
+        ):
+            await self._take(entry)
+        await bus.forget_dead_readers(client, GROUP, idle_ms=FORGET_AFTER_MS)
+        await self._pause(self._relay_every)
+
+    async def _leave(self) -> None:
+        """Take this reader's name off the group, unless entries are still pending under it."""
         try:
-            claimed = await client.xautoclaim(
-                bus.STREAM, GROUP, self._name, CLAIM_IDLE_MS, "0-0", count=32
+            client = await redis_client()
+            pending = await client.xpending_range(
+                bus.STREAM, GROUP, min="-", max="+", count=1, consumername=self.name
             )
-        except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-        else:
-            for entry_id, fields in claimed[1]:
-                if fields:
-                    await self._take(entry_id, fields)
-        await self._pause(RELAY_EVERY)
-
-
-def _pairs(answer: object) -> list[tuple[str, list[tuple[str, dict[str, str]]]]]:
-    """Return the streams of an XREADGROUP answer, in either protocol's shape."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        return [(stream, batches[0] if batches and isinstance(batches[0], list) else batches)
-                for stream, batches in answer.items()]
-    return [(stream, entries) for stream, entries in answer]  # type: ignore[attr-defined]
+            if not pending:
+                await client.xgroup_delconsumer(bus.STREAM, GROUP, self.name)
+        except (redis.RedisError, OSError):
+            return
