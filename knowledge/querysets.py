@@ -14,6 +14,12 @@ from project.accounts.models import User
 Reader = User | AnonymousUser
 
 
+def rows_behind(model: type[models.Model], field: str) -> Any:
+    """Return the manager of the model that a relation leads to: models import this module."""
+    related: Any = model._meta.get_field(field).related_model
+    return related._default_manager
+
+
 class SpaceQuerySet(models.QuerySet):
     """Chainable reads of spaces."""
 
@@ -50,7 +56,7 @@ class SpaceScopedQuerySet(models.QuerySet):
     """Shared helpers of rows that belong to a space."""
 
     def _spaces(self) -> Any:
-        return self.model._meta.get_field("space").related_model._default_manager
+        return rows_behind(self.model, "space")
 
     def in_spaces_with_role(self, user: Reader, role: Role) -> Self:
         """Keep the rows of spaces in which `user` has at least `role`."""
@@ -90,7 +96,7 @@ class RelationQuerySet(models.QuerySet):
 
     def visible_to(self, user: Reader) -> Self:
         """Keep the relations both of whose ends `user` may open."""
-        nodes = self.model._meta.get_field("source").related_model._default_manager.visible_to(user)
+        nodes = rows_behind(self.model, "source").visible_to(user)
         return self.filter(source__in=nodes, target__in=nodes)
 
 
@@ -101,7 +107,7 @@ class SourceQuerySet(SpaceScopedQuerySet):
         """Keep a user's own sources, those of editable spaces, and those behind readable nodes."""
         if not user.is_authenticated:
             return self.none()
-        nodes = self.model._meta.get_field("nodes").related_model._default_manager
+        nodes = rows_behind(self.model, "nodes")
         return self.filter(
             Q(created_by=user, space__in=self._spaces().visible_to(user))
             | Q(space__in=self._spaces().editable_by(user))

@@ -43,7 +43,9 @@ class Episode(models.Model):
     occurred_at = models.DateTimeField(_("occurred"), default=timezone.now)
     importance = models.FloatField(_("importance"), default=0.5)
     importance_signals = models.JSONField(_("why so important"), default=dict, blank=True)
-    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags"))
+    tags = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags")
+    )
     language = models.CharField(_("language"), max_length=10, default="en")
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001 - null: unique a user where given
     turn_id = models.UUIDField(_("turn"), null=True, blank=True, unique=True)

@@ -37,7 +37,9 @@ def _pool() -> ThreadPoolExecutor:
     global _executor  # noqa: PLW0603 - one pool a process, made on first use so that it survives a fork
     with _lock:
         if _executor is None:
-            _executor = ThreadPoolExecutor(settings.ACERVO_DB_THREADS, thread_name_prefix="acervo-db")
+            _executor = ThreadPoolExecutor(
+                settings.ACERVO_DB_THREADS, thread_name_prefix="acervo-db"
+            )
         return _executor
 
 
@@ -45,9 +47,17 @@ def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return function(*args, **kwargs)
     finally:
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
+        release_connections()
+
+
+def release_connections() -> None:
+    """Give this thread's database connections back to the pool, as before a call to a model.
+
+    A connection inside a transaction stays.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -79,7 +89,7 @@ def sync_redis() -> redis.Redis:
 async def redis_client() -> redis.asyncio.Redis:
     """Return the Redis client of the running event loop (text answers).
 
-    Its socket timeout is 5 s: blocking reads must block for less. Tried again once, as `sync_redis`.
+    Its socket timeout is 5 s: blocking reads must block for less. Retries as `sync_redis` does.
     """
     loop = asyncio.get_running_loop()
     client = _async_clients.get(loop)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 
 @register("acervo")
@@ -31,7 +32,7 @@ def check_public_url(**_kwargs: Any) -> list[CheckMessage]:
     """Report a production set-up that does not know its own address."""
     if settings.PRODUCTION and not settings.ACERVO_PUBLIC_URL:
         return [
-            Warning(
+            checks.Warning(
                 "ACERVO_PUBLIC_URL is not set, so links in webhooks and exports stay relative.",
                 hint="Set it to the address people use, such as https://knowledge.example.org.",
                 id="acervo.W001",

@@ -14,7 +14,7 @@ def lock_key(name: str) -> int:
 
 @contextmanager
 def try_lock(name: str) -> Iterator[bool]:
-    """Yield whether this session now holds the lock; released at the end or when the session dies."""
+    """Yield whether this session now holds the lock; a dead session lets go of it."""
     key = lock_key(name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])

@@ -119,6 +119,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "project.accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -198,7 +199,10 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "acervo-asgi"},
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+            "prefix": "acervo-asgi",
+        },
     }
 }
 
@@ -224,6 +228,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_ROUTES = {
+    "knowledge.tasks.ingest*": {"queue": "ingest"},
+    "knowledge.tasks.node_index*": {"queue": "embed"},
+    "memory.tasks.*": {"queue": "memory"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
@@ -297,7 +306,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 # The admin theme runs a framework that compiles expressions, and some of its forms carry inline
-# scripts; it is a place for signed-in staff, so it has a policy of its own (project.http.middleware).
+# scripts; it is a place for signed-in staff, so it has a policy of its own (see TraceMiddleware).
 ADMIN_CONTENT_SECURITY_POLICY = {
     "default-src": [SELF],
     "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
@@ -328,9 +337,7 @@ ACERVO_RATE_UPLOADS = env_str("ACERVO_RATE_UPLOADS", "600/hour")
 
 # "auto" is the built-in model where it can run; "hashing" needs no model at all.
 ACERVO_EMBEDDING = env_str("ACERVO_EMBEDDING", "auto")
-ACERVO_EMBED_THREADS = env_int(
-    "ACERVO_EMBED_THREADS", min(4, os.cpu_count() or 1), minimum=1
-)
+ACERVO_EMBED_THREADS = env_int("ACERVO_EMBED_THREADS", min(4, os.cpu_count() or 1), minimum=1)
 ACERVO_LLM_BASE_URL = env_str("ACERVO_LLM_BASE_URL")
 ACERVO_LLM_API_KEY = env_secret("ACERVO_LLM_API_KEY")
 ACERVO_LLM_MODEL = env_str("ACERVO_LLM_MODEL")
@@ -405,7 +412,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "monitoring.dashboard.dashboard_context",
-    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "monitoring.navigation.sidebar"},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "monitoring.navigation.sidebar",
+    },
 }
 
 # -- Logs ---------------------------------------------------------------------------------------

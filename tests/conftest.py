@@ -15,7 +15,7 @@ from knowledge.models import Space, SpaceRole
 from project.accounts.choices import Role
 from project.accounts.models import User
 
-PASSWORD = "correct-horse-battery"  # noqa: S105 - of accounts that live for one test
+PASSWORD = "correct-horse-battery"
 
 
 def make_user(username: str, **extra: object) -> User:

@@ -1,5 +1,18 @@
-"""Addresses."""
+"""REST addresses of knowledge."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from knowledge.api.nodes import NodeViewSet
+from knowledge.api.relations import RelationViewSet
+from knowledge.api.sources import JobViewSet, SourceViewSet, UploadViewSet
+from knowledge.api.spaces import SpaceViewSet
+
+router = SimpleRouter()
+router.register("spaces", SpaceViewSet, "space")
+router.register("nodes", NodeViewSet, "node")
+router.register("relations", RelationViewSet, "relation")
+router.register("uploads", UploadViewSet, "upload")
+router.register("sources", SourceViewSet, "source")
+router.register("jobs", JobViewSet, "job")
+
+urlpatterns = router.urls

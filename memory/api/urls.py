@@ -1,5 +1,11 @@
-"""Addresses."""
+"""REST addresses of memory."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from memory.api.episodes import EpisodeViewSet, RecallView
+
+router = SimpleRouter()
+router.register("episodes", EpisodeViewSet, "episode")
+
+urlpatterns = [*router.urls, path("recall/", RecallView.as_view(), name="recall")]

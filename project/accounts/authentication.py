@@ -33,9 +33,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None
         key = key_find(secret.strip())
         if key is None:
-            raise exceptions.AuthenticationFailed(
-                _("This API key is unknown, expired or revoked.")
-            )
+            raise exceptions.AuthenticationFailed(_("This API key is unknown, expired or revoked."))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

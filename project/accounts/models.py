@@ -47,7 +47,9 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("prefix"), max_length=12, editable=False)
     hash = models.CharField(max_length=128, unique=True, editable=False)
     scopes = ArrayField(
-        models.CharField(max_length=32, choices=Scope.choices), default=list, verbose_name=_("scopes")
+        models.CharField(max_length=32, choices=Scope.choices),
+        default=list,
+        verbose_name=_("scopes"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)

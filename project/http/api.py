@@ -1,13 +1,16 @@
 """The base of every REST resource: scopes, strict input, one way to find an object."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.db import models
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from project.http.errors import Invalid, NotFound
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class ApiViewSet(viewsets.GenericViewSet):
@@ -29,21 +32,25 @@ class ApiViewSet(viewsets.GenericViewSet):
 
     def query(self, serializer_class: type[serializers.BaseSerializer]) -> Any:
         """Return the validated query parameters; unknown ones are left alone."""
-        serializer = serializer_class(data=self.request.query_params.dict(), context=self._context())
+        serializer = serializer_class(
+            data=self.request.query_params.dict(), context=self._context()
+        )
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
     def _context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self}
 
-    def page_of(self, rows: models.QuerySet, serializer_class: type[serializers.BaseSerializer]) -> Any:
+    def page_of(
+        self, rows: models.QuerySet, serializer_class: type[serializers.BaseSerializer]
+    ) -> Response:
         """Return one cursor page of `rows`."""
         page = self.paginate_queryset(rows)
         data = serializer_class(page, many=True, context=self._context()).data
         return self.get_paginated_response(data)
 
 
-def find(rows: models.QuerySet, pk: object) -> Any:
+def find(rows: "models.QuerySet[Row]", pk: object) -> Row:
     """Return the row with that id; raises NotFound also for what is no id at all."""
     try:
         key = uuid.UUID(str(pk))
@@ -68,7 +75,7 @@ def expected_version(request: Request, body: dict[str, Any]) -> int | None:
     stated = body.pop("version", None)
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
-        return stated
+        return cast("int | None", stated)
     raw = header.strip().removeprefix("W/").strip('"')
     if not (raw.isascii() and raw.isdigit()):
         message = 'If-Match must be the version in quotes, such as "3".'

@@ -20,7 +20,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Render any exception of a view; DRF's hook."""
     known = to_api_error(error)
     if known is None:
-        log.exception("request_failed", exc_info=error)
+        log.error("request_failed", exc_info=error)
         known = errors.ApiError(
             "Something went wrong on the server. Try again; if it stays, report the request id.",
             code="internal",
@@ -34,7 +34,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     return Response(known.body(current_trace_id()), status=known.status, headers=headers)
 
 
-def to_api_error(error: Exception) -> errors.ApiError | None:  # noqa: PLR0911 - one line a kind
+def to_api_error(error: Exception) -> errors.ApiError | None:
     """Return the error that a caller may see, or None for a fault of ours."""
     if isinstance(error, errors.ApiError):
         return error
@@ -42,7 +42,8 @@ def to_api_error(error: Exception) -> errors.ApiError | None:  # noqa: PLR0911 -
         return _validation(error)
     if isinstance(error, exceptions.Throttled):
         return errors.TooMany(
-            "Too many requests. Wait and try again.", retry_after=int(error.wait or 1)
+            "Too many requests. Wait and try again.",
+            retry_after=int(getattr(error, "wait", None) or 1),
         )
     if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
         return errors.Unauthenticated(str(error.detail))
@@ -67,8 +68,7 @@ def _validation(error: exceptions.ValidationError) -> errors.Invalid:
     field, problems = next(iter(detail.items()))
     while isinstance(problems, (list, dict)) and problems:
         problems = next(iter(problems.values())) if isinstance(problems, dict) else problems[0]
-    code = "invalid"
-    if getattr(problems, "code", "") in {"unknown_field", "required"}:
-        code = problems.code
+    stated = str(getattr(problems, "code", ""))
+    code = stated if stated in {"unknown_field", "required"} else "invalid"
     name = None if field == "non_field_errors" else field
     return errors.Invalid(str(problems), code=code, field=name, details=detail)

@@ -24,11 +24,12 @@ class TraceMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if iscoroutinefunction(self):
+        if self._is_async:
             return self._acall(request)
         with bind_trace(self._trace(request)) as trace_id:
             response = self.get_response(request)
@@ -46,7 +47,9 @@ class TraceMiddleware:
         return valid_trace_id(request.headers.get("X-Request-ID")) or new_trace_id()
 
     @staticmethod
-    def _finish(request: HttpRequest, response: HttpResponseBase, trace_id: str) -> HttpResponseBase:
+    def _finish(
+        request: HttpRequest, response: HttpResponseBase, trace_id: str
+    ) -> HttpResponseBase:
         response.headers["X-Request-ID"] = trace_id
         if request.path.startswith("/admin/"):
             response.headers.setdefault("Content-Security-Policy", _ADMIN_POLICY)

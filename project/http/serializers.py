@@ -14,7 +14,7 @@ class StrictMixin:
             unknown = sorted(set(data) - set(self.fields))  # type: ignore[attr-defined]
             if unknown:
                 raise serializers.ValidationError(
-                    {name: "There is no such field." for name in unknown}, code="unknown_field"
+                    dict.fromkeys(unknown, "There is no such field."), code="unknown_field"
                 )
         return super().to_internal_value(data)  # type: ignore[misc]
 

@@ -8,7 +8,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-HEAVY = ("onnxruntime", "onnx", "tokenizers", "openai", "markitdown", "pypdf", "py3langid", "openpyxl")
+HEAVY = (
+    "onnxruntime",
+    "onnx",
+    "tokenizers",
+    "openai",
+    "markitdown",
+    "pypdf",
+    "py3langid",
+    "openpyxl",
+)
 
 
 def test_imports_point_one_way() -> None:

@@ -1,0 +1,188 @@
+"""REST: nodes, their versions, and the graph around them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from knowledge import services, versions
+from knowledge.api.serializers import (
+    GraphQuery,
+    GraphSerializer,
+    JobAnswer,
+    JobSerializer,
+    NodeBulkInput,
+    NodeCreateInput,
+    NodeDiffSerializer,
+    NodeListQuery,
+    NodeRevertInput,
+    NodeSerializer,
+    NodeUpdateInput,
+    NodeVersionDetailSerializer,
+    NodeVersionSerializer,
+)
+from knowledge.api.spaces import chosen_space
+from knowledge.graph import neighbourhood
+from knowledge.models import Node
+from project.accounts.choices import Scope
+from project.accounts.permissions import caller
+from project.http.api import ApiViewSet, expected_version, find, missing
+from project.http.errors import Invalid
+from project.http.pagination import CursorPages
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description='The version it is based on: `"3"`.'
+)
+
+
+class VersionPages(CursorPages):
+    """Versions, newest first."""
+
+    ordering = ("-version", "history_id")
+
+
+class NodeViewSet(ApiViewSet):
+    """Nodes: pieces of knowledge, each with its versions."""
+
+    read_scope = Scope.KNOWLEDGE_READ
+    write_scope = Scope.KNOWLEDGE_WRITE
+    serializer_class = NodeSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the nodes that the caller may open."""
+        return Node.objects.visible_to(self.request.user)
+
+    def _answer(self, node: Node, code: int = status.HTTP_200_OK) -> Response:
+        return Response(
+            NodeSerializer(node).data, status=code, headers={"ETag": f'"{node.version}"'}
+        )
+
+    @extend_schema(parameters=[NodeListQuery])
+    def list(self, request: Request) -> Response:
+        """List nodes, newest first."""
+        filters: dict[str, Any] = dict(self.query(NodeListQuery))
+        tag = filters.pop("tag", None)
+        rows = self.get_queryset().filter(**filters)
+        return self.page_of(rows.filter(tags__contains=[tag]) if tag else rows, NodeSerializer)
+
+    @extend_schema(request=NodeCreateInput, responses={201: NodeSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a node; `status: "published"` publishes it at once where the role allows."""
+        fields = self.validated(NodeCreateInput)
+        space = chosen_space(caller(request), fields.pop("space", None))
+        node = services.node_create(acting_user=caller(request), space=space, **fields)
+        return self._answer(node, status.HTTP_201_CREATED)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a node."""
+        return self._answer(find(self.get_queryset(), pk))
+
+    @extend_schema(request=NodeUpdateInput, responses=NodeSerializer, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a node, as a new version; 409 when it changed since the stated version."""
+        node = find(self.get_queryset(), pk)
+        changes = self.validated(NodeUpdateInput, partial=True)
+        version = expected_version(request, changes)
+        node = services.node_update(
+            acting_user=caller(request), node=node, expected_version=version, **changes
+        )
+        return self._answer(node)
+
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a node with its versions; archive it to keep them."""
+        node = find(self.get_queryset(), pk)
+        version = expected_version(request, {})
+        services.node_delete(acting_user=caller(request), node=node, expected_version=version)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=NodeBulkInput, responses={202: JobAnswer})
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        """Store up to 1000 nodes in a job; an `external_id` known in the space is updated."""
+        body = self.validated(NodeBulkInput)
+        space = chosen_space(caller(request), body.get("space"))
+        job = services.nodes_bulk(acting_user=caller(request), space=space, rows=body["nodes"])
+        return Response({"job": JobSerializer(job).data}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=NodeVersionSerializer(many=True))
+    @action(detail=True, pagination_class=VersionPages)
+    def versions(self, request: Request, pk: str) -> Response:
+        """List a node's versions, newest first."""
+        node = find(self.get_queryset(), pk)
+        rows = services.node_versions_visible_to(caller(request), node)
+        return self.page_of(rows.select_related("history_user"), NodeVersionSerializer)
+
+    @extend_schema(responses=NodeVersionDetailSerializer)
+    @action(detail=True, url_path=r"versions/(?P<number>[0-9]{1,9})")
+    def version(self, request: Request, pk: str, number: str) -> Response:
+        """Show one version with its whole content."""
+        return Response(NodeVersionDetailSerializer(self._version(pk, int(number))).data)
+
+    def _version(self, pk: str, number: int) -> Any:
+        node = find(self.get_queryset(), pk)
+        rows = services.node_versions_visible_to(caller(self.request), node)
+        row = rows.filter(version=number).first()
+        if row is None:
+            raise missing()
+        return row
+
+    @extend_schema(
+        responses=NodeDiffSerializer,
+        parameters=[
+            OpenApiParameter("from", int, required=True),
+            OpenApiParameter("to", int, required=True),
+        ],
+    )
+    @action(detail=True)
+    def diff(self, request: Request, pk: str) -> Response:
+        """Compare two versions: field by field, and the content as a unified diff."""
+        old, new = self._number("from"), self._number("to")
+        answer = versions.compare(
+            self._version(pk, old),
+            self._version(pk, new),
+            names=(f"version {old}", f"version {new}"),
+        )
+        return Response(
+            {
+                "from_version": old,
+                "to_version": new,
+                "changes": answer["fields"],
+                "unified": answer["unified"],
+            }
+        )
+
+    def _number(self, name: str) -> int:
+        raw = self.request.query_params.get(name, "")
+        if not (raw.isascii() and raw.isdigit() and 0 < int(raw) < 10**9):
+            message = f"{name} must be a version number."
+            raise Invalid(message, field=name)
+        return int(raw)
+
+    @extend_schema(request=NodeRevertInput, responses=NodeSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def revert(self, request: Request, pk: str) -> Response:
+        """Make a new version equal to an old one."""
+        node = find(self.get_queryset(), pk)
+        body = self.validated(NodeRevertInput)
+        node = services.node_revert(
+            acting_user=caller(request),
+            node=node,
+            version=body["version"],
+            reason=body.get("reason", ""),
+            expected_version=expected_version(request, {}),
+        )
+        return self._answer(node)
+
+    @extend_schema(parameters=[GraphQuery], responses=GraphSerializer)
+    @action(detail=True)
+    def graph(self, request: Request, pk: str) -> Response:
+        """Show the neighbourhood of a node."""
+        node = find(self.get_queryset(), pk)
+        bounds = self.query(GraphQuery)
+        found = neighbourhood(node, user=request.user, **bounds)
+        return Response(GraphSerializer(found).data)

@@ -1,0 +1,394 @@
+"""What knowledge looks like over REST."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from knowledge.choices import JobKind, JobStatus, NodeStatus, RelationStatus, Visibility
+from knowledge.models import IngestJob, Node, NodeVersion, Relation, Source, Space
+from knowledge.models.nodes import kind_validator
+from project.http.serializers import StrictSerializer
+
+BULK_LIMIT = 1000
+
+
+class SpaceSerializer(serializers.ModelSerializer):
+    """A space."""
+
+    class Meta:
+        model = Space
+        fields = [
+            "id",
+            "name",
+            "slug",
+            "description",
+            "visibility",
+            "language",
+            "suggested_questions",
+            "created_at",
+            "updated_at",
+        ]
+
+
+class SpaceInput(StrictSerializer):
+    """What a space is made of."""
+
+    name = serializers.CharField(max_length=120)
+    slug = serializers.SlugField(max_length=80, required=False)
+    description = serializers.CharField(required=False, allow_blank=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    language = serializers.CharField(required=False, max_length=10)
+    suggested_questions = serializers.JSONField(required=False)
+
+
+class NodeSerializer(serializers.ModelSerializer):
+    """A node, whole."""
+
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Node
+        fields = [
+            "id",
+            "space",
+            "kind",
+            "title",
+            "content",
+            "language",
+            "tags",
+            "metadata",
+            "status",
+            "valid_from",
+            "valid_until",
+            "review_due",
+            "version",
+            "checksum",
+            "owner",
+            "external_id",
+            "source",
+            "created_at",
+            "updated_at",
+            "published_at",
+            "url",
+        ]
+
+
+class NodeFields(StrictSerializer):
+    """The fields of a node that a caller may set."""
+
+    kind = serializers.CharField(max_length=40, required=False, validators=[kind_validator])
+    title = serializers.CharField(max_length=300)
+    content = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    language = serializers.CharField(required=False, max_length=10)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=64), required=False, max_length=50
+    )
+    metadata = serializers.DictField(required=False)
+    status = serializers.ChoiceField(choices=NodeStatus.choices, required=False)
+    valid_from = serializers.DateTimeField(required=False, allow_null=True)
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+    review_due = serializers.DateField(required=False, allow_null=True)
+    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a validity window that ends before it begins."""
+        begins, ends = attrs.get("valid_from"), attrs.get("valid_until")
+        if begins and ends and ends <= begins:
+            raise serializers.ValidationError({"valid_until": _("Must be after valid_from.")})
+        return attrs
+
+
+class NodeCreateInput(NodeFields):
+    """A new node."""
+
+    space = serializers.UUIDField(required=False)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class NodeUpdateInput(NodeFields):
+    """Changes to a node."""
+
+    version = serializers.IntegerField(min_value=1, required=False)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class NodeBulkInput(StrictSerializer):
+    """Many nodes for one space; an `external_id` that is known there is updated."""
+
+    space = serializers.UUIDField(required=False)
+    nodes = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=BULK_LIMIT
+    )
+
+    def validate_nodes(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Validate every row; the error's details name each row at fault."""
+        problems: dict[str, Any] = {}
+        for number, row in enumerate(rows):
+            checked = NodeFields(data=row)
+            if not checked.is_valid():
+                problems[str(number)] = checked.errors
+        if problems:
+            raise serializers.ValidationError(problems)
+        return rows
+
+
+class NodeRevertInput(StrictSerializer):
+    """Which version to go back to."""
+
+    version = serializers.IntegerField(min_value=1)
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class NodeVersionSerializer(serializers.ModelSerializer):
+    """One version in a node's history."""
+
+    author = serializers.UUIDField(source="history_user_id", allow_null=True)
+    author_name = serializers.SerializerMethodField()
+    reason = serializers.CharField(source="history_change_reason", allow_null=True)
+    created_at = serializers.DateTimeField(source="history_date")
+
+    class Meta:
+        model = NodeVersion
+        fields = [
+            "version",
+            "parents",
+            "checksum",
+            "title",
+            "status",
+            "author",
+            "author_name",
+            "reason",
+            "created_at",
+        ]
+
+    def get_author_name(self, row: Any) -> str:
+        """Return the author's name, empty when unknown."""
+        user = row.history_user
+        return (user.get_full_name() or user.get_username()) if user else ""
+
+
+class NodeVersionDetailSerializer(NodeVersionSerializer):
+    """One version with its whole content."""
+
+    node = serializers.UUIDField(source="id")
+
+    class Meta(NodeVersionSerializer.Meta):
+        fields = [
+            "node",
+            *NodeVersionSerializer.Meta.fields,
+            "kind",
+            "content",
+            "language",
+            "tags",
+            "metadata",
+            "valid_from",
+            "valid_until",
+        ]
+
+
+class FieldChangeSerializer(serializers.Serializer):
+    """One field that differs."""
+
+    field = serializers.CharField()
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+
+
+class NodeDiffSerializer(serializers.Serializer):
+    """How two versions differ."""
+
+    from_version = serializers.IntegerField()
+    to_version = serializers.IntegerField()
+    changes = FieldChangeSerializer(many=True)
+    unified = serializers.CharField(help_text="The content's difference as a unified diff.")
+
+
+class RelationSerializer(serializers.ModelSerializer):
+    """A relation."""
+
+    class Meta:
+        model = Relation
+        fields = [
+            "id",
+            "source",
+            "target",
+            "kind",
+            "weight",
+            "metadata",
+            "status",
+            "origin",
+            "created_at",
+        ]
+
+
+class RelationInput(StrictSerializer):
+    """A new relation."""
+
+    source = serializers.UUIDField()
+    target = serializers.UUIDField()
+    kind = serializers.CharField(max_length=40, required=False, validators=[kind_validator])
+    weight = serializers.FloatField(min_value=0.0, max_value=1.0, required=False)
+    metadata = serializers.DictField(required=False)
+    status = serializers.ChoiceField(choices=RelationStatus.choices, required=False)
+
+
+class GraphQuery(serializers.Serializer):
+    """How far to look around a node."""
+
+    depth = serializers.IntegerField(min_value=1, max_value=3, default=1)
+    limit = serializers.IntegerField(min_value=1, max_value=500, default=100)
+
+
+class GraphNodeSerializer(serializers.ModelSerializer):
+    """A node in a graph."""
+
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Node
+        fields = ["id", "title", "kind", "status", "language", "version", "url"]
+
+
+class GraphSerializer(serializers.Serializer):
+    """The neighbourhood of a node."""
+
+    nodes = GraphNodeSerializer(many=True)
+    relations = RelationSerializer(many=True)
+
+
+class SourceSerializer(serializers.ModelSerializer):
+    """A source."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Source
+        fields = [
+            "id",
+            "space",
+            "kind",
+            "title",
+            "filename",
+            "content_type",
+            "size",
+            "sha256",
+            "origin",
+            "language",
+            "tags",
+            "created_by",
+            "created_at",
+            "url",
+        ]
+
+    def get_url(self, source: Source) -> str:
+        """Return where the bytes are downloaded."""
+        return f"/knowledge/sources/{source.pk}/file/"
+
+
+class UploadInput(StrictSerializer):
+    """A file and what it is."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    space = serializers.UUIDField(required=False)
+    title = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    tags = serializers.CharField(
+        required=False, allow_blank=True, help_text="Comma-separated; or repeat the field."
+    )
+    language = serializers.CharField(required=False, allow_blank=True, max_length=10)
+
+
+class JobErrorSerializer(serializers.Serializer):
+    """Why a job failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class JobSerializer(serializers.ModelSerializer):
+    """A job, whole."""
+
+    error = serializers.SerializerMethodField()
+    position = serializers.SerializerMethodField()
+    eta_seconds = serializers.SerializerMethodField()
+
+    class Meta:
+        model = IngestJob
+        fields = [
+            "id",
+            "space",
+            "source",
+            "kind",
+            "status",
+            "stage",
+            "progress",
+            "position",
+            "eta_seconds",
+            "attempts",
+            "error",
+            "nodes",
+            "timings",
+            "trace_id",
+            "created_by",
+            "created_at",
+            "started_at",
+            "finished_at",
+        ]
+
+    def get_error(self, job: IngestJob) -> dict[str, str] | None:
+        """Return the error's code and message, or null."""
+        if not job.error_code:
+            return None
+        return {"code": job.error_code, "message": job.error_message}
+
+    def get_position(self, job: IngestJob) -> int | None:
+        """Return the place in the queue from 1, or null when the job is not waiting."""
+        return job.queue_position()
+
+    def get_eta_seconds(self, job: IngestJob) -> int | None:
+        """Return an estimate of the seconds to the end, or null when there is none."""
+        return job.eta_seconds()
+
+
+class UploadAnswer(serializers.Serializer):
+    """What an upload began."""
+
+    job = JobSerializer()
+    source = SourceSerializer()
+    duplicate_of = serializers.UUIDField(
+        required=False, help_text="The source with the same content that was there before."
+    )
+
+
+class NodeListQuery(serializers.Serializer):
+    """Filters of the list of nodes."""
+
+    space = serializers.UUIDField(required=False)
+    kind = serializers.CharField(required=False)
+    status = serializers.ChoiceField(choices=NodeStatus.choices, required=False)
+    language = serializers.CharField(required=False)
+    external_id = serializers.CharField(required=False)
+    tag = serializers.CharField(required=False)
+
+
+class JobAnswer(serializers.Serializer):
+    """What a bulk call began."""
+
+    job = JobSerializer()
+
+
+class JobListQuery(serializers.Serializer):
+    """Filters of the list of jobs."""
+
+    space = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
+    kind = serializers.ChoiceField(choices=JobKind.choices, required=False)
+
+
+class RelationListQuery(serializers.Serializer):
+    """Filters of the list of relations."""
+
+    source = serializers.UUIDField(required=False)
+    target = serializers.UUIDField(required=False)
+    kind = serializers.CharField(required=False)
+    status = serializers.ChoiceField(choices=RelationStatus.choices, required=False)

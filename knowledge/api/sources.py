@@ -1,0 +1,134 @@
+"""REST: uploads, sources and jobs."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import QueryDict
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from knowledge import services
+from knowledge.api.serializers import (
+    JobListQuery,
+    JobSerializer,
+    SourceSerializer,
+    UploadAnswer,
+    UploadInput,
+)
+from knowledge.api.spaces import chosen_space
+from knowledge.models import IngestJob, Source
+from project import ratelimit
+from project.accounts.choices import Scope
+from project.accounts.permissions import caller
+from project.http.api import ApiViewSet, find
+from project.http.errors import Invalid, TooMany
+
+
+class UploadViewSet(ApiViewSet):
+    """Files on their way to become knowledge."""
+
+    read_scope = Scope.KNOWLEDGE_READ
+    write_scope = Scope.KNOWLEDGE_WRITE
+    serializer_class = UploadInput
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(request=UploadInput, responses={202: UploadAnswer})
+    def create(self, request: Request) -> Response:
+        """Store a file and begin to read it; follow the job for what becomes of it."""
+        self._limit(request)
+        body = self.validated(UploadInput)
+        if len(request.FILES.getlist("file")) > 1:
+            message = "Send one file a request."
+            raise Invalid(message, field="file")
+        upload = body["file"]
+        source, job, duplicate_of = services.source_upload(
+            acting_user=caller(request),
+            space=chosen_space(caller(request), body.get("space")),
+            file=upload,
+            filename=upload.name,
+            content_type=upload.content_type or "",
+            title=body.get("title", ""),
+            tags=_tags(request.data),
+            language=body.get("language", ""),
+        )
+        answer: dict[str, Any] = {
+            "job": JobSerializer(job).data,
+            "source": SourceSerializer(source).data,
+        }
+        if duplicate_of is not None:
+            answer["duplicate_of"] = duplicate_of.pk
+        return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+    def _limit(self, request: Request) -> None:
+        if not settings.ACERVO_RATE_UPLOADS:
+            return
+        state = ratelimit.hit("uploads", str(request.user.pk), settings.ACERVO_RATE_UPLOADS)
+        if not state.allowed:
+            message = "Too many uploads. Wait and try again."
+            raise TooMany(message, retry_after=state.retry_after)
+
+
+def _tags(data: Any) -> list[str]:
+    given = data.getlist("tags") if isinstance(data, QueryDict) else [data.get("tags") or ""]
+    return [tag.strip() for text in given for tag in text.split(",") if tag.strip()]
+
+
+class SourceViewSet(ApiViewSet):
+    """Stored uploads."""
+
+    read_scope = Scope.KNOWLEDGE_READ
+    write_scope = Scope.KNOWLEDGE_WRITE
+    serializer_class = SourceSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the sources that the caller may see."""
+        return Source.objects.visible_to(self.request.user)
+
+    def list(self, request: Request) -> Response:
+        """List sources, newest first."""
+        return self.page_of(self.get_queryset(), SourceSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a source."""
+        return Response(SourceSerializer(find(self.get_queryset(), pk)).data)
+
+
+class JobViewSet(ApiViewSet):
+    """The reading of sources and the storing of many nodes."""
+
+    read_scope = Scope.KNOWLEDGE_READ
+    write_scope = Scope.KNOWLEDGE_WRITE
+    serializer_class = JobSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the jobs that the caller may see."""
+        return IngestJob.objects.visible_to(self.request.user)
+
+    @extend_schema(parameters=[JobListQuery])
+    def list(self, request: Request) -> Response:
+        """List jobs, newest first."""
+        rows = self.get_queryset().filter(**self.query(JobListQuery))
+        return self.page_of(rows, JobSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a job."""
+        return Response(JobSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(request=None, responses=JobSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a job that has not ended."""
+        job = services.job_cancel(acting_user=caller(request), job=find(self.get_queryset(), pk))
+        return Response(JobSerializer(job).data)
+
+    @extend_schema(request=None, responses=JobSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Run a failed or cancelled job again, from its last checkpoint."""
+        job = services.job_retry(acting_user=caller(request), job=find(self.get_queryset(), pk))
+        return Response(JobSerializer(job).data)

@@ -1,0 +1,77 @@
+"""What of an episode is searched: its words and its vector.
+
+The indexed text is more than the content: it begins with the date and ends with the episode
+before it in the same session, since "yes, the blue one" means nothing alone.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from django.db import connection, transaction
+from pgvector import SparseVector
+
+from knowledge.analysis import TERM_SPACE, term_counts, term_key
+from memory.models import Episode
+from project.aio import release_connections
+from project.inference.embeddings import default_model, embed_texts
+
+AVERAGE_TERMS = 40.0
+K1 = 1.2
+B = 0.75
+CONTEXT_CHARACTERS = 600
+BATCH = 64
+
+
+def indexed_text(content: str, *, occurred_at: datetime.datetime, before: str) -> str:
+    """Return the text that is searched in place of `content`."""
+    parts = [f"{occurred_at:%d %B %Y}", content]
+    if before:
+        parts.append(before[-CONTEXT_CHARACTERS:])
+    return "\n".join(parts)
+
+
+def document_weights(counts: Mapping[str, int]) -> dict[int, float]:
+    """Return the BM25 weight of each term of a text, by dimension (k1 1.2, b 0.75)."""
+    length = sum(counts.values())
+    norm = K1 * (1 - B + B * length / AVERAGE_TERMS)
+    return {term_key(term): count * (K1 + 1) / (count + norm) for term, count in counts.items()}
+
+
+def words_index(episodes: Sequence[Episode]) -> None:
+    """Store the words of new episodes, so that they are found before their vectors are there."""
+    rows = []
+    for episode in episodes:
+        counts: Counter[str] = term_counts(episode.indexed_text, episode.language)
+        terms = SparseVector(document_weights(counts), TERM_SPACE) if counts else None
+        rows.append((sorted(counts), terms.to_text() if terms else None, episode.pk))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE memory_episode SET search = array_to_tsvector(%s::text[]),"
+            " terms = %s::sparsevec WHERE id = %s",
+            rows,
+        )
+
+
+def episodes_embed(limit: int = 512) -> int:
+    """Embed episodes that have no vector of the default model; return how many were embedded.
+
+    No connection is held while the model works. Raises EmbeddingUnavailable.
+    """
+    model = default_model()
+    done = 0
+    while done < limit:
+        rows = list(
+            Episode.objects.exclude(embedding_model=model.key)
+            .order_by("created_at", "id")
+            .values_list("pk", "indexed_text")[:BATCH]
+        )
+        if not rows:
+            break
+        release_connections()
+        vectors = embed_texts(model, [text for _pk, text in rows], purpose="document")
+        with transaction.atomic():
+            for (pk, _text), vector in zip(rows, vectors, strict=True):
+                Episode.objects.filter(pk=pk).update(embedding=vector, embedding_model=model.key)
+        done += len(rows)
+    return done
