@@ -55,7 +55,7 @@ def process_command(pid: int) -> str | None:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return None
-        return b" ".join(words).decode(errors="replace").strip()
+        return b" ".join(words).decode(errors="replace").strip() or None
     found = subprocess.run(
         ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

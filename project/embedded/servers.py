@@ -119,9 +119,13 @@ class EmbeddedServers:
         state = read_state(self.data)
         if state is None or state.status != "ready":
             return True
-        # Ready: the keeper has not looked yet, or somebody else holds a share.
-        with file_lock(users_lock(self.data), wait=False) as is_unused:
-            return is_unused
+        # Ready: the keeper has not looked yet, has just taken the lock to stop, or others use them.
+        path = users_lock(self.data)
+        with file_lock(path, wait=False) as is_unused:
+            if is_unused:
+                return True
+        with file_lock(path, shared=True, wait=False) as is_shared:
+            return not is_shared
 
     def _addresses(self, state: State) -> Addresses:
         settings = load_settings(self.data)
