@@ -4,7 +4,10 @@ import os
 from contextlib import ExitStack
 from typing import Any
 
-from celery import Celery, signals
+import structlog
+from celery import Celery, Task, signals
+from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from project import heartbeat
 from project.tracing import bind_trace, current_trace_id, new_trace_id
@@ -16,6 +19,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 heartbeat.connect_celery()
 
+log = structlog.get_logger(__name__)
 _TRACE_HEADER = "acervo_trace_id"
 _running: dict[str, ExitStack] = {}
 
@@ -44,3 +48,18 @@ def _unbind_trace(task_id: str, **_kwargs: object) -> None:
     stack = _running.pop(task_id, None)
     if stack is not None:
         stack.close()
+
+
+def send_after_commit(task: Task, *args: object) -> None:
+    """Queue a task when the running transaction has committed, at once outside of one.
+
+    A broker that is away fails nothing: what was asked for is in Postgres, and a sweep asks again.
+    """
+
+    def send() -> None:
+        try:
+            task.apply_async(args, retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("task_not_sent", task=task.name, error=type(error).__name__)
+
+    transaction.on_commit(send)

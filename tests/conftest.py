@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from pytest_django.fixtures import SettingsWrapper
 from redis import Redis
 
 from knowledge.choices import Visibility
@@ -56,6 +57,12 @@ def space(owner: User, teammate: User) -> Space:
     grant(made, owner, Role.MANAGER)
     grant(made, teammate, Role.EDITOR)
     return made
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: SettingsWrapper) -> None:
+    """Hash passwords cheaply: a real hash costs more than most tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

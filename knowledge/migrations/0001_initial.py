@@ -5,6 +5,7 @@ import django.contrib.postgres.indexes
 import django.contrib.postgres.search
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.text
 import knowledge.models.sources
 import pgvector.django.sparsevec
 import pgvector.django.vector
@@ -61,6 +62,7 @@ class Migration(migrations.Migration):
                 ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), blank=True, default=list, size=None, verbose_name='tags')),
                 ('metadata', models.JSONField(blank=True, default=dict, verbose_name='metadata')),
                 ('anchors', models.JSONField(blank=True, default=list, editable=False, help_text='Pages or sheets of the source: a list of page, label, start and end.')),
+                ('wiki_links', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, editable=False, help_text='What the text links to, in small letters: titles or external ids.', size=None)),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('in_review', 'In review'), ('published', 'Published'), ('archived', 'Archived')], default='draft', max_length=12, verbose_name='status')),
                 ('valid_from', models.DateTimeField(blank=True, null=True, verbose_name='valid from')),
                 ('valid_until', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
@@ -311,7 +313,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='node',
-            index=models.Index(fields=['space', 'title'], name='node_by_title'),
+            index=models.Index(models.F('space'), django.db.models.functions.text.Lower('title'), name='node_by_title'),
+        ),
+        migrations.AddIndex(
+            model_name='node',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['wiki_links'], name='node_by_wiki_link'),
         ),
         migrations.AddIndex(
             model_name='node',

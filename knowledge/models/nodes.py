@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -58,6 +59,13 @@ class Node(models.Model):
         editable=False,
         help_text=_("Pages or sheets of the source: a list of page, label, start and end."),
     )
+    wiki_links = ArrayField(
+        models.TextField(),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("What the text links to, in small letters: titles or external ids."),
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -91,7 +99,7 @@ class Node(models.Model):
     objects = NodeQuerySet.as_manager()
     history = HistoricalRecords(
         bases=[VersionFacts],
-        excluded_fields=["indexed_version", "created_at"],
+        excluded_fields=["indexed_version", "created_at", "wiki_links"],
         history_change_reason_field=models.TextField(blank=True, default=""),
         custom_model_name="NodeVersion",
         related_name="versions",
@@ -117,7 +125,8 @@ class Node(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "id"], name="node_newest"),  # the list
             models.Index(fields=["space", "status"], name="node_by_space_and_status"),  # the gate
-            models.Index(fields=["space", "title"], name="node_by_title"),  # wiki links
+            models.Index("space", Lower("title"), name="node_by_title"),  # wiki links
+            GinIndex(fields=["wiki_links"], name="node_by_wiki_link"),  # links to a new title
             GinIndex(fields=["tags"], name="node_by_tag"),
             GinIndex(fields=["metadata"], name="node_by_metadata", opclasses=["jsonb_path_ops"]),
             models.Index(  # the sweep for nodes whose index is behind

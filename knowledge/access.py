@@ -1,0 +1,67 @@
+"""Who may do what in a space: the checks that every write begins with."""
+
+from typing import Any
+
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
+
+from knowledge.choices import NodeStatus
+from knowledge.models import Node, NodeVersion, Space, SpaceRole
+from knowledge.querysets import Reader
+from project.accounts.choices import Role
+from project.http.errors import Forbidden, NotFound
+
+PUBLISHED_TAG = "published"
+"""The tag of versions that were public at some time."""
+
+
+def not_found() -> NotFound:
+    """Return the one answer for what is absent and for what is not the caller's to see."""
+    return NotFound(_("There is no such object, or it is not yours to see."))
+
+
+def role_of(user: Reader, space: Space) -> Role | None:
+    """Return the highest role that `user` has in a space through groups; None for none."""
+    if not user.is_authenticated or not user.is_active:
+        return None
+    if user.is_superuser:
+        return Role.MANAGER
+    held = SpaceRole.objects.filter(space=space, group__user=user).aggregate(held=Max("role"))
+    return Role(held["held"]) if held["held"] is not None else None
+
+
+def role_require(user: Reader, space: Space, role: Role) -> None:
+    """Raise NotFound for a space that `user` cannot see, Forbidden below `role` in it."""
+    held = role_of(user, space)
+    if held is not None and held >= role:
+        return
+    if not Space.objects.visible_to(user).filter(pk=space.pk).exists():
+        raise not_found()
+    message = _("This needs the role “%(role)s” in the space “%(space)s”.")
+    raise Forbidden(message % {"role": role.label, "space": space.name}, code="role_needed")
+
+
+def node_lock(user: Reader, node: Node, *, role: Role | None = None) -> Node:
+    """Return the stored row of a node, locked against other writers, for a user who may edit it.
+
+    Without `role`, editors may change drafts and texts in review, curators everything. Raises
+    NotFound and Forbidden.
+    """
+    row = Node.objects.visible_to(user).select_for_update(no_key=True).filter(pk=node.pk).first()
+    if row is None:
+        raise not_found()
+    is_open = row.status in {NodeStatus.DRAFT, NodeStatus.IN_REVIEW}
+    role_require(user, row.space, role or (Role.EDITOR if is_open else Role.CURATOR))
+    return row
+
+
+def node_versions_visible_to(user: Reader, node: Node) -> Any:
+    """Return the versions that `user` may open of a node they see, newest first.
+
+    Editors may open all, others those that were public at some time.
+    """
+    rows = NodeVersion.objects.filter(id=node.pk).exclude(history_type="-").order_by("-version")
+    role = role_of(user, node.space)
+    if role is not None and role >= Role.EDITOR:
+        return rows
+    return rows.filter(Q(status=NodeStatus.PUBLISHED) | Q(version_tags__contains=[PUBLISHED_TAG]))

@@ -1,0 +1,122 @@
+"""Writing many nodes at once: the rows of a bulk call, created or matched by their external id."""
+
+import copy
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from knowledge.access import role_of
+from knowledge.choices import NodeStatus
+from knowledge.models import Node, Space
+from knowledge.writing import NodeChanges, fields_set, node_write, nodes_insert, status_write
+from project.accounts.choices import Role
+from project.accounts.models import User
+from project.http.errors import ApiError, Forbidden, Invalid
+
+MAX_ROWS = 1000
+PATHS = "nodes"
+
+
+def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Try every row without storing any.
+
+    Raises Invalid whose details map the numbers of the rows at fault to what is wrong with them.
+    """
+    if not 0 < len(rows) <= MAX_ROWS:
+        message = _("Between 1 and %(count)s nodes can be sent at once.") % {"count": MAX_ROWS}
+        raise Invalid(message, field=PATHS)
+    known = _known(space, rows)
+    role = role_of(user, space)
+    problems: dict[str, Any] = {}
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        try:
+            external_id = row.get("external_id")
+            if external_id and external_id in seen:
+                message = _("The external id occurs twice.")
+                raise Invalid(message, field="external_id")
+            seen.add(external_id or "")
+            _applied(space, row, known.get(external_id or ""), user, role)
+        except ApiError as error:
+            problems[str(number)] = {error.field or "status": [error.message]}
+    if problems:
+        message = _("%(count)s of the nodes cannot be stored.") % {"count": len(problems)}
+        raise Invalid(message, field=PATHS, details=problems)
+
+
+def rows_write(
+    user: User,
+    space: Space,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    ids: Sequence[uuid.UUID] | None = None,
+    reason: str = "",
+) -> list[Node]:
+    """Create or update the rows' nodes in the caller's transaction; return them in order.
+
+    New nodes get `ids` where given: a repetition with the same ids leaves them as they are. A row
+    without a status keeps that of its node; a new one is published where the role allows it, and
+    in review otherwise. Raises Invalid, Forbidden, Conflict.
+    """
+    role = role_of(user, space)
+    known = _known(space, rows, lock=True)
+    made = Node.objects.in_bulk(ids) if ids else {}
+    nodes: list[Node] = []
+    new: list[Node] = []
+    for number, row in enumerate(rows):
+        if ids and ids[number] in made:
+            nodes.append(made[ids[number]])
+            continue
+        stored = known.get(row.get("external_id") or "")
+        node = _applied(space, row, stored, user, role)
+        nodes.append(node)
+        if stored is None:
+            node.pk = ids[number] if ids else node.pk
+            new.append(node)
+            continue
+        status, node.status = node.status, stored.status
+        node_write(node, stored, author=user, reason=reason)
+        if status != stored.status:
+            status_write(node, NodeStatus(status), author=user)
+    nodes_insert(new, author=user, reason=reason)
+    return nodes
+
+
+def _known(
+    space: Space, rows: Sequence[Mapping[str, Any]], *, lock: bool = False
+) -> dict[str, Node]:
+    wanted = [row["external_id"] for row in rows if row.get("external_id")]
+    found = Node.objects.filter(space=space, external_id__in=wanted).order_by("pk")
+    if lock:
+        found = found.select_for_update(no_key=True)
+    return {str(node.external_id): node for node in found}
+
+
+def _applied(
+    space: Space, row: Mapping[str, Any], stored: Node | None, user: User, role: Role | None
+) -> Node:
+    """Return the node as it would be with the row's values."""
+    values: NodeChanges = {**row}  # type: ignore[typeddict-item]  # checked by fields_set
+    curates = role is not None and role >= Role.CURATOR
+    status = values.pop("status", None)
+    if stored is None:
+        node = Node(space=space, owner=user, language=space.language)
+        node.status = status or (NodeStatus.PUBLISHED if curates else NodeStatus.IN_REVIEW)
+        values = {"title": "", **values}
+    else:
+        node = copy.copy(stored)
+        node.status = status or stored.status
+    settled = {NodeStatus.PUBLISHED, NodeStatus.ARCHIVED}
+    if (
+        role is None
+        or role < Role.EDITOR
+        or (
+            not curates
+            and (node.status in settled or (stored is not None and stored.status in settled))
+        )
+    ):
+        raise Forbidden(_("Your role in the space does not allow this status."), field="status")
+    fields_set(node, values)
+    return node

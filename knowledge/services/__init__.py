@@ -1,0 +1,44 @@
+"""Writes of knowledge: each permits, changes, records and announces, for every surface alike.
+
+Keyword-only functions that take the acting user, run in one transaction and raise the errors of
+`project.http.errors`. Modules import in one direction: spaces, nodes, relations, sources, jobs.
+"""
+
+from knowledge.access import node_versions_visible_to
+from knowledge.services.nodes import (
+    node_archive,
+    node_create,
+    node_delete,
+    node_publish,
+    node_revert,
+    node_submit,
+    node_update,
+    nodes_upsert,
+)
+from knowledge.services.relations import relation_create, relation_delete
+from knowledge.services.spaces import (
+    member_set,
+    space_create,
+    space_default_for,
+    space_delete,
+    space_update,
+)
+
+__all__ = [
+    "member_set",
+    "node_archive",
+    "node_create",
+    "node_delete",
+    "node_publish",
+    "node_revert",
+    "node_submit",
+    "node_update",
+    "node_versions_visible_to",
+    "nodes_upsert",
+    "relation_create",
+    "relation_delete",
+    "space_create",
+    "space_default_for",
+    "space_delete",
+    "space_update",
+]
