@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from redis import Redis
 
 from knowledge.choices import Visibility
@@ -60,7 +60,7 @@ def space(owner: User, teammate: User) -> Space:
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: SettingsWrapper) -> None:
+def quick_passwords(settings: Settings) -> None:
     """Hash passwords cheaply: a real hash costs more than most tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
