@@ -23,14 +23,15 @@ from contextlib import contextmanager
 from django.core.exceptions import ImproperlyConfigured
 
 from project.embedded import CHECKOUT, EmbeddedError, EmbeddedServers
-from project.embedded.folders import choose_data_folder, folder_error, make_folder
+from project.embedded.folders import choose_data_folder, folder_error, make_data_folder
 from project.embedded.processes import file_lock, port_holder
+from project.embedded.state import read_state
 from project.env import env_int, env_str
 from project.logbook import LogBook
 from project.supervisor import Program, StopRequested, Supervisor
 from project.up_programs import children, preparation, shared_environment
 
-_READY_ROUND = 0.25  # seconds
+_READY_ROUND = 0.5  # seconds
 _SAY_EVERY = 10.0
 
 
@@ -55,9 +56,7 @@ class Up:
         self.supervisor: Supervisor
 
     def run(self) -> int:
-        for part in ("", "run", "logs"):
-            make_folder(self.data / part)
-        make_folder(self.data / "secrets", mode=0o700)
+        make_data_folder(self.data)
         log = LogBook(
             self.data / "logs" / "acervo.log",
             as_json=env_str("ACERVO_LOG_FORMAT", "console") == "json",
@@ -84,14 +83,10 @@ class Up:
         log = self.supervisor.log
         os.environ.update(shared_environment(self.data))
         self._start_servers()
-        banner = self._prepare()
-        try:
+        with self._told_by_preparation():
             for program in children(web_socket.fileno()):
                 self.supervisor.start(program)
             self._wait_until_ready(began)
-        finally:
-            if banner:
-                log.show(f"\n{banner}")
         log.write("up", f"ready after {time.monotonic() - began:.1f} s at {self._address()}")
         log.show(f"\n  Acervo is ready: {self._address()}   (stop it with Ctrl-C)\n")
 
@@ -123,20 +118,28 @@ class Up:
         if addresses.redis_url:
             os.environ["REDIS_URL"] = addresses.redis_url
 
-    def _prepare(self) -> str:
-        """Bring the database up to date; what the first admin must be told, if anything."""
+    @contextmanager
+    def _told_by_preparation(self) -> Iterator[None]:
+        """Bring the database up to date, and show what the first admin must know after the block.
+
+        It is shown whatever happens in between, for it is told only once.
+        """
         reader, writer = os.pipe()
         with os.fdopen(reader) as message:
             try:
-                status = self.supervisor.run_to_end(preparation(writer))
+                self._prepare(writer)
+                yield
             finally:
                 os.close(writer)
-            if status != 0:
-                raise EmbeddedError(
-                    "The database could not be prepared; the reason is in the lines above.",
-                    "correct it and start again; `manage.py prepare` does this step alone",
-                )
-            return message.read().strip()
+                if told := message.read().strip():
+                    self.supervisor.log.show(f"\n{told}")
+
+    def _prepare(self, message_fd: int) -> None:
+        if self.supervisor.run_to_end(preparation(message_fd)) != 0:
+            raise EmbeddedError(
+                "The database could not be prepared; the reason is in the lines above.",
+                "correct it and start again; `manage.py prepare` does this step alone",
+            )
 
     def _wait_until_ready(self, began: float) -> None:
         last_said = time.monotonic()
@@ -177,7 +180,7 @@ class Up:
         self.supervisor.stop()
         if self.servers is not None:
             self.servers.stop()
-            if any(c.process and c.process.poll() is None for c in self.supervisor.children):
+            if read_state(self.data) is not None:
                 self.supervisor.log.write("up", "another command uses the servers: they stay")
         self.supervisor.log.write("up", "stopped")
 

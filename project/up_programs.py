@@ -12,7 +12,16 @@ from project.env import env_int
 from project.supervisor import Program, StopSteps
 
 _MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
-_CELERY = [sys.executable, "-m", "celery", "--app", "project", "--workdir", str(CHECKOUT)]
+_CELERY = [
+    sys.executable,
+    "-m",
+    "celery",
+    "--quiet",
+    "--app",
+    "project",
+    "--workdir",
+    str(CHECKOUT),
+]
 
 # Celery's first stop waits for running tasks, its second gives them back to the queue.
 _WORKER_STOP: StopSteps = (
@@ -36,6 +45,8 @@ def shared_environment(data: Path) -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_ARENA_MAX": "4",
+        # Celery's sermon about root: as root, Acervo says itself which processes it runs as whom.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
     return {
         **{name: value for name, value in defaults.items() if name not in os.environ},

@@ -95,14 +95,18 @@ def choose_data_folder(checkout: Path, environ: Mapping[str, str]) -> tuple[Path
     )
 
 
-def make_folder(path: Path, *, account: Account | None = None, mode: int = 0o755) -> None:
-    """Make `path` (parents too), owned by `account`; raises EmbeddedError with the reason."""
+def make_folder(path: Path, *, account: Account | None = None, mode: int = 0o700) -> None:
+    """Make `path` (parents too), owned by `account`; raises EmbeddedError with the reason.
+
+    A folder that is there already keeps its mode: it may be somebody's choice.
+    """
     try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         if account is not None and path.stat().st_uid != account.uid:
             os.chown(path, account.uid, account.gid)
-        if path.stat().st_uid == os.geteuid() or account is not None:
-            path.chmod(mode)
+        for folder in new:
+            folder.chmod(mode)  # whatever the umask made of it
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
@@ -153,19 +157,26 @@ def check_space(data: Path) -> None:
         )
 
 
+def make_data_folder(data: Path) -> None:
+    """Make the data folder and its parts, closed to others; raises EmbeddedError.
+
+    Root's may be passed through, for the servers have their folders inside and another account.
+    """
+    make_folder(data, mode=0o711 if os.geteuid() == 0 else 0o700)
+    for part in ("run", "logs", "secrets", "uploads"):
+        make_folder(data / part)
+
+
 def prepare_data_folder(data: Path) -> Account | None:
     """Make the data folder and its parts; return the account the servers run as.
 
     Raises EmbeddedError when it cannot be made, written or reached, or its disk is full.
     """
     account = server_account(data)
-    make_folder(data)
-    for part in ("run", "logs"):
-        make_folder(data / part)
-    make_folder(data / "secrets", mode=0o700)
+    make_data_folder(data)
     if account is not None and not can_enter(account, data):
         raise EmbeddedError(
-            f"The data folder {data} is below a folder that {account.name} cannot enter, and the"
+            f"{account.name} cannot enter the data folder {data} or a folder above it, and the"
             " servers run as that account because PostgreSQL refuses to run as root.",
             "set ACERVO_DATA to a folder that everybody can enter"
             " (for example /var/lib/acervo), or start Acervo as an ordinary user",

@@ -1,6 +1,6 @@
 """The process that keeps the servers of one data folder running while somebody uses them.
 
-    python -m project.embedded.keeper '{"data": "/path", ...}'
+    python -m project.embedded '{"data": "/path", ...}'
 
 1. It takes the keeper's lock; while another keeper has it, it stands by.
 2. It starts the servers, and tells in the state file when they are ready or why they are not.
@@ -257,7 +257,8 @@ class Keeper:
             for raw in lines:
                 line = raw.decode(errors="replace").rstrip()
                 kept.server.tail.append(line)
-                self._log(kept.server.name.lower(), line)
+                if tidy := kept.server.tidy(line):
+                    self._log(kept.server.name.lower(), tidy)
         if not self.selector.get_map():
             time.sleep(patience)
 
@@ -284,12 +285,3 @@ class Keeper:
         if state != self.reported:
             self.reported = state
             write_state(self.data, state)
-
-
-def main() -> int:
-    """Keep the servers described by the first argument; 1 when they could not be started."""
-    return Keeper(Options(**json.loads(sys.argv[1]))).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

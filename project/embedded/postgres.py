@@ -86,6 +86,9 @@ class Postgres(Server):
             return True
         return False
 
+    def tidy(self, line: str) -> str:
+        return line.removeprefix("LOG:  ")
+
     def _create(self) -> None:
         """Make the database beside its place and rename it, so that a half-made one is never used.
 
@@ -95,7 +98,7 @@ class Postgres(Server):
         unfinished = self.data / "postgres.unfinished"
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
-            make_folder(unfinished, account=self.account, mode=0o700)
+            make_folder(unfinished, account=self.account)
             self._initdb(unfinished)
             self._provision(unfinished)
             unfinished.rename(self.folder)

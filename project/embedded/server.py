@@ -94,6 +94,10 @@ class Server:
             ) from error
         return self.process
 
+    def tidy(self, line: str) -> str:
+        """A line of its log without what the whole log says anyway; empty to leave it out."""
+        return line
+
     def may_try_again(self) -> bool:
         """Whether a first start that failed may succeed when tried again."""
         return any(words in line for line in self.tail for words in self.passing_faults)

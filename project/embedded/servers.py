@@ -74,7 +74,7 @@ class EmbeddedServers:
 
     def keeper_command(self, *, relay: bool) -> list[str]:
         options = Options(**{**vars(self.options), "relay": relay})
-        return [sys.executable, "-m", "project.embedded.keeper", options.as_argument()]
+        return [sys.executable, "-m", "project.embedded", options.as_argument()]
 
     def wait(self, *, keeper_lives: Callable[[], bool] | None = None) -> Addresses:
         """Wait for the keeper's word; raises EmbeddedError when it says no or dies."""

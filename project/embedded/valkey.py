@@ -1,6 +1,7 @@
 """Valkey (a Redis) in `<data>/valkey`."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from project.embedded.settings import write_private
 # The end of an append-only file may be cut off by a crash (Valkey repairs that by itself);
 # these lines mean that it is damaged in the middle.
 _DAMAGED = ("Bad file format reading the append only file", "Error reading the RDB base file")
+_STAMP = re.compile(r"^\d+:\S+ (\d+ \w+ \d+ [\d:.]+|\(\d+\)) ?[#*.-]? ?")
 
 
 class Valkey(Server):
@@ -32,7 +34,7 @@ class Valkey(Server):
         return self.settings.valkey_port
 
     def prepare(self) -> None:
-        make_folder(self.folder, account=self.account, mode=0o700)
+        make_folder(self.folder, account=self.account)
         if any(mark in line for line in self.tail for mark in _DAMAGED):
             self._set_damaged_data_aside()
         configuration = self.folder / "valkey.conf"
@@ -73,6 +75,10 @@ class Valkey(Server):
         except OSError:
             return False
         return b"+PONG" in answer
+
+    def tidy(self, line: str) -> str:
+        # Said on most machines at every start; the doctor tells it where it matters.
+        return "" if "Memory overcommit must be enabled" in line else _STAMP.sub("", line)
 
     def _set_damaged_data_aside(self) -> None:
         """Start empty rather than never: Postgres is the truth, and what was here is kept."""

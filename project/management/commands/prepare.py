@@ -26,16 +26,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = io.StringIO()
-        try:
-            with session_lock("prepare"):
-                call_command("migrate", interactive=False, verbosity=0)
-                call_command("bootstrap", stdout=told)
-                if env_bool("ACERVO_DEMO", default=True) and not Node.history.exists():
-                    self.stdout.write("loading the demo (ACERVO_DEMO=0 leaves it out)")
-                    call_command("load_demo", stdout=self.stdout, stderr=self.stderr)
-        finally:
-            self._tell(told.getvalue(), options["message_fd"])
+        with session_lock("prepare"):
+            call_command("migrate", interactive=False, verbosity=0)
+            told = io.StringIO()
+            call_command("bootstrap", stdout=told)
+            self._tell(told.getvalue(), options["message_fd"])  # now: it is told only once
+            if env_bool("ACERVO_DEMO", default=True) and not Node.history.exists():
+                self.stdout.write("loading the demo (ACERVO_DEMO=0 leaves it out)")
+                call_command("load_demo", stdout=self.stdout, stderr=self.stderr)
 
     def _tell(self, message: str, descriptor: int | None) -> None:
         if descriptor is None:
