@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 
+import psutil
 import redis
 import structlog
 from celery import signals
@@ -98,6 +99,16 @@ def living() -> list[Heartbeat]:
     values = client.mget(keys) if keys else []
     found = [Heartbeat(**json.loads(value)) for value in values if value]
     return sorted(found, key=lambda one: (one.process, one.pid))
+
+
+def forget_the_dead() -> None:
+    """Remove the keys of processes of this host that have ended; raises redis.RedisError.
+
+    After a quick restart nobody takes the former processes' last beats for life.
+    """
+    for one in living():
+        if one.host == socket.gethostname() and not psutil.pid_exists(one.pid):
+            sync_redis().delete(f"{_PREFIX}{one.process}:{one.host}:{one.pid}")
 
 
 def connect_celery() -> None:

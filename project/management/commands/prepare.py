@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from knowledge.models import Node
+from project import heartbeat
 from project.env import env_bool
 from project.locks import session_lock
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         with session_lock("prepare"):
+            heartbeat.forget_the_dead()
             call_command("migrate", interactive=False, verbosity=0)
             told = io.StringIO()
             call_command("bootstrap", stdout=told)
