@@ -127,10 +127,11 @@ def folder_error(path: Path, error: OSError) -> EmbeddedError:
             "set ACERVO_DATA to a folder that can be written",
         )
     if error.errno in {errno.EACCES, errno.EPERM}:
+        closed = next(folder for folder in (path, *path.parents) if folder.exists())
         return EmbeddedError(
-            f"The folder {path} cannot be written by {user_name()}.",
-            f"give it to this user (chown -R {user_name()} {path}), start Acervo as the user who"
-            " owns it, or set ACERVO_DATA to another folder",
+            f"{closed} cannot be written by {user_name()}.",
+            f"set ACERVO_DATA to a folder of {user_name()}, start Acervo as the user who owns"
+            f" this one, or give it to {user_name()}",
         )
     return EmbeddedError(
         f"The folder {path} cannot be used: {error.strerror or error}.",
