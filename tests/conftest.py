@@ -10,11 +10,12 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from pytest_django import Settings
 from redis import Redis
+from rest_framework.test import APIClient
 
 from knowledge.choices import Visibility
 from knowledge.models import Space, SpaceRole
-from project.accounts.choices import Role
-from project.accounts.models import User
+from project.accounts.choices import Role, Scope
+from project.accounts.models import ApiKey, User
 
 PASSWORD = "correct-horse-battery"
 
@@ -73,3 +74,36 @@ def empty_redis() -> Iterator[None]:
     yield
     client.flushdb()
     client.close()
+
+
+class Api(APIClient):
+    """A REST client that acts for one user with a key of all scopes."""
+
+    def __init__(self, user: User, scopes: list[str] | None = None) -> None:
+        super().__init__()
+        secret = ApiKey.new_secret()
+        ApiKey.objects.create(
+            user=user,
+            name="tests",
+            prefix=secret[:8],
+            hash=ApiKey.hash_of(secret),
+            scopes=list(Scope.values) if scopes is None else scopes,
+        )
+        self.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        self.default_format = "json"
+
+
+@pytest.fixture
+def api(owner: User) -> Api:
+    """The owner's client."""
+    return Api(owner)
+
+
+@pytest.fixture
+def stranger_api(stranger: User) -> Api:
+    return Api(stranger)
+
+
+@pytest.fixture
+def teammate_api(teammate: User) -> Api:
+    return Api(teammate)

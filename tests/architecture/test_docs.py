@@ -1,0 +1,19 @@
+"""The pages that would otherwise go stale in silence."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READER = re.compile(r"env_(?:str|int|bool|list|secret|path)\(\s*\"([A-Z_]+)\"")
+DIRECT = re.compile(r"environ(?:\.get)?[\[(]\"(ACERVO_[A-Z_]+|DATABASE_URL|REDIS_URL)\"")
+
+
+def test_every_variable_is_documented_and_every_documented_one_is_read() -> None:
+    read = set()
+    for folder in ("project", "knowledge", "memory", "chat", "monitoring", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            read |= set(READER.findall(text)) | set(DIRECT.findall(text))
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
+    assert {name for name in read if name != "PYTHONPATH"} == documented

@@ -1,0 +1,105 @@
+import datetime
+import threading
+import uuid
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.utils import timezone
+
+from knowledge.models import Node, Source, Space
+from project.http.models import IdempotencyRecord
+from tests.conftest import Api
+
+
+def node(space: Space, **more: object) -> dict[str, object]:
+    return {"space": str(space.pk), "title": "Tides", "content": "Twice a day.", **more}
+
+
+def key(value: str = "") -> dict[str, str]:
+    return {"idempotency-key": value or uuid.uuid4().hex}
+
+
+def test_the_same_key_and_body_get_the_stored_answer(api: Api, space: Space) -> None:
+    headers = key()
+    first = api.post("/api/v1/nodes/", node(space), headers=headers)
+    again = api.post("/api/v1/nodes/", node(space), headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again["Idempotency-Replayed"] == "true"
+    assert Node.objects.count() == 1
+
+
+def test_the_same_key_with_another_body_is_refused(api: Api, space: Space) -> None:
+    headers = key()
+    api.post("/api/v1/nodes/", node(space), headers=headers)
+    answer = api.post("/api/v1/nodes/", node(space, title="Ebb"), headers=headers)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "idempotency_mismatch"
+    assert Node.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_caller(api: Api, teammate_api: Api, space: Space) -> None:
+    headers = key()
+    api.post("/api/v1/nodes/", node(space), headers=headers)
+    assert teammate_api.post("/api/v1/nodes/", node(space), headers=headers).status_code == 201
+    assert Node.objects.count() == 2
+
+
+def test_a_refused_body_is_answered_alike(api: Api, space: Space) -> None:
+    headers = key()
+    answers = [
+        api.post("/api/v1/nodes/", {"space": str(space.pk)}, headers=headers) for _ in range(2)
+    ]
+    assert [each.status_code for each in answers] == [400, 400]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_files_count_as_a_part_of_the_body(api: Api, space: Space) -> None:
+    headers = key()
+
+    def upload(text: bytes) -> int:
+        file = SimpleUploadedFile("tides.md", text, content_type="text/markdown")
+        body = {"space": str(space.pk), "file": file}
+        return api.post("/api/v1/uploads/", body, format="multipart", headers=headers).status_code
+
+    assert [upload(b"# One"), upload(b"# One"), upload(b"# Two")] == [202, 202, 409]
+    assert Source.objects.count() == 1
+
+
+@pytest.mark.parametrize("value", ["with space", "x" * 201, "é"])
+def test_a_strange_key_is_refused(api: Api, space: Space, value: str) -> None:
+    answer = api.post("/api/v1/nodes/", node(space), headers=key(value))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_idempotency_key"
+
+
+def test_a_request_whose_process_died_is_taken_over(api: Api, space: Space) -> None:
+    headers = key()
+    api.post("/api/v1/nodes/", node(space), headers=headers)
+    past = timezone.now() - datetime.timedelta(seconds=1)
+    IdempotencyRecord.objects.update(status=None, locked_until=past)
+    answer = api.post("/api/v1/nodes/", node(space), headers=headers)
+    assert answer.status_code == 201
+    assert "Idempotency-Replayed" not in answer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_equal_requests_at_once_do_it_once(api: Api, space: Space) -> None:
+    headers = key()
+    answers = []
+    gate = threading.Barrier(10)
+
+    def send() -> None:
+        gate.wait()
+        answers.append(api.post("/api/v1/nodes/", node(space), headers=headers))
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(10)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [each.status_code for each in answers] == [201] * 10
+    assert len({each.json()["id"] for each in answers}) == 1
+    assert Node.objects.count() == 1
