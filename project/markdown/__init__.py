@@ -8,6 +8,8 @@ under a strict Content-Security-Policy for text of any origin: curated, uploaded
 import re
 import threading
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -19,6 +21,7 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 from project.markdown import _inline, _links, _passage
 from project.markdown._inline import WIKI_LINK
 from project.markdown._links import LinkResolver
+from project.markdown._passage import SourceLines, source_places
 from project.markdown._sanitise import sanitise
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "plain_text",
     "render_markdown",
     "render_passage",
+    "source_spans",
 ]
 
 _local = threading.local()
@@ -39,6 +43,7 @@ def render_markdown(
     *,
     link_resolver: LinkResolver | None = None,
     citations: int = 0,
+    citation_urls: Sequence[str] = (),
     doc_id: str = "",
     heading_ids: bool = False,
 ) -> str:
@@ -47,10 +52,13 @@ def render_markdown(
     ``link_resolver(title, heading)`` gives the address of a ``[[wiki link]]``, or None; without
     a resolver wiki links are shown as their text. ``citations``: how many citations the text
     may point to; ``[1]`` up to ``[citations]`` become ``<a class="citation" data-citation="1"
-    href="#citation-1">``. ``doc_id`` keeps the anchors of several texts on one page apart.
+    href="#citation-1">``. ``citation_urls``: the addresses of the citations, instead of their
+    number and of those anchors. ``doc_id`` keeps the anchors of several texts on one page apart.
     ``heading_ids`` gives headings the id ``h-`` + :func:`heading_slug`.
     """
-    env = _environment(link_resolver, citations, doc_id, heading_ids=heading_ids)
+    count = len(citation_urls) or citations
+    env = _environment(link_resolver, count, doc_id, heading_ids=heading_ids)
+    env["citation_urls"] = citation_urls
     return sanitise(_parser().render(text, env))
 
 
@@ -92,6 +100,26 @@ def plain_text(text: str) -> str:
         elif token.type in ("fence", "code_block"):
             lines.append(token.content.rstrip("\n"))
     return "\n".join(line for line in lines if line.strip())
+
+
+def source_spans(text: str, token_type: str) -> Iterator[tuple[Token, int, int]]:
+    """The inline tokens of a type that knows its length, with their offsets in ``text``."""
+    unified = text.replace("\r\n", "\n")
+    breaks = [] if unified == text else _shortened_breaks(text)
+    source = SourceLines(unified.replace("\r", "\n"))
+    every_line = range(len(source.lines))
+    for block, places in source_places(parse_tokens(text), source, every_line):
+        for token in block.children or []:
+            if token.type == token_type:
+                first = token.meta["pos"]
+                start, last = places[first], places[first + token.meta["length"] - 1]
+                shift = bisect_left(breaks, start)
+                yield token, start + shift, last + 1 + shift
+
+
+def _shortened_breaks(text: str) -> list[int]:
+    """Where each line break of two characters stands once every one of them has one."""
+    return [match.start() - index for index, match in enumerate(re.finditer("\r\n", text))]
 
 
 def parse_tokens(text: str) -> list[Token]:

@@ -17,8 +17,8 @@ from markdown_it.token import Token
 WIKI_LINK = re.compile(
     r"\[\[(?P<title>[^\[\]|#\n]+)(?:#(?P<heading>[^\[\]|\n]+))?(?:\|(?P<text>[^\[\]\n]+))?\]\]"
 )
-# [1] or [1, 2], but not the text of a link, a reference or a definition.
-CITATION = re.compile(r"\[(\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*)\](?![(\[:])")
+# [1] or [1, 2], but not the text of a link or a reference.
+CITATION = re.compile(r"\[(\d{1,3}(?:[ \t]*,[ \t]*\d{1,3})*)\](?![(\[])")
 
 
 class PositionedState(StateInline):

@@ -22,8 +22,9 @@ LinkResolver = Callable[[str, str | None], str | None]
 EXTERNAL_SCHEMES = frozenset({"http", "https"})
 PLAIN_SCHEMES = frozenset({"mailto", "tel"})
 EXTERNAL_REL = "noopener noreferrer nofollow"
-# Browsers read a backslash as a slash and drop tabs and line breaks inside addresses.
-_DECEPTIVE = re.compile(r"[\x00-\x20\x7f\\]")
+# Browsers read a backslash as a slash and drop tabs and line breaks inside addresses. Written as
+# "%5C" they mean nothing of the kind, but nobody has use for a path that begins so.
+_DECEPTIVE = re.compile(r"[\x00-\x20\x7f\\]|^/%(?:5c|2f|0[9ad])", re.IGNORECASE)
 
 
 def is_same_origin(url: str) -> bool:
@@ -124,9 +125,13 @@ def render_wiki_link(
 def render_citation(
     _renderer: object, tokens: list[Token], index: int, _options: object, env: Any
 ) -> str:
-    """``[2]`` as a link to ``#citation-2``, with the number in ``data-citation``."""
+    """``[2]`` as a link to its address or ``#citation-2``, the number in ``data-citation``."""
     doc = f"{env['docId']}-" if env.get("docId") else ""
-    return "".join(
-        f'<a class="citation" href="#citation-{doc}{number}" data-citation="{number}">{number}</a>'
-        for number in tokens[index].meta["numbers"]
-    )
+    urls = env.get("citation_urls") or ()
+    parts = []
+    for number in tokens[index].meta["numbers"]:
+        url = urls[number - 1] if urls else f"#citation-{doc}{number}"
+        parts.append(
+            f'<a class="citation" href="{escapeHtml(url)}" data-citation="{number}">{number}</a>'
+        )
+    return "".join(parts)

@@ -7,6 +7,7 @@ the source (inline code, pictures, wiki links) is marked whole.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -40,19 +41,28 @@ def mark_passage(state: StateCore) -> None:
         return
     start, end = state.env["passage"]
     source = SourceLines(state.src)
-    cell_cursor: dict[int, int] = {}  # line of a table -> offset after the last cell found
+    lines = range(source.number_at(start), source.number_at(end - 1) + 1)
+    places = {id(token): at for token, at in source_places(state.tokens, source, lines)}
     for token in state.tokens:
-        if token.map is None:
-            continue
-        if token.type == "inline" and token.children:
-            places = _inline_places(token, source, cell_cursor)
-            if places[-1] <= start or places[0] >= end:
-                continue
-            inner = [i for i, place in enumerate(places[:-1]) if start <= place < end]
+        if id(token) in places:
+            inner = [i for i, at in enumerate(places[id(token)][:-1]) if start <= at < end]
             if inner:
                 _mark_children(token, inner[0], inner[-1] + 1, state.env)
-        elif token.type in _CODE:
+        elif token.type in _CODE and token.map is not None:
             _mark_code(token, source, start, end, state.env)
+
+
+def source_places(
+    tokens: list[Token], source: SourceLines, lines: range
+) -> Iterator[tuple[Token, list[int]]]:
+    """The inline tokens on ``lines`` with the source offset of each character, and of the end."""
+    cell_cursor: dict[int, int] = {}  # line of a table -> column after the last cell found
+    for token in tokens:
+        if token.type != "inline" or not token.children or token.map is None:
+            continue
+        first, end = token.map
+        if first < lines.stop and max(end, first + 1) > lines.start:
+            yield token, _inline_places(token, source, cell_cursor)
 
 
 def _inline_places(token: Token, source: SourceLines, cursor: dict[int, int]) -> list[int]:
