@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from project.embedded.backoff import Backoff
-from project.embedded.processes import adopt_orphans, die_with_parent
+from project.embedded.processes import adopt_orphans, describe_status, die_with_parent
 from project.logbook import LogBook
 
 _ROUND = 0.1  # seconds between two looks at the children
@@ -228,13 +228,3 @@ def _dead_child() -> int | None:
     except ChildProcessError:
         return None
     return found.si_pid if found is not None else None
-
-
-def describe_status(status: int | None) -> str:
-    """An exit status in words: `status 1`, `killed by SIGKILL`."""
-    if status is not None and status < 0:
-        try:
-            return f"killed by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"killed by signal {-status}"
-    return f"status {status}"

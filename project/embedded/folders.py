@@ -164,7 +164,7 @@ def make_data_folder(data: Path) -> None:
     Root's may be passed through, for the servers have their folders inside and another account.
     """
     make_folder(data, mode=0o711 if os.geteuid() == 0 else 0o700)
-    for part in ("run", "logs", "secrets", "uploads"):
+    for part in ("run", "logs", "secrets", "static", "uploads"):
         make_folder(data / part)
 
 

@@ -216,6 +216,7 @@ class Keeper:
         reason = server.explain()
         server.process = None
         kept.ready = False
+        self.last_progress = time.monotonic()
         wait = kept.backoff.died(time.monotonic())
         if not self.was_ready and not server.may_try_again():
             raise reason

@@ -65,7 +65,7 @@ class Postgres(Server):
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "",
-            "log_min_messages": "warning",
+            "log_min_messages": "log",  # what a statement does wrong is told to who sent it
             "log_checkpoints": "off",
         }
         if _shared_memory_is_small():

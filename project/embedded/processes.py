@@ -70,6 +70,16 @@ def process_start(pid: int) -> str:
         return ""
 
 
+def describe_status(status: int | None) -> str:
+    """An exit status in words: `status 1`, `killed by SIGKILL`."""
+    if status is not None and status < 0:
+        try:
+            return f"killed by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"killed by signal {-status}"
+    return f"status {status}"
+
+
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from project.embedded.binaries import Binaries
 from project.embedded.errors import EmbeddedError
 from project.embedded.folders import Account, run_as
-from project.embedded.processes import die_with_parent
+from project.embedded.processes import describe_status, die_with_parent
 from project.embedded.settings import ServerSettings
 
 # Messages of either server, and what they mean: (words in its log, what is wrong, what to do).
@@ -109,6 +109,11 @@ class Server:
             if words in log:
                 return EmbeddedError(f"{self.name} stopped: {meaning}.", advice)
         status = self.process.returncode if self.process else None
+        if status is not None and status < 0:
+            return EmbeddedError(
+                f"{self.name} was {describe_status(status)}.",
+                "look whether the machine has run out of memory (dmesg), or who did it",
+            )
         last = next((line for line in reversed(self.tail) if line.strip()), "it wrote nothing")
         return EmbeddedError(
             f"{self.name} stopped (status {status}). Its last words: {last}",

@@ -14,9 +14,9 @@ import pytest
 
 from project.embedded import CHECKOUT
 from project.embedded.backoff import Backoff
-from project.embedded.processes import process_command
+from project.embedded.processes import describe_status, process_command
 from project.logbook import LogBook
-from project.supervisor import Child, Program, StopRequested, Supervisor, describe_status
+from project.supervisor import Child, Program, StopRequested, Supervisor
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
