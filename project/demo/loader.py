@@ -1,0 +1,98 @@
+"""Bringing the demo into the database, through the services that everybody uses."""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from knowledge.models import Node, Relation, Source, Space
+from knowledge.services import nodes_upsert, relation_create, source_upload, space_create
+from project.accounts.models import User
+from project.demo import content
+from project.locks import transaction_lock
+
+REASON = "Demo"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLoaded:
+    """The demo's space, and how much of it was missing until now."""
+
+    space: Space
+    nodes: int
+    relations: int
+    files: int
+
+
+@transaction.atomic
+def demo_load(*, acting_user: User) -> DemoLoaded:
+    """Add what is missing of the demo; leave what is there as it is, edited or not.
+
+    All of it or nothing: a start that was interrupted finds an empty database again. Raises what
+    the services raise.
+    """
+    transaction_lock("demo")
+    space = _space(acting_user)
+    return DemoLoaded(
+        space=space,
+        nodes=_add_pages(acting_user, space),
+        relations=_add_relations(acting_user, space),
+        files=_add_files(acting_user, space),
+    )
+
+
+def _space(user: User) -> Space:
+    fields = content.space_fields()
+    known = Space.objects.filter(slug=fields["slug"]).first()
+    return known or space_create(acting_user=user, **fields)
+
+
+def _nodes(space: Space) -> dict[str, Node]:
+    nodes = Node.objects.filter(space=space, external_id__isnull=False)
+    return {str(node.external_id): node for node in nodes}
+
+
+def _add_pages(user: User, space: Space) -> int:
+    known = _nodes(space)
+    missing = [page for page in content.pages() if page["external_id"] not in known]
+    if missing:
+        nodes_upsert(acting_user=user, space=space, rows=missing, reason=REASON)
+    return len(missing)
+
+
+def _add_relations(user: User, space: Space) -> int:
+    nodes = _nodes(space)
+    related = set(
+        Relation.objects.filter(source__space=space).values_list("source_id", "target_id", "kind")
+    )
+    missing = [
+        (source, target, each.kind)
+        for each in content.relations()
+        if (source := nodes[each.source])
+        and (target := nodes[each.target])
+        and (source.pk, target.pk, each.kind) not in related
+    ]
+    for source, target, kind in missing:
+        relation_create(acting_user=user, source=source, target=target, kind=kind)
+    return len(missing)
+
+
+def _add_files(user: User, space: Space) -> int:
+    known = set(Source.objects.filter(space=space).values_list("sha256", flat=True))
+    added = 0
+    for each in content.files():
+        data = each.path.read_bytes()
+        if hashlib.sha256(data).hexdigest() in known:
+            continue
+        source_upload(
+            acting_user=user,
+            space=space,
+            file=ContentFile(data, name=each.path.name),
+            filename=each.path.name,
+            title=each.title,
+            tags=each.tags,
+            language=each.language,
+        )
+        added += 1
+    return added
