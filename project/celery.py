@@ -1,17 +1,21 @@
 """The Celery application: `celery -A project worker`."""
 
 import os
+import warnings
 from contextlib import ExitStack
 from typing import Any
 
 import structlog
 from celery import Celery, Task, signals
+from celery.exceptions import CPendingDeprecationWarning
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from project import heartbeat
 from project.tracing import bind_trace, current_trace_id, new_trace_id
 
+# Told at every lost connection. The default is meant: a task goes on, and its work is idempotent.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 app = Celery("acervo")

@@ -84,6 +84,8 @@ def choose_data_folder(checkout: Path, environ: Mapping[str, str]) -> tuple[Path
     if named:
         return Path(named).expanduser().absolute(), ""
     default = checkout / "var"
+    if environ.get("DATABASE_URL") and environ.get("REDIS_URL"):
+        return default, ""  # nobody but this process needs to reach it
     account = server_account(default)
     if account is None or can_enter(account, checkout):
         return default, ""
