@@ -4,7 +4,6 @@ While Redis is away each process keeps a breaker of its own, and Redis is asked 
 later: a lost Redis must not stop answers, nor slow them.
 """
 
-import functools
 import secrets
 import threading
 import time
@@ -25,12 +24,22 @@ from project.inference.breaker_rules import (
 )
 from project.inference.models import ModelEndpoint
 
-__all__ = ["Breaker", "BreakerRules", "BreakerState", "Permit", "for_endpoint", "reset", "state"]
+__all__ = [
+    "Breaker",
+    "BreakerRules",
+    "BreakerState",
+    "Permit",
+    "for_endpoint",
+    "forget_local",
+    "reset",
+    "state",
+]
 
 logger = structlog.get_logger(__name__)
 
 KEY = "acervo:breaker:"
 REDIS_PAUSE_SECONDS = 2.0
+DEFAULT_OPEN_SECONDS = 5.0
 
 _redis_away_until = 0.0
 _local: dict[str, LocalBreaker] = {}
@@ -120,7 +129,7 @@ class Breaker:
         if time.monotonic() < _redis_away_until:
             return None
         try:
-            return _sync_script()(  # type: ignore[no-any-return]
+            return sync_redis().register_script(SCRIPT)(  # type: ignore[no-any-return]
                 keys=[KEY + self.name], args=[operation, token, *self.rules.as_arguments()]
             )
         except RedisError as error:
@@ -143,7 +152,8 @@ class Breaker:
 def for_endpoint(endpoint: ModelEndpoint) -> Breaker:
     """Return the breaker of an endpoint."""
     probe_seconds = endpoint.connect_timeout + endpoint.first_token_timeout + 5.0
-    return Breaker(str(endpoint.pk), BreakerRules(probe_seconds=probe_seconds), endpoint.name)
+    rules = BreakerRules(open_seconds=DEFAULT_OPEN_SECONDS, probe_seconds=probe_seconds)
+    return Breaker(str(endpoint.pk), rules, endpoint.name)
 
 
 def state(name: str) -> BreakerState:
@@ -156,9 +166,12 @@ def reset(name: str) -> None:
     Breaker(name).reset()
 
 
-@functools.cache
-def _sync_script() -> Any:
-    return sync_redis().register_script(SCRIPT)
+def forget_local() -> None:
+    """Forget what this process counted alone, and ask Redis again at once."""
+    global _redis_away_until  # noqa: PLW0603 - what this process knows of Redis
+    _redis_away_until = 0.0
+    with _local_lock:
+        _local.clear()
 
 
 def _redis_lost(error: RedisError) -> None:

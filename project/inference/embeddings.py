@@ -42,6 +42,7 @@ __all__ = [
     "forget_cached_queries",
     "model_for_endpoint",
     "model_for_key",
+    "warm_up",
 ]
 
 BUILTIN = EmbeddingModel(minilm.KEY, minilm.DIMENSIONS, frozenset({"en"}), Backend.BUILTIN)
@@ -123,6 +124,14 @@ def embed_texts(
         for row in missing:
             _keep(model, texts[row], vectors[row].copy())
     return vectors
+
+
+def warm_up() -> None:
+    """Load the default model, building its file if need be, so that no search has to wait for it.
+
+    Raises EmbeddingUnavailable.
+    """
+    embed_texts(default_model(), ["ready"], purpose="document")
 
 
 def forget_cached_queries() -> None:

@@ -42,6 +42,7 @@ INCOMPLETE = Failure(Outcome.INTERRUPTED, "The model's answer ended before it wa
 MALFORMED = Failure(Outcome.MALFORMED, "The model sent something that is not an answer.")
 OVERSIZED = Failure(Outcome.MALFORMED, "The model's answer was too large.")
 SERVER_ERROR = Failure(Outcome.ERROR, "The model reported an error.", retryable=True)
+BUSY = Failure(Outcome.RATE_LIMITED, "The model is busy.")
 SEALED = Failure(Outcome.ERROR, "The model's key must be entered again.")
 
 

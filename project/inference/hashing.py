@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEY = "hashing-384"
 DIMENSIONS = 384
-NGRAM_WEIGHT = 0.35
+NGRAM_WEIGHT = 0.7
 STOP_WEIGHT = 0.15
 
 _WORD = re.compile(r"\w+")

@@ -1,0 +1,228 @@
+"""One call of one language model: stream it, hold it to its times, survive whatever it sends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+
+from project.inference import clients, failures
+from project.inference.failures import Failure
+from project.inference.models import ModelEndpoint
+from project.inference.sealing import SealBroken
+from project.inference.types import Messages, TokenUsage
+from project.inference.usage import estimate_tokens
+
+if TYPE_CHECKING:
+    from openai import AsyncStream
+    from openai.types.chat import ChatCompletionChunk
+
+logger = structlog.get_logger(__name__)
+
+MAX_ANSWER_CHARS = 200_000
+CLOSE_SECONDS = 1.0
+# What some servers refuse, and what they want instead; learned from their first refusal.
+_SUBSTITUTES = {"max_tokens": "max_completion_tokens", "temperature": "", "stream_options": ""}
+_refused_parameters: dict[UUID, set[str]] = {}
+
+
+class CallFailed(Exception):
+    """The call failed; whether text came before is known to the reader of the texts."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked of any endpoint."""
+
+    messages: Messages
+    max_tokens: int
+    temperature: float
+
+
+class ChatCall:
+    """A call in progress. Iterate `texts()` once, closing it; then read what was counted."""
+
+    def __init__(self, endpoint: ModelEndpoint, prompt: Prompt, deadline: float) -> None:
+        self.endpoint = endpoint
+        self.finish_reason = ""
+        self.model = endpoint.model_name
+        self._prompt = prompt
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._deadline = deadline
+        self._first_activity: float | None = None
+        self._last_activity = self._started
+        self._first_text: float | None = None
+        self._texts: list[str] = []
+        self._length = 0
+        self._half_pair = ""
+        self._counted: tuple[int, int] | None = None
+
+    async def texts(self) -> AsyncGenerator[str, None]:
+        """Yield the pieces of the answer. Raises CallFailed; closing it closes the connection."""
+        stream = None
+        self._started = self._last_activity = self._clock()
+        self._deadline = min(self._deadline, self._started + self.endpoint.total_timeout)
+        try:
+            stream = await self._opened()
+            async for text in self._read(stream):
+                yield text
+        except CallFailed:
+            raise
+        except Exception as error:
+            # The client lets anything through: JSON, Unicode and protocol errors, and its own.
+            failure = failures.classify(error)
+            logger.warning(
+                "model_call_failed",
+                endpoint=self.endpoint.name,
+                outcome=failure.outcome,
+                error=type(error).__name__,
+            )
+            raise CallFailed(failure) from error
+        finally:
+            if stream is not None:
+                with suppress(Exception):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await stream.close()
+
+    @property
+    def latency_ms(self) -> int:
+        """Milliseconds since the start."""
+        return int((self._clock() - self._started) * 1000)
+
+    @property
+    def first_token_ms(self) -> int | None:
+        """Milliseconds to the first text, None before it."""
+        return None if self._first_text is None else int((self._first_text - self._started) * 1000)
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens and cost so far: as the server counted, else estimated from the text seen."""
+        if self._counted:
+            prompt, completion = self._counted
+        elif self._texts:
+            prompt = estimate_tokens(*(each["content"] for each in self._prompt.messages))
+            completion = estimate_tokens("".join(self._texts))
+        else:
+            prompt = completion = 0
+        cost = self.endpoint.cost_of(prompt, completion)
+        return TokenUsage(prompt, completion, cost, estimated=self._counted is None)
+
+    async def _opened(self) -> AsyncStream[ChatCompletionChunk]:
+        """Send the request; adapt it to servers that refuse one of its parameters."""
+        import openai
+
+        refused = _refused_parameters.setdefault(self.endpoint.pk, set())
+        try:
+            client = clients.async_client(self.endpoint)
+        except SealBroken as error:
+            raise CallFailed(failures.SEALED) from error
+        while True:
+            try:
+                async with asyncio.timeout_at(self._limit()):
+                    stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(
+                        **self._request(refused)
+                    )
+                    return stream
+            except TimeoutError:
+                raise CallFailed(self._timeout_failure()) from None
+            except openai.BadRequestError as error:
+                if error.param not in _SUBSTITUTES or error.param in refused:
+                    raise
+                refused.add(error.param)
+
+    def _request(self, refused: set[str]) -> dict[str, Any]:
+        wanted: dict[str, Any] = {
+            "max_tokens": self._prompt.max_tokens,
+            "temperature": self._prompt.temperature,
+            "stream_options": {"include_usage": True},
+        }
+        for name in refused:
+            value = wanted.pop(name, None)
+            if value is not None and _SUBSTITUTES[name]:
+                wanted[_SUBSTITUTES[name]] = value
+        messages = [dict(message) for message in self._prompt.messages]
+        return {"model": self.endpoint.model_name, "messages": messages, "stream": True, **wanted}
+
+    async def _read(self, stream: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[str, None]:
+        iterator = stream.__aiter__()
+        while True:
+            try:
+                async with asyncio.timeout_at(self._limit()):
+                    chunk = await anext(iterator)
+            except StopAsyncIteration:
+                break
+            except TimeoutError:
+                if self.finish_reason:
+                    break
+                raise CallFailed(self._timeout_failure()) from None
+            except Exception:
+                if self.finish_reason:
+                    break  # the answer is whole; only its epilogue is not
+                raise
+            text = self._text_of(chunk)
+            if text:
+                self._texts.append(text)
+                self._length += len(text)
+                if self._length > MAX_ANSWER_CHARS:
+                    raise CallFailed(failures.OVERSIZED)
+                yield text
+        if not self.finish_reason:
+            raise CallFailed(failures.INCOMPLETE if self._texts else failures.MALFORMED)
+
+    def _text_of(self, chunk: Any) -> str:
+        """Return the text of a chunk, "" if it has none; remember what else it says.
+
+        The client checks nothing: any attribute may be missing or of another type.
+        """
+        counted = getattr(chunk, "usage", None)
+        prompt = getattr(counted, "prompt_tokens", None)
+        completion = getattr(counted, "completion_tokens", None)
+        if isinstance(prompt, int) and isinstance(completion, int) and min(prompt, completion) >= 0:
+            self._counted = (prompt, completion)
+        choices = getattr(chunk, "choices", None)
+        if not isinstance(choices, list) or not choices:
+            return ""
+        self._last_activity = self._clock()
+        self._first_activity = self._first_activity or self._last_activity
+        reason = getattr(choices[0], "finish_reason", None)
+        if isinstance(reason, str) and reason:
+            self.finish_reason = reason
+        text = getattr(getattr(choices[0], "delta", None), "content", None)
+        if not isinstance(text, str):
+            return ""
+        text = self._storable(text)
+        if text and self._first_text is None:
+            self._first_text = self._last_activity
+        return text
+
+    def _storable(self, text: str) -> str:
+        """Join surrogate pairs that were split between chunks; drop what no database stores."""
+        text = (self._half_pair + text).replace("\0", "")
+        self._half_pair = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half_pair = text[:-1], text[-1]
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text
+
+    def _limit(self) -> float:
+        if self._first_activity is None:
+            return min(self._deadline, self._started + self.endpoint.first_token_timeout)
+        return min(self._deadline, self._last_activity + self.endpoint.idle_timeout)
+
+    def _timeout_failure(self) -> Failure:
+        if self._clock() >= self._deadline:
+            return failures.TOTAL_TIMEOUT
+        if self._first_activity is None:
+            return failures.FIRST_TOKEN_TIMEOUT
+        return failures.IDLE_TIMEOUT

@@ -1,0 +1,234 @@
+"""Answers of language models, streamed, from whichever endpoint can give them.
+
+The order of things in one call of `stream_chat`:
+
+1. endpoints of the wanted tier first, drawn by weight, then those of the other tiers;
+2. an endpoint whose circuit breaker is open, or that has no free place, is passed over;
+3. until the first token a failed attempt is repeated (full jitter, `Retry-After` kept to) and then
+   made at the next endpoint; after the first token nothing is repeated, because text already shown
+   cannot be taken back: the answer ends as interrupted;
+4. every attempt leaves a usage row, written when the stream is over. No database connection is held
+   while a model answers.
+"""
+
+import asyncio
+import dataclasses
+import importlib
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from project.aio import in_thread
+from project.inference import breaker, failures, routing
+from project.inference.chat_calls import CallFailed, ChatCall, Prompt
+from project.inference.choices import CallKind, Outcome, Tier
+from project.inference.failures import Failure
+from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.slots import EndpointFull, slot
+from project.inference.types import (
+    CallSummary,
+    ChatMessage,
+    Finish,
+    Messages,
+    ModelInterrupted,
+    ModelUnavailable,
+    TextDelta,
+    TokenUsage,
+    UsageContext,
+)
+from project.inference.usage import usage_row, usage_store_async
+
+__all__ = [
+    "ChatMessage",
+    "Completion",
+    "Finish",
+    "ModelInterrupted",
+    "ModelUnavailable",
+    "TextDelta",
+    "complete_chat",
+    "stream_chat",
+    "warm_up",
+]
+
+ATTEMPTS = 3
+ATTEMPTS_BEFORE_ANOTHER = 2
+NOT_CONFIGURED = "not_configured"
+_RESTING = Failure(Outcome.BREAKER_OPEN, "The model is resting after failures.")
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer."""
+
+    text: str
+    finish: Finish
+
+
+async def stream_chat(
+    messages: Messages,
+    *,
+    tier: str = Tier.MODERATE,
+    usage: UsageContext,
+    max_tokens: int = 1024,
+    temperature: float = 0.2,
+) -> AsyncGenerator[TextDelta | Finish, None]:
+    """Yield the answer as `TextDelta`s and, when it is whole, one `Finish`.
+
+    Close the iterator (`contextlib.aclosing`) when leaving early: that ends the HTTP stream at
+    once. Raises ModelUnavailable before the first token, ModelInterrupted after it.
+    """
+    prompt = Prompt(messages, max_tokens, temperature)
+    await warm_up()
+    rows: list[UsageRecord] = []
+    endpoints = await in_thread(routing.chat_endpoints, tier)
+    if not endpoints:
+        raise ModelUnavailable(NOT_CONFIGURED, "No language model is set up.")
+    try:
+        async with aclosing(_from_first_able(endpoints, prompt, usage, rows)) as events:
+            async for event in events:
+                if isinstance(event, Finish):
+                    # Written before the answer counts as finished: its cost is known by then.
+                    await _store(rows)
+                yield event
+    finally:
+        await _store(rows)
+
+
+async def warm_up() -> None:
+    """Load the client library outside the event loop: it takes about a second, once a process."""
+    if "openai" not in sys.modules:
+        await in_thread(importlib.import_module, "openai")
+
+
+async def complete_chat(
+    messages: Messages,
+    *,
+    tier: str = Tier.SIMPLE,
+    usage: UsageContext,
+    max_tokens: int = 512,
+    temperature: float = 0.0,
+) -> Completion:
+    """Return a whole answer: for rewriting, judging and other inner work.
+
+    Raises ModelUnavailable and ModelInterrupted.
+    """
+    texts: list[str] = []
+    stream = stream_chat(
+        messages, tier=tier, usage=usage, max_tokens=max_tokens, temperature=temperature
+    )
+    async with aclosing(stream) as events:
+        async for event in events:
+            if isinstance(event, Finish):
+                return Completion("".join(texts), event)
+            texts.append(event.text)
+    raise AssertionError  # the stream ends with a Finish or raises
+
+
+async def _from_first_able(
+    endpoints: list[ModelEndpoint], prompt: Prompt, usage: UsageContext, rows: list[UsageRecord]
+) -> AsyncGenerator[TextDelta | Finish, None]:
+    deadline = asyncio.get_running_loop().time() + max(each.total_timeout for each in endpoints)
+    failure = _RESTING
+    for endpoint in endpoints:
+        is_last = endpoint is endpoints[-1]
+        for attempt in range(1, (ATTEMPTS if is_last else ATTEMPTS_BEFORE_ANOTHER) + 1):
+            call = ChatCall(endpoint, prompt, deadline)
+            has_text = False
+            try:
+                async with aclosing(_permitted(call, usage, rows)) as texts:
+                    async for text in texts:
+                        has_text = True
+                        yield TextDelta(text)
+                yield _finish(call)
+                return
+            except CallFailed as failed:
+                failure = failed.failure if failed.failure is not _RESTING else failure
+                if has_text:
+                    raise _interrupted(call, failure) from failed
+                if not failed.failure.retryable:
+                    break
+            except EndpointFull:
+                failure = failures.BUSY
+                break
+            if (failure.retry_after or 0.0) > failures.BACKOFF_LIMIT_SECONDS:
+                break
+            await asyncio.sleep(failures.backoff_seconds(attempt, failure.retry_after))
+    if not rows:
+        rows.append(_row(endpoints[0], usage, failure.outcome, failure.message))
+    raise ModelUnavailable(failure.outcome, failure.message)
+
+
+async def _permitted(
+    call: ChatCall, usage: UsageContext, rows: list[UsageRecord]
+) -> AsyncGenerator[str, None]:
+    """Yield the texts of a call if a place and the breaker allow it; report and account for it."""
+    endpoint = call.endpoint
+    guard = breaker.for_endpoint(endpoint)
+    async with slot(endpoint, patience=endpoint.first_token_timeout):
+        permit = await guard.aacquire()
+        if not permit.allowed:
+            raise CallFailed(_RESTING)
+        outcome, error = Outcome.CANCELLED, ""
+        try:
+            async with aclosing(call.texts()) as texts:
+                async for text in texts:
+                    if permit.probe:
+                        # It answers: let the others in now, not when this answer is over.
+                        await guard.arecord(permit, ok=True)
+                        permit = dataclasses.replace(permit, probe="")
+                    yield text
+            outcome = Outcome.OK
+            await guard.arecord(permit, ok=True)
+        except CallFailed as failed:
+            outcome, error = failed.failure.outcome, failed.failure.message
+            await guard.arecord(permit, ok=not failed.failure.is_fault)
+            raise
+        finally:
+            rows.append(_row(endpoint, usage, outcome, error, call))
+            if outcome == Outcome.CANCELLED:
+                await guard.arelease(permit)
+
+
+def _row(
+    endpoint: ModelEndpoint,
+    usage: UsageContext,
+    outcome: Outcome,
+    error: str,
+    call: ChatCall | None = None,
+) -> UsageRecord:
+    return usage_row(
+        context=usage,
+        kind=CallKind.CHAT,
+        model=endpoint.model_name,
+        outcome=outcome,
+        latency_ms=call.latency_ms if call else 0,
+        endpoint=endpoint,
+        first_token_ms=call.first_token_ms if call else None,
+        tokens=call.usage if call else TokenUsage(),
+        error=error,
+    )
+
+
+def _finish(call: ChatCall) -> Finish:
+    return Finish(
+        usage=call.usage,
+        finish_reason=call.finish_reason,
+        endpoint=call.endpoint.name,
+        endpoint_id=call.endpoint.pk,
+        model=call.model,
+        latency_ms=call.latency_ms,
+        first_token_ms=call.first_token_ms,
+    )
+
+
+def _interrupted(call: ChatCall, failure: Failure) -> ModelInterrupted:
+    summary = CallSummary(call.endpoint.name, call.endpoint.pk, call.model, call.usage)
+    return ModelInterrupted(failure.outcome, failure.message, summary)
+
+
+async def _store(rows: list[UsageRecord]) -> None:
+    if rows:
+        batch = rows.copy()
+        rows.clear()
+        await usage_store_async(batch)
