@@ -5,7 +5,6 @@ which link made it, so it outlives a new title of its target; a link to nothing 
 `Node.wiki_links` and becomes a relation when a node of that name appears.
 """
 
-import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,25 +14,19 @@ from django.db.models.functions import Lower
 
 from knowledge.choices import NodeStatus, RelationOrigin, RelationStatus
 from knowledge.models import Node, Relation
+from knowledge.wiki_links import linked_titles
 from project.accounts.models import User
-from project.markdown import WIKI_LINK
 
 KIND = "links_to"
 MAX_LENGTH = 300  # characters of a title; longer links can name nothing
 MAX_LINKS = 2000  # a text; more are a list of titles, not prose
-_CODE = re.compile(
-    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=fence)|\Z)"
-    r"|(?P<ticks>`+)[^`].*?(?P=ticks)",
-    re.DOTALL | re.MULTILINE,
-)
 
 Names = dict[tuple[uuid.UUID, str], uuid.UUID]
 
 
 def link_names(content: str) -> list[str]:
     """Return what a text links to: names in small letters, each once, in order."""
-    prose = _CODE.sub("", content) if "`" in content or "~~~" in content else content
-    names = (link["title"].strip().lower() for link in WIKI_LINK.finditer(prose))
+    names = (title.strip().lower() for title in linked_titles(content))
     return list(dict.fromkeys(name for name in names if 0 < len(name) <= MAX_LENGTH))[:MAX_LINKS]
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge.choices import NodeStatus, Visibility
+from knowledge.choices import JobStatus, NodeStatus, Visibility
 from project.accounts.choices import Role
 from project.accounts.models import User
 
@@ -126,3 +126,10 @@ class JobQuerySet(SpaceScopedQuerySet):
             Q(created_by=user, space__in=self._spaces().visible_to(user))
             | Q(space__in=self._spaces().editable_by(user))
         )
+
+    def usual_seconds(self, kind: str) -> float | None:
+        """Return how long the last completed jobs of a kind took on average; None without any."""
+        last = self.filter(kind=kind, status=JobStatus.COMPLETED).order_by("-created_at")[:20]
+        spans = last.values_list("started_at", "finished_at")
+        seconds = [(end - start).total_seconds() for start, end in spans if start and end]
+        return sum(seconds) / len(seconds) if seconds else None

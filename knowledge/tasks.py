@@ -1,13 +1,31 @@
 """Celery tasks of knowledge: an id in, one call out; outcomes are written on the rows."""
 
 import uuid
+from typing import Any
 
 from celery import shared_task
 
-from knowledge import indexing
+from knowledge import indexing, ingestion, recovery
 
 
-@shared_task(queue="embed")
+@shared_task(bind=True)
+def ingest(self: Any, job_id: str) -> None:
+    """Work off a job; a transient fault sends it again, later each time."""
+    wait = ingestion.job_work(uuid.UUID(job_id))
+    if wait is not None:
+        self.apply_async((job_id,), countdown=wait)
+
+
+@shared_task
 def node_index(node_id: str) -> None:
     """Bring the index of a published node up to its version."""
     indexing.index_node(uuid.UUID(node_id))
+
+
+@shared_task
+def jobs_recover() -> None:
+    """Send again what a lost message or a dead worker left undone."""
+    for job_id in recovery.jobs_to_send():
+        ingest.delay(str(job_id))
+    for node_id in recovery.nodes_to_index():
+        node_index.delay(str(node_id))

@@ -51,7 +51,9 @@ class Node(models.Model):
     title = models.CharField(_("title"), max_length=300)
     content = models.TextField(_("content"), blank=True, help_text=_("Markdown."))
     language = models.CharField(_("language"), max_length=10, default="en")
-    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags"))
+    tags = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags")
+    )
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     anchors = models.JSONField(
         default=list,

@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.choices import JobKind, JobStage, JobStatus, SourceKind
@@ -21,7 +22,9 @@ class Source(models.Model):
     """A stored upload or the snapshot of an address."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    space = models.ForeignKey(Space, models.CASCADE, related_name="sources", verbose_name=_("space"))
+    space = models.ForeignKey(
+        Space, models.CASCADE, related_name="sources", verbose_name=_("space")
+    )
     kind = models.CharField(
         _("kind"), max_length=10, choices=SourceKind.choices, default=SourceKind.UPLOAD
     )
@@ -33,7 +36,9 @@ class Source(models.Model):
     file = models.FileField(_("file"), upload_to=source_path, max_length=200)
     origin = models.CharField(_("origin"), max_length=2000, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)
-    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags"))
+    tags = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags")
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -66,16 +71,22 @@ class IngestJob(models.Model):
     source = models.ForeignKey(
         Source, models.CASCADE, null=True, blank=True, related_name="jobs", verbose_name=_("source")
     )
-    kind = models.CharField(_("kind"), max_length=12, choices=JobKind.choices, default=JobKind.SOURCE)
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=JobKind.choices, default=JobKind.SOURCE
+    )
     status = models.CharField(
         _("status"), max_length=12, choices=JobStatus.choices, default=JobStatus.QUEUED
     )
-    stage = models.CharField(_("stage"), max_length=10, choices=JobStage.choices, default=JobStage.QUEUED)
+    stage = models.CharField(
+        _("stage"), max_length=10, choices=JobStage.choices, default=JobStage.QUEUED
+    )
     progress = models.FloatField(_("progress"), default=0.0)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     error_code = models.CharField(_("error code"), max_length=60, blank=True)
     error_message = models.TextField(_("error"), blank=True)
-    payload = models.JSONField(default=dict, blank=True, help_text=_("What a bulk job is to store."))
+    payload = models.JSONField(
+        default=dict, blank=True, help_text=_("What a bulk job is to store.")
+    )
     checkpoint = models.JSONField(default=dict, blank=True, help_text=_("Where a retry goes on."))
     nodes = ArrayField(models.UUIDField(), default=list, blank=True, verbose_name=_("nodes"))
     timings = models.JSONField(_("timings in seconds"), default=dict, blank=True)
@@ -111,3 +122,32 @@ class IngestJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.source or self.pk}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to the job by itself."""
+        return self.status not in {JobStatus.QUEUED, JobStatus.PROCESSING}
+
+    def queue_position(self) -> int | None:
+        """Return the place in the queue, from 1; None for a job that does not wait."""
+        if self.status != JobStatus.QUEUED:
+            return None
+        ahead = models.Q(created_at__lt=self.created_at) | models.Q(
+            created_at=self.created_at, id__lt=self.id
+        )
+        return IngestJob.objects.filter(ahead, status=JobStatus.QUEUED).count() + 1
+
+    def eta_seconds(self) -> int | None:
+        """Return about how long the rest takes, judged by recent jobs; None without any."""
+        if self.has_ended:
+            return None
+        usual = IngestJob.objects.usual_seconds(self.kind)
+        if self.status == JobStatus.QUEUED:
+            place = self.queue_position()
+            return None if usual is None or place is None else max(1, round(usual * place))
+        if self.started_at is None:
+            return None
+        elapsed = (timezone.now() - self.started_at).total_seconds()
+        if self.progress > 0.05:
+            return max(1, round(elapsed * (1 - self.progress) / self.progress))
+        return None if usual is None else max(1, round(usual - elapsed))

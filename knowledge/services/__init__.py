@@ -5,6 +5,7 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 """
 
 from knowledge.access import node_versions_visible_to
+from knowledge.services.jobs import job_cancel, job_retry, nodes_bulk
 from knowledge.services.nodes import (
     node_archive,
     node_create,
@@ -16,6 +17,7 @@ from knowledge.services.nodes import (
     nodes_upsert,
 )
 from knowledge.services.relations import relation_create, relation_delete
+from knowledge.services.sources import source_upload
 from knowledge.services.spaces import (
     member_set,
     space_create,
@@ -25,6 +27,8 @@ from knowledge.services.spaces import (
 )
 
 __all__ = [
+    "job_cancel",
+    "job_retry",
     "member_set",
     "node_archive",
     "node_create",
@@ -34,9 +38,11 @@ __all__ = [
     "node_submit",
     "node_update",
     "node_versions_visible_to",
+    "nodes_bulk",
     "nodes_upsert",
     "relation_create",
     "relation_delete",
+    "source_upload",
     "space_create",
     "space_default_for",
     "space_delete",

@@ -104,3 +104,10 @@ class Unavailable(ApiError):
 
     status = 503
     code = "unavailable"
+
+
+class InsufficientStorage(ApiError):
+    """507: no room on the disk; nothing was kept."""
+
+    status = 507
+    code = "insufficient_storage"

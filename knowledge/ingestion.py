@@ -1,0 +1,194 @@
+"""Working off a job: from a stored file, or the rows of a bulk call, to passages that search finds.
+
+1. extract: the file's pages, each kept as it is read, and the document they make.
+2. store: the nodes of the document, with ids that follow from the job's, so that a repetition
+   makes the same ones.
+3. chunk, embed: what the index needs of them; nothing of it can be found yet.
+4. swap: one transaction stores the nodes, puts their passages in place and completes the job.
+
+A worker that dies leaves what it had kept, and the next goes on from there. Whatever fails before
+the swap leaves what was searchable as it was.
+"""
+
+import random
+import uuid
+from collections.abc import Callable
+
+import redis
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+from psycopg_pool import PoolTimeout
+
+from knowledge.access import role_of, role_require
+from knowledge.bulk import rows_check, rows_write
+from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus
+from knowledge.documents import document_read, node_id, nodes_planned, part_relations
+from knowledge.indexing import prepare_nodes, swap
+from knowledge.job_files import JobFolder
+from knowledge.leases import MAX_TRIES, Hold, JobCancelled, LeaseLost, job_hold
+from knowledge.models import IngestJob, Node, Relation, Source
+from knowledge.parsing import ParsingError
+from knowledge.writing import nodes_insert
+from project.accounts.choices import Role
+from project.accounts.models import User
+from project.http.errors import ApiError, NotFound
+from project.inference.types import InferenceError
+from project.locks import transaction_lock
+
+BULK_BATCH = 64  # nodes indexed in one swap
+_EXTRACTED, _EMBEDDED = 0.4, 0.95  # progress at the end of those stages of a source
+_STORED = 0.2  # progress when the rows of a bulk job are stored
+_TRANSIENT = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    redis.RedisError,
+    InferenceError,
+    OSError,
+)
+log = structlog.get_logger(__name__)
+
+
+def job_work(job_id: uuid.UUID) -> float | None:
+    """Work off a job if nobody else does; return the seconds after which to try again, or None.
+
+    Its outcome is on its row: completed, cancelled, failed, or queued for another try.
+    """
+    with job_hold(job_id) as hold:
+        if hold is None:
+            return None
+        folder = JobFolder(job_id)
+        try:
+            _WORK[JobKind(hold.job.kind)](hold, folder)
+        except LeaseLost:
+            log.warning("job_lease_lost", job=str(job_id))
+            return None
+        except JobCancelled:
+            hold.settle(JobStatus.CANCELLED)
+        except (ParsingError, ApiError) as error:
+            hold.settle(JobStatus.FAILED, error.code, error.message)
+            return None
+        except FileNotFoundError:
+            hold.settle(JobStatus.FAILED, "file_missing", _("The source's file is gone."))
+            return None
+        except _TRANSIENT as error:
+            return _try_again(hold, error)
+        except Exception as error:  # noqa: BLE001 - a job must end or be tried again, whatever fails
+            return _try_again(hold, error)
+        except BaseException:
+            hold.release()  # the worker is told to stop: another may go on at once
+            raise
+        folder.remove()
+    return None
+
+
+def _try_again(hold: Hold, error: Exception) -> float | None:
+    """Queue the job for another try, each later than the last; fail it after the fifth."""
+    tries = int(hold.job.checkpoint.get("tries", 1))
+    log.warning(
+        "job_failed", job=str(hold.job.pk), stage=hold.job.stage, tries=tries, exc_info=error
+    )
+    if tries < MAX_TRIES:
+        wait = random.uniform(0.5, min(60.0, 2.0**tries))  # noqa: S311 - spreads load, no secret
+        hold.release(wait=wait)
+        return wait
+    if isinstance(error, InferenceError):
+        hold.settle(JobStatus.FAILED, error.reason, error.message)
+    elif isinstance(error, _TRANSIENT):
+        message = _("Something the job needs is away: %(error)s.")
+        hold.settle(JobStatus.FAILED, "unavailable", message % {"error": type(error).__name__})
+    else:
+        message = _("The job failed for a reason that the server's log has under its trace id.")
+        hold.settle(JobStatus.FAILED, "internal", message)
+    return None
+
+
+def _work_source(hold: Hold, folder: JobFolder) -> None:
+    job = hold.job
+    source = job.source
+    if source is None:
+        raise NotFound(_("The source is gone."))
+    user = _author(job)
+    same = _nodes_of_same_content(source)
+    if same:
+        with hold.finishing() as row:
+            row.nodes = [node.pk for node in same]
+        return
+    with hold.stage(JobStage.EXTRACT, 0.0):
+        document = document_read(source, folder, lambda share: hold.progress(_EXTRACTED * share))
+    with hold.stage(JobStage.STORE, _EXTRACTED):
+        nodes = nodes_planned(job, source, document)
+        if (role := role_of(user, job.space)) is not None and role >= Role.CURATOR:
+            for node in nodes:
+                node.status = NodeStatus.PUBLISHED
+    is_public = nodes[0].status == NodeStatus.PUBLISHED
+    with hold.stage(JobStage.EMBED, _EXTRACTED):
+        prepared = prepare_nodes(
+            nodes if is_public else [],
+            progress=lambda share: hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * share),
+        )
+    with hold.finishing() as row:
+        transaction_lock(f"source:{job.space_id}:{source.sha256}")
+        if same := _nodes_of_same_content(source):  # another job was quicker with the same file
+            row.nodes = [node.pk for node in same]
+            return
+        nodes_insert(nodes, author=user, reason=source.filename)
+        Relation.objects.bulk_create(part_relations(nodes))
+        swap(prepared)
+        row.nodes = [node.pk for node in nodes]
+
+
+def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
+    job = hold.job
+    rows = job.payload["rows"]
+    user = _author(job)
+    if not job.nodes:
+        with hold.stage(JobStage.EXTRACT, 0.0):
+            rows_check(user, job.space, rows)
+        with hold.stage(JobStage.STORE, 0.05), transaction.atomic():
+            ids = [node_id(job, number) for number in range(len(rows))]
+            nodes = rows_write(user, job.space, rows, ids=ids, reason=job.payload.get("reason", ""))
+            job.nodes = [node.pk for node in nodes]
+            hold.keep(nodes=job.nodes)
+    with hold.stage(JobStage.EMBED, _STORED):
+        for at in range(0, len(job.nodes), BULK_BATCH):
+            _index(job.nodes[at : at + BULK_BATCH])
+            done = (at + BULK_BATCH) / len(job.nodes)
+            hold.progress(_STORED + (_EMBEDDED - _STORED) * min(1.0, done))
+    with hold.finishing():
+        pass  # the nodes are stored and indexed: all that is left is to say so
+
+
+def _index(ids: list[uuid.UUID]) -> None:
+    behind = Node.objects.filter(pk__in=ids, status=NodeStatus.PUBLISHED).exclude(
+        indexed_version=F("version")
+    )
+    prepared = prepare_nodes(list(behind))
+    with transaction.atomic():
+        swap(prepared)
+
+
+def _author(job: IngestJob) -> User:
+    """Return who asked for the job. Raises ApiError when they may not write any more."""
+    if job.created_by is None:
+        raise NotFound(_("The user who asked for the job is gone."))
+    role_require(job.created_by, job.space, Role.EDITOR)
+    return job.created_by
+
+
+def _nodes_of_same_content(source: Source) -> list[Node]:
+    """Return the nodes in use that an earlier source with the same bytes became."""
+    return list(
+        Node.objects.filter(space=source.space_id, source__sha256=source.sha256)
+        .exclude(source=source)
+        .exclude(status=NodeStatus.ARCHIVED)
+        .order_by("created_at", "pk")
+    )
+
+
+_WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
+    JobKind.SOURCE: _work_source,
+    JobKind.BULK: _work_bulk,
+}

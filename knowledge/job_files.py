@@ -1,0 +1,57 @@
+"""What an interrupted job keeps: a folder of its own beside the sources, with JSON lines in files.
+
+Every append ends with a whole line on the disk; a line that a crash cut short is not read.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+
+
+class JobFolder:
+    """The folder `jobs/<id>` of the uploads."""
+
+    def __init__(self, job_id: uuid.UUID) -> None:
+        self._path = Path(settings.MEDIA_ROOT) / "jobs" / str(job_id)
+
+    def append(self, name: str, record: Any) -> None:
+        """Add a record to a file. Raises OSError."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        with (self._path / name).open("a+b") as file:
+            _cut_torn_line(file)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def records(self, name: str) -> Iterator[Any]:
+        """Yield the whole records of a file; none when there is no such file."""
+        path = self._path / name
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                yield json.loads(line.decode("utf-8", "surrogatepass"))
+
+    def remove(self) -> None:
+        """Remove the folder, if there is one."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    """Remove what a crash left of a line at the end of a file."""
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return
+    file.seek(size - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

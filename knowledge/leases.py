@@ -1,0 +1,287 @@
+"""Holding a job: one worker at a time, whatever dies.
+
+A worker claims a job for LEASE and renews that while it lives. Every write of its progress and
+its outcome names the holder, so a worker that lost its job (it slept, the database was away)
+changes nothing any more.
+"""
+
+import datetime
+import functools
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+import structlog
+from django.db import Error, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from psycopg_pool import PoolTimeout
+
+from knowledge.choices import JobStage, JobStatus
+from knowledge.models import IngestJob
+from project.aio import sync_redis
+from project.events.services import emit
+from project.tracing import bind_trace
+
+LEASE = datetime.timedelta(seconds=60)
+RENEW_EVERY = 15.0  # seconds
+PROGRESS_EVERY = 0.5  # seconds between two writes of a stage's progress
+MAX_TRIES = 5  # without reaching a further stage, crashes and faults together
+CHANNEL = "acervo:job:{}"
+_ORDER = JobStage.values
+log = structlog.get_logger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now, or may have it."""
+
+
+class JobCancelled(Exception):
+    """Somebody asked for the job to end."""
+
+
+@functools.cache
+def _machine() -> str:
+    """Name the set of process ids that this process's id belongs to."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot[:8]}{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - not a real file
+    except OSError:
+        return socket.gethostname()[:24]
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether a holder was a process of this machine that is gone."""
+    machine, _colon, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    if machine != _machine() or not pid.isdigit() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+@contextmanager
+def job_hold(job_id: uuid.UUID) -> Iterator["Hold | None"]:
+    """Claim a job and keep it for the block; None when it is not to be had.
+
+    A job that was tried too often fails here instead.
+    """
+    job = _claim(job_id)
+    if job is None:
+        yield None
+        return
+    hold = Hold(job)
+    with bind_trace(job.trace_id):
+        try:
+            yield hold
+        finally:
+            hold.close()
+
+
+@transaction.atomic
+def _claim(job_id: uuid.UUID) -> IngestJob | None:
+    now = timezone.now()
+    rows = IngestJob.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    job = rows.filter(pk=job_id).first()
+    if job is None or not _is_free(job, now):
+        return None
+    tries = int(job.checkpoint.get("tries", 0)) + 1
+    if tries > MAX_TRIES:
+        job_settle(job, JobStatus.FAILED, "gave_up", _("The job was interrupted too often."))
+        return None
+    job.status = JobStatus.PROCESSING
+    job.attempts += 1
+    job.checkpoint["tries"] = tries
+    job.lease_owner = f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    job.lease_until = now + LEASE
+    job.started_at = job.started_at or now
+    job.error_code = job.error_message = ""
+    job.save()
+    emit_updated(job)
+    return job
+
+
+def _is_free(job: IngestJob, now: datetime.datetime) -> bool:
+    is_over = job.lease_until is None or job.lease_until <= now
+    if job.status == JobStatus.QUEUED:
+        return is_over  # a queued job's lease is a pause before its next try
+    return job.status == JobStatus.PROCESSING and (is_over or _is_dead(job.lease_owner))
+
+
+class Hold:
+    """A claimed job: its row, and the writes that only its holder may make."""
+
+    def __init__(self, job: IngestJob) -> None:
+        self.job = job
+        self._owner = job.lease_owner
+        self._lost = threading.Event()
+        self._ending = threading.Event()
+        self._written_at = 0.0
+        self._thread = threading.Thread(target=self._renew, name="job-lease", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop renewing."""
+        self._ending.set()
+        self._thread.join(timeout=5)
+
+    def check(self) -> None:
+        """Raise LeaseLost or JobCancelled when the work is not to go on."""
+        if self._lost.is_set():
+            raise LeaseLost
+        row = self._row().values_list("cancel_requested", flat=True).first()
+        if row is None:
+            raise LeaseLost
+        if row:
+            raise JobCancelled
+
+    @contextmanager
+    def stage(self, stage: JobStage, start: float) -> Iterator[None]:
+        """Run a stage: it begins at progress `start`; its seconds go into the timings."""
+        self.check()
+        self._write(stage=stage, progress=max(start, self.job.progress))
+        began = time.monotonic()
+        yield
+        self._note_time(stage, began)
+        done = self.job.checkpoint.get("done", JobStage.QUEUED)
+        if _ORDER.index(stage) > _ORDER.index(done):
+            self.job.checkpoint |= {"done": str(stage), "tries": 1}
+        self._write(timings=self.job.timings, checkpoint=self.job.checkpoint)
+
+    def progress(self, value: float) -> None:
+        """Note the progress, 0 to 1, at most every half second. Raises as `check` does."""
+        now = time.monotonic()
+        if now - self._written_at < PROGRESS_EVERY:
+            if self._lost.is_set():
+                raise LeaseLost
+            return
+        self.check()
+        self._write(progress=value)
+
+    def keep(self, **values: Any) -> None:
+        """Write fields of the row. Raises LeaseLost."""
+        self._write(**values)
+
+    @contextmanager
+    def finishing(self) -> Iterator[IngestJob]:
+        """Open the transaction in which the job's effect becomes visible and the job completes.
+
+        The row is locked first: of two holders, or a holder and a cancel, one comes too late.
+        """
+        self.check()
+        self._write(stage=JobStage.SWAP)
+        began = time.monotonic()
+        with transaction.atomic():
+            row = self._row().select_for_update(of=("self",), no_key=True).first()
+            if row is None:
+                raise LeaseLost
+            if row.cancel_requested:
+                raise JobCancelled
+            yield row
+            self._note_time(JobStage.SWAP, began)
+            row.timings = self.job.timings
+            job_settle(row, JobStatus.COMPLETED)
+
+    def release(self, *, wait: float = 0.0) -> None:
+        """Give the job back, to be tried again after `wait` seconds."""
+        self._row().update(
+            status=JobStatus.QUEUED,
+            lease_owner="",
+            lease_until=timezone.now() + datetime.timedelta(seconds=wait) if wait else None,
+        )
+        wake_watchers(self.job.pk)
+
+    @transaction.atomic
+    def settle(self, status: JobStatus, code: str = "", message: str = "") -> None:
+        """End the job, if it is still this holder's."""
+        row = self._row().select_for_update(of=("self",), no_key=True).first()
+        if row is not None:
+            job_settle(row, status, code, message)
+
+    def _row(self) -> Any:
+        return IngestJob.objects.filter(
+            pk=self.job.pk, status=JobStatus.PROCESSING, lease_owner=self._owner
+        )
+
+    def _write(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self.job, name, value)
+        if not self._row().update(**values):
+            raise LeaseLost
+        self._written_at = time.monotonic()
+        wake_watchers(self.job.pk)
+
+    def _note_time(self, stage: JobStage, began: float) -> None:
+        seconds = self.job.timings.get(str(stage), 0.0) + time.monotonic() - began
+        self.job.timings[str(stage)] = round(seconds, 3)
+
+    def _renew(self) -> None:
+        held_until = time.monotonic() + LEASE.total_seconds()
+        while not self._ending.wait(RENEW_EVERY):
+            try:
+                renewed = self._row().update(lease_until=timezone.now() + LEASE)
+            except (Error, PoolTimeout, OSError) as error:
+                log.warning("lease_not_renewed", job=str(self.job.pk), error=type(error).__name__)
+                if time.monotonic() > held_until:
+                    self._lost.set()
+                    return
+            else:
+                held_until = time.monotonic() + LEASE.total_seconds()
+                if not renewed:
+                    self._lost.set()
+                    return
+            finally:
+                connection.close()
+
+
+def job_settle(job: IngestJob, status: JobStatus, code: str = "", message: str = "") -> None:
+    """Write the end of a locked job and the event that tells of it."""
+    job.status = status
+    job.finished_at = timezone.now()
+    job.error_code, job.error_message = code, message
+    job.lease_owner, job.lease_until = "", None
+    if status == JobStatus.COMPLETED:
+        job.stage, job.progress, job.payload = JobStage.DONE, 1.0, {}
+    job.save()
+    emit_updated(job)
+
+
+def emit_updated(job: IngestJob) -> None:
+    """Write the event of a job's change of status, and wake who watches it after the commit."""
+    emit(
+        "knowledge.job.updated",
+        {"job": str(job.pk), "status": job.status, "error": job.error_code or None},
+        space_id=job.space_id,
+        subject_id=job.pk,
+    )
+    transaction.on_commit(lambda: wake_watchers(job.pk))
+
+
+def wake_watchers(job_id: uuid.UUID) -> None:
+    """Tell whoever watches a job to look at it; they look by themselves too, only later."""
+    try:
+        sync_redis().publish(CHANNEL.format(job_id), "changed")
+    except redis.RedisError as error:
+        log.debug("watchers_not_woken", job=str(job_id), error=type(error).__name__)
+
+
+def stuck_jobs(now: datetime.datetime, *, patience: datetime.timedelta) -> Any:
+    """Return the jobs that a message may be missing for: waiting too long, or without a holder."""
+    return IngestJob.objects.filter(
+        Q(status=JobStatus.QUEUED, lease_until=None, created_at__lt=now - patience)
+        | Q(status=JobStatus.QUEUED, lease_until__lt=now)
+        | Q(status=JobStatus.PROCESSING, lease_until__lt=now)
+    ).order_by(F("created_at"))
