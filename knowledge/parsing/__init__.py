@@ -30,6 +30,7 @@ from knowledge.parsing import _assemble, _office, _pdf, _plain, _tables
 from knowledge.parsing._archives import check_archive
 from knowledge.parsing._faults import empty
 from knowledge.parsing._formats import EXTENSIONS, Format, detect_format
+from knowledge.parsing._text import clean, json_value
 from knowledge.parsing.pages import RawPage
 from knowledge.parsing.types import (
     Limits,
@@ -98,6 +99,8 @@ def parse_pages(
     """
     content = _content(data, limits)
     found = detect_format(content, filename, content_type)
+    if found is Format.HTML and len(content) > limits.html_bytes:
+        raise _too_large(limits.html_bytes)
     if found in _ARCHIVES:
         check_archive(content, limits)
     if found is Format.PDF:
@@ -106,7 +109,12 @@ def parse_pages(
         pages = _READERS[found](content, limits)
     for page in pages:
         if page.index >= first:
-            yield replace(page, info={**page.info, "format": found.value})
+            yield replace(
+                page,
+                label=clean(page.label),
+                markdown=clean(page.markdown),
+                info=json_value({**page.info, "format": found.value}),
+            )
 
 
 def assemble(
@@ -119,8 +127,12 @@ def assemble(
 def _content(data: bytes | Path, limits: Limits) -> bytes:
     size = data.stat().st_size if isinstance(data, Path) else len(data)
     if size > limits.input_bytes:
-        message = _("The file is larger than %(limit)s MB.")
-        raise UnreadableDocument("too_large", message % {"limit": limits.input_bytes // 2**20})
+        raise _too_large(limits.input_bytes)
     if size == 0:
         raise empty()
     return data.read_bytes() if isinstance(data, Path) else data
+
+
+def _too_large(limit: int) -> UnreadableDocument:
+    message = _("The file is larger than %(limit)s MB.")
+    return UnreadableDocument("too_large", message % {"limit": limit // 2**20})

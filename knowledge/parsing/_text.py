@@ -1,5 +1,6 @@
 """Bytes to text, text to clean text, and the Markdown the other readers need to write."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -94,17 +95,20 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
         return {}, text
     if not isinstance(values, dict):
         return {}, text
-    return {str(key): _json_value(value) for key, value in values.items()}, text[match.end() :]
+    return {str(key): json_value(value) for key, value in values.items()}, text[match.end() :]
 
 
-def _json_value(value: Any, depth: int = 0) -> Any:
-    """YAML's dates and other values as JSON values; what is nested too deep as text."""
-    if value is None or isinstance(value, bool | int | float):
+def json_value(value: Any, depth: int = 0) -> Any:
+    """``value`` as what a JSON column takes: clean strings, dates as ISO 8601, numbers that are
+    numbers; what is nested too deep as text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if depth < 8 and isinstance(value, dict):
-        return {str(key): _json_value(item, depth + 1) for key, item in value.items()}
+        return {clean(str(key)): json_value(item, depth + 1) for key, item in value.items()}
     if depth < 8 and isinstance(value, list | tuple | set):
-        return [_json_value(item, depth + 1) for item in value]
+        return [json_value(item, depth + 1) for item in value]
     return clean(str(value.isoformat() if hasattr(value, "isoformat") else value))
 
 

@@ -11,6 +11,7 @@ class Limits:
     """What one upload may cost. Sizes in bytes unless a name says otherwise."""
 
     input_bytes: int = 100 * 1024 * 1024
+    html_bytes: int = 20 * 1024 * 1024
     unpacked_bytes: int = 300 * 1024 * 1024  # of a zip-based file, all members together
     unpacked_ratio: int = 200  # unpacked ÷ packed, of a file that unpacks to more than 10 MB
     archive_files: int = 5_000

@@ -1,11 +1,12 @@
 """Every other format: text, pages, office files, tables and mail."""
 
+import json
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
-from knowledge.parsing import Limits, ParsedDocument, parse, parse_pages
+from knowledge.parsing import Limits, ParsedDocument, UnreadableDocument, parse, parse_pages
 from tests.support.files import make_docx, make_eml, make_pptx, make_xlsx
 
 
@@ -91,13 +92,24 @@ def test_a_page_says_its_encoding_itself() -> None:
     assert text_of(page.encode("latin-1"), "a.html").markdown == "Começa às nove.\n"
 
 
-def test_deeply_nested_pages_are_read_or_refused_but_never_crash() -> None:
-    from knowledge.parsing import UnreadableDocument
+def test_a_page_that_leaves_its_tags_open_is_read_as_a_browser_does() -> None:
+    page = "<title>T</title><ul><li>a<li>b</ul><p>one<p>two<table><tr><th>x<th>y<tr><td>1<td>2"
+    assert text_of(page, "a.html").markdown == (
+        "- a\n- b\n\none\n\ntwo\n\n| x | y |\n| --- | --- |\n| 1 | 2 |\n"
+    )
 
+
+def test_deeply_nested_pages_are_refused_and_never_crash() -> None:
     page = "<div>" * 20_000 + "text" + "</div>" * 20_000
     with pytest.raises(UnreadableDocument) as refusal:
         text_of(page, "a.html")
     assert refusal.value.code == "broken"
+
+
+def test_a_page_too_large_to_convert_is_refused() -> None:
+    with pytest.raises(UnreadableDocument) as refusal:
+        text_of("<p>text</p>" * 100, "a.html", Limits(html_bytes=500))
+    assert refusal.value.code == "too_large"
 
 
 def test_word_headings_lists_and_tables() -> None:
@@ -188,6 +200,23 @@ def test_mail_with_html_only_is_read_too() -> None:
     document = text_of(data, "mail.eml")
     assert "The **ferry** is late." in document.markdown
     assert "x()" not in document.markdown
+
+
+def test_metadata_and_kept_pages_are_fit_for_a_json_column() -> None:
+    content = "---\ntitle: T\nscore: .nan\nwhen: 2026-01-31T09:30:00Z\nlist: !!set {a}\n---\nText"
+    (page,) = parse_pages(content.encode(), filename="a.md")
+    assert page.info == {
+        "title": "T",
+        "metadata": {"score": "nan", "when": "2026-01-31T09:30:00+00:00", "list": ["a"]},
+        "format": "markdown",
+    }
+    json.dumps(page.to_json(), allow_nan=False)
+    html = (
+        b"<html><head><title>A\x07b\xc2\x85</title></head><body>x\x01y</body></html>" + b" " * 500
+    )
+    (page,) = parse_pages(html, filename="a.html")
+    assert "\x07" not in page.info["title"]
+    assert page.markdown.strip() == "xy"
 
 
 def test_a_path_and_pages_from_the_middle(tmp_path: Path) -> None:
