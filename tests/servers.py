@@ -13,22 +13,13 @@ import atexit
 import os
 import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from project.embedded import EmbeddedError, EmbeddedServers
+from tests.support.folders import reachable_folder
 
 _KEPT = frozenset({"ACERVO_TEST_DATABASE_URL", "ACERVO_TEST_REDIS_URL", "ACERVO_SKIP_BROWSER"})
-
-
-def _temporary_folder() -> Path:
-    """A folder that the servers' account can enter even when TMPDIR is below /root."""
-    parent = "/tmp" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="acervo-tests-", dir=parent))
-    folder.chmod(0o755)
-    return folder
 
 
 def _start() -> None:
@@ -40,7 +31,7 @@ def _start() -> None:
     for name in list(os.environ):
         if name.startswith("ACERVO_") and name not in _KEPT:
             del os.environ[name]
-    data = _temporary_folder()
+    data = reachable_folder()
     os.environ["ACERVO_DATA"] = str(data)
     servers = EmbeddedServers(
         data, postgres=database_url is None, valkey=redis_url is None, throwaway=True

@@ -1,6 +1,7 @@
 """The doctor: each fault is found, told and followed by a remedy."""
 
 import io
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +18,7 @@ from project.embedded.processes import choose_port
 from project.inference import minilm
 from project.management import doctor_machine, doctor_services
 from project.management.findings import Finding
+from tests.support.folders import reachable_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _no_old_heartbeats() -> None:
     sync_redis().flushdb()
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    folder = reachable_folder()
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -115,12 +124,7 @@ def test_damaged_model_files_are_recognised(monkeypatch: pytest.MonkeyPatch) -> 
     assert "tokenizer.json is damaged" in finding.text
 
 
-def test_secrets_that_others_may_read_are_named(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    data = tmp_path_factory.mktemp("data")
-    for folder in (data, *data.parents[:2]):
-        folder.chmod(0o755)
+def test_secrets_that_others_may_read_are_named(settings: Settings, data: Path) -> None:
     settings.ACERVO_DATA = data
     (data / "secrets").mkdir()
     (data / "secrets" / "key").write_text("x")

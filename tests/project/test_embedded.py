@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,17 +18,16 @@ import redis
 from project.embedded import CHECKOUT, Addresses, EmbeddedServers
 from project.embedded.processes import process_command
 from project.embedded.state import State, read_state
+from tests.support.folders import reachable_folder
 
 Make = Callable[[], EmbeddedServers]
 
 
 @pytest.fixture
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the servers' account can reach: pytest closes its own to other users."""
-    folder = tmp_path_factory.mktemp("embedded")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    return folder / "data"
+def data() -> Iterator[Path]:
+    folder = reachable_folder()
+    yield folder / "data"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -42,6 +42,16 @@ def make(data: Path) -> Iterator[Make]:
     for one in made:
         one.stop()
     assert read_state(data) is None, "the keeper outlived its users"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Addresses, Path]]:
+    """Servers for the tests that only look."""
+    folder = reachable_folder()
+    servers = EmbeddedServers(folder / "data", say=lambda _line: None)
+    yield servers.start(), folder / "data"
+    servers.stop()
+    shutil.rmtree(folder)
 
 
 def query(addresses: Addresses, sql: str) -> object:
@@ -79,8 +89,10 @@ def test_the_servers_keep_their_data_and_addresses_between_starts(make: Make) ->
     assert valkey(second).get("kept") == "yes"
 
 
-def test_the_application_is_no_superuser_and_new_databases_have_vectors(make: Make) -> None:
-    addresses = make().start()
+def test_the_application_is_no_superuser_and_new_databases_have_vectors(
+    running: tuple[Addresses, Path],
+) -> None:
+    addresses, _ = running
     assert query(addresses, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
     assert query(addresses, "SELECT '[1,2]'::vector <-> '[1,4]'::vector") == 2.0
     query(addresses, "CREATE DATABASE another")
@@ -89,12 +101,14 @@ def test_the_application_is_no_superuser_and_new_databases_have_vectors(make: Ma
     assert query(another, "SELECT vector_dims('[1,2,3]'::vector)") == 3
 
 
-def test_text_is_compared_the_same_way_under_every_locale(make: Make) -> None:
-    assert query(make().start(), "SELECT lower('ÉÄß Ж')") == "éäß ж"
+def test_text_is_compared_the_same_way_under_every_locale(
+    running: tuple[Addresses, Path],
+) -> None:
+    assert query(running[0], "SELECT lower('ÉÄß Ж')") == "éäß ж"
 
 
-def test_strangers_are_refused_and_secrets_are_private(make: Make, data: Path) -> None:
-    addresses = make().start()
+def test_strangers_are_refused_and_secrets_are_private(running: tuple[Addresses, Path]) -> None:
+    addresses, data = running
     assert addresses.database_url
     assert addresses.redis_url
     user, _, rest = addresses.database_url.partition("@")
@@ -102,7 +116,7 @@ def test_strangers_are_refused_and_secrets_are_private(make: Make, data: Path) -
         psycopg.connect(f"{user[:-4]}0000@{rest}")
     port = addresses.redis_url.rpartition(":")[2].partition("/")[0]
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=int(port)).ping()
+        redis.Redis(port=int(port), retry=None).ping()
     private = [data / "secrets", data / "secrets" / "servers.json", data / "postgres"]
     private += [data / "valkey", data / "valkey" / "valkey.conf"]
     assert [p for p in private if stat.S_IMODE(p.stat().st_mode) & 0o077] == []

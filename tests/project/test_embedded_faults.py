@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,23 @@ from project.embedded.binaries import find_binaries
 from project.embedded.folders import choose_data_folder, make_folder, server_account
 from project.embedded.server import Server
 from project.embedded.settings import load_settings, save_settings
-from project.embedded.state import read_state
+from tests.support.folders import reachable_folder
 
 
 @pytest.fixture
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("faults")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
+def data() -> Iterator[Path]:
+    folder = reachable_folder()
     yield folder / "data"
-    assert read_state(folder / "data") is None or (folder / "data").exists()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """Servers that have run and are stopped; a test leaves them as good as it found them."""
+    folder = reachable_folder()
+    start_and_stop(folder / "data")
+    yield folder / "data"
+    shutil.rmtree(folder)
 
 
 def start_and_stop(data: Path, *, postgres: bool = True, valkey: bool = True) -> None:
@@ -33,43 +41,42 @@ def start_and_stop(data: Path, *, postgres: bool = True, valkey: bool = True) ->
         servers.stop()
 
 
-def test_another_port_is_taken_when_a_stranger_has_ours(data: Path) -> None:
-    start_and_stop(data)
-    before = load_settings(data)
+def test_another_port_is_taken_when_a_stranger_has_ours(made: Path) -> None:
+    before = load_settings(made)
     with socket.create_server(("127.0.0.1", before.postgres_port)):
-        start_and_stop(data)
-    after = load_settings(data)
+        start_and_stop(made)
+    after = load_settings(made)
     assert after.postgres_port != before.postgres_port
     assert after.valkey_port == before.valkey_port
-    log = (data / "logs" / "servers.log").read_text()
+    log = (made / "logs" / "servers.log").read_text()
     assert f"port {before.postgres_port} is taken by another program" in log
     assert f"PostgreSQL listens on {after.postgres_port} from now on" in log
 
 
-def test_a_pid_file_whose_number_another_process_has_now_is_ignored(data: Path) -> None:
-    start_and_stop(data, valkey=False)
-    pid_file = data / "postgres" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{data / 'postgres'}\n1700000000\n5432\n\n\n\nready\n")
-    start_and_stop(data, valkey=False)
+def test_a_pid_file_whose_number_another_process_has_now_is_ignored(made: Path) -> None:
+    pid_file = made / "postgres" / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{made / 'postgres'}\n1700000000\n5432\n\n\n\nready\n")
+    start_and_stop(made, valkey=False)
 
 
-def test_a_database_of_another_major_version_is_left_alone(data: Path) -> None:
-    start_and_stop(data, valkey=False)
-    version = data / "postgres" / "PG_VERSION"
+def test_a_database_of_another_major_version_is_left_alone(made: Path) -> None:
+    version = made / "postgres" / "PG_VERSION"
     version.write_text("16\n")
     with pytest.raises(
         EmbeddedError, match=r"made by PostgreSQL 16; this Acervo brings 18"
     ) as told:
-        start_and_stop(data, valkey=False)
+        start_and_stop(made, valkey=False)
     assert "pg_restore" in told.value.advice
     assert version.read_text() == "16\n"
+    version.write_text("18\n")
 
 
-def test_a_database_without_its_passwords_is_not_overwritten(data: Path) -> None:
-    start_and_stop(data, valkey=False)
-    (data / "secrets" / "servers.json").unlink()
+def test_a_database_without_its_passwords_is_not_overwritten(made: Path) -> None:
+    passwords = made / "secrets" / "servers.json"
+    away = passwords.rename(made / "away.json")
     with pytest.raises(EmbeddedError, match=r"the file with its passwords, .* is gone"):
-        start_and_stop(data, valkey=False)
+        start_and_stop(made, valkey=False)
+    away.rename(passwords)
 
 
 def test_damaged_valkey_data_is_set_aside(data: Path) -> None:
