@@ -34,7 +34,11 @@ def _start() -> None:
     data = reachable_folder()
     os.environ["ACERVO_DATA"] = str(data)
     servers = EmbeddedServers(
-        data, postgres=database_url is None, valkey=redis_url is None, throwaway=True
+        data,
+        postgres=database_url is None,
+        valkey=redis_url is None,
+        durable=False,
+        throwaway=True,
     )
     try:
         addresses = servers.start()

@@ -52,12 +52,13 @@ _LARGEST_LOG = 5 * 1024**2  # bytes
 @dataclass(frozen=True)
 class Options:
     """What to keep. `relay`: write the log to standard output instead of the log file;
-    `throwaway`: speed before durability, and the folder is deleted at the end."""
+    not `durable`: speed before safety; `throwaway`: the folder is deleted at the end."""
 
     data: str
     postgres: bool = True
     valkey: bool = True
     relay: bool = False
+    durable: bool = True
     throwaway: bool = False
 
     def as_argument(self) -> str:
@@ -130,7 +131,7 @@ class Keeper:
         for kind in kinds:
             server = kind(self.data, settings, binaries, account)
             if isinstance(server, Postgres):
-                server.throwaway = self.options.throwaway
+                server.durable = self.options.durable
             self.kept.append(Kept(server, Backoff()))
 
     def _tend(self) -> None:

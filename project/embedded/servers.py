@@ -38,7 +38,8 @@ class EmbeddedServers:
     """The servers of `data`, in use between `start()` and `stop()`.
 
     They run in a keeper process of their own, shared by everybody who uses the same folder, and
-    end with its last user. `throwaway` servers are fast and forgetful, and delete their folder.
+    end with its last user. Servers that are not `durable` are
+    faster and survive no power cut; `throwaway` ones delete their folder at the end.
     """
 
     def __init__(
@@ -47,12 +48,17 @@ class EmbeddedServers:
         *,
         postgres: bool = True,
         valkey: bool = True,
+        durable: bool = True,
         throwaway: bool = False,
         say: Callable[[str], None] = say,
     ) -> None:
         self.data = data
         self.options = Options(
-            data=str(data), postgres=postgres, valkey=valkey, throwaway=throwaway
+            data=str(data),
+            postgres=postgres,
+            valkey=valkey,
+            durable=durable,
+            throwaway=throwaway,
         )
         self.say = say
         self.keeper: subprocess.Popen[bytes] | None = None

@@ -35,7 +35,7 @@ def make(data: Path) -> Iterator[Make]:
     made: list[EmbeddedServers] = []
 
     def make_one() -> EmbeddedServers:
-        made.append(EmbeddedServers(data, say=lambda _line: None))
+        made.append(EmbeddedServers(data, durable=False, say=lambda _line: None))
         return made[-1]
 
     yield make_one
@@ -48,7 +48,7 @@ def make(data: Path) -> Iterator[Make]:
 def running() -> Iterator[tuple[Addresses, Path]]:
     """Servers for the tests that only look."""
     folder = reachable_folder()
-    servers = EmbeddedServers(folder / "data", say=lambda _line: None)
+    servers = EmbeddedServers(folder / "data", durable=False, say=lambda _line: None)
     yield servers.start(), folder / "data"
     servers.stop()
     shutil.rmtree(folder)

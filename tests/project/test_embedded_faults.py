@@ -34,7 +34,9 @@ def made() -> Iterator[Path]:
 
 
 def start_and_stop(data: Path, *, postgres: bool = True, valkey: bool = True) -> None:
-    servers = EmbeddedServers(data, postgres=postgres, valkey=valkey, say=lambda _line: None)
+    servers = EmbeddedServers(
+        data, postgres=postgres, valkey=valkey, durable=False, say=lambda _line: None
+    )
     try:
         servers.start()
     finally:
