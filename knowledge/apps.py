@@ -9,3 +9,7 @@ class KnowledgeConfig(AppConfig):
 
     name = "knowledge"
     verbose_name = _("Knowledge")
+
+    def ready(self) -> None:
+        """Register the subscribers."""
+        from knowledge import subscribers  # noqa: F401 - models must be loaded first

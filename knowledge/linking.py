@@ -87,6 +87,17 @@ def links_resolve(nodes: Iterable[Node], *, author: User | None) -> None:
         )
 
 
+def links_settle(node_id: uuid.UUID) -> None:
+    """Bring the relations of a stored node's links up to date, those out of it and those to it.
+
+    A text and its target, written at the same moment, each commit without seeing the other.
+    """
+    node = Node.objects.filter(pk=node_id).first()
+    if node is not None:
+        links_sync([node], author=None)
+        links_resolve([node], author=None)
+
+
 def _resolve(links: Sequence[tuple[Node, str]]) -> Names:
     """Return which node each name stands for: a published one before others, then the oldest."""
     wanted: dict[uuid.UUID, set[str]] = defaultdict(set)

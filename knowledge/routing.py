@@ -1,5 +1,9 @@
 """WebSocket addresses."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-websocket_urlpatterns: list[URLPattern] = []
+from knowledge.consumers import JobConsumer
+
+websocket_urlpatterns = [
+    path("ws/jobs/<str:job>/", JobConsumer.as_asgi()),
+]

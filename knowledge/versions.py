@@ -99,8 +99,11 @@ def shift_anchors(old: str, new: str, anchors: Sequence[Anchor]) -> list[Anchor]
 def _mover(old: str, new: str) -> "_Mover":
     limit = min(len(old), len(new))
     head = _common(old, new, limit)
-    tail = _common(old[::-1], new[::-1], limit - head)
-    return _Mover(old, new, head, tail)
+    tail = len(old) - _common(old[::-1], new[::-1], limit - head)
+    # Whole lines only: half a line in common is chance.
+    head = old.rfind("\n", 0, head) + 1
+    line = old.find("\n", tail)
+    return _Mover(old, new, head, len(old) - line - 1 if line >= 0 else 0)
 
 
 def _common(left: str, right: str, limit: int) -> int:

@@ -1,0 +1,158 @@
+"""Cancel, retry, recover: what becomes of jobs that do not simply run."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from knowledge import recovery, services
+from knowledge.choices import JobStatus
+from knowledge.ingestion import job_work
+from knowledge.leases import MAX_TRIES, JobCancelled, job_hold
+from knowledge.models import IngestJob, Node, Space
+from project.accounts.choices import Role
+from project.accounts.models import User
+from project.events.models import Event
+from project.http.errors import Conflict, Forbidden, NotFound
+from tests.conftest import grant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def begin(user: User, space: Space, title: str = "Tides") -> IngestJob:
+    return services.nodes_bulk(acting_user=user, space=space, rows=[{"title": title}])
+
+
+def set_to(job: IngestJob, **values: Any) -> None:
+    IngestJob.objects.filter(pk=job.pk).update(**values)
+
+
+def test_a_waiting_job_is_cancelled_at_once(owner: User, space: Space) -> None:
+    job = services.job_cancel(acting_user=owner, job=begin(owner, space))
+    assert (job.status, job.finished_at is not None) == (JobStatus.CANCELLED, True)
+    assert job_work(job.pk) is None
+    assert not Node.objects.exists()
+
+
+def test_a_running_job_ends_at_its_next_step(owner: User, space: Space) -> None:
+    job = begin(owner, space)
+    with job_hold(job.pk) as hold:
+        assert hold is not None
+        services.job_cancel(acting_user=owner, job=job)
+        with pytest.raises(JobCancelled):
+            hold.check()
+        with pytest.raises(JobCancelled), hold.finishing():
+            pytest.fail("a cancelled job must not finish")
+        hold.settle(JobStatus.CANCELLED)
+    job.refresh_from_db()
+    assert job.status == JobStatus.CANCELLED
+
+
+def test_a_cancelled_job_can_be_tried_again_but_not_a_completed_one(
+    owner: User, space: Space
+) -> None:
+    job = services.job_cancel(acting_user=owner, job=begin(owner, space))
+    job = services.job_retry(acting_user=owner, job=job)
+    assert (job.status, job.cancel_requested) == (JobStatus.QUEUED, False)
+    set_to(job, status=JobStatus.COMPLETED)
+    with pytest.raises(Conflict):
+        services.job_retry(acting_user=owner, job=job)
+
+
+def test_others_jobs_are_a_curators_matter(
+    owner: User, teammate: User, stranger: User, space: Space
+) -> None:
+    job = begin(owner, space)
+    with pytest.raises(NotFound):
+        services.job_cancel(acting_user=stranger, job=job)
+    with pytest.raises(Forbidden):
+        services.job_cancel(acting_user=teammate, job=job)
+    grant(space, teammate, Role.CURATOR)
+    assert services.job_cancel(acting_user=teammate, job=job).status == JobStatus.CANCELLED
+
+
+def test_the_queue_tells_the_place_and_an_estimate(owner: User, space: Space) -> None:
+    first, second = begin(owner, space), begin(owner, space)
+    assert (first.queue_position(), second.queue_position()) == (1, 2)
+    assert first.eta_seconds() is None
+    now = timezone.now()
+    done = begin(owner, space)
+    started = now - datetime.timedelta(seconds=10)
+    set_to(done, status=JobStatus.COMPLETED, started_at=started, finished_at=now)
+    assert (first.eta_seconds(), second.eta_seconds()) == (10, 20)
+    set_to(first, status=JobStatus.PROCESSING, started_at=started, progress=0.5)
+    first.refresh_from_db()
+    assert first.queue_position() is None
+    assert first.eta_seconds() in {10, 11}
+
+
+def test_a_job_that_kills_its_workers_is_given_up(owner: User, space: Space) -> None:
+    job = begin(owner, space)
+    set_to(
+        job,
+        status=JobStatus.PROCESSING,
+        lease_until=timezone.now() - datetime.timedelta(seconds=1),
+        checkpoint={"tries": MAX_TRIES},
+    )
+    assert job_work(job.pk) is None
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "gave_up")
+    last = Event.objects.filter(subject_id=job.pk).order_by("position").last()
+    assert last is not None
+    assert last.payload["status"] == "failed"
+
+
+def test_a_holder_that_died_on_this_machine_is_followed_at_once(owner: User, space: Space) -> None:
+    job = begin(owner, space)
+    with job_hold(job.pk) as hold:
+        assert hold is not None
+        owner_now = IngestJob.objects.get(pk=job.pk).lease_owner
+    machine, _pid, token = owner_now.split(":")
+    dead = f"{machine}:4194305:{token}"  # above every process id that Linux gives
+    set_to(job, lease_owner=dead, lease_until=timezone.now() + datetime.timedelta(minutes=1))
+    with job_hold(job.pk) as hold:
+        assert hold is not None
+    set_to(job, lease_owner="elsewhere:1:x", status=JobStatus.PROCESSING)
+    with job_hold(job.pk) as hold:
+        assert hold is None
+
+
+def test_only_what_nobody_has_in_hand_is_sent_again(owner: User, space: Space) -> None:
+    fresh, lost, paused, running, dead = (begin(owner, space, f"N{n}") for n in range(5))
+    now = timezone.now()
+    long_ago, soon = now - datetime.timedelta(minutes=5), now + datetime.timedelta(minutes=1)
+    set_to(lost, created_at=long_ago)
+    set_to(paused, created_at=long_ago, lease_until=soon)
+    set_to(running, status=JobStatus.PROCESSING, lease_until=soon)
+    set_to(dead, status=JobStatus.PROCESSING, lease_until=long_ago)
+    assert set(recovery.jobs_to_send()) == {lost.pk, dead.pk}
+    assert recovery.jobs_to_send() == []  # they were sent just now
+    assert fresh.status == JobStatus.QUEUED
+
+
+def test_nodes_whose_index_is_behind_are_indexed(owner: User, space: Space) -> None:
+    old = timezone.now() - datetime.timedelta(minutes=5)
+    nodes = {
+        title: services.node_create(acting_user=owner, space=space, title=title, status=status)
+        for title, status in [("Never", "published"), ("Draft", "draft"), ("Done", "published")]
+    }
+    Node.objects.update(updated_at=old)
+    Node.objects.filter(title="Done").update(indexed_version=1)
+    services.node_create(acting_user=owner, space=space, title="Just now", status="published")
+    assert recovery.nodes_to_index() == [nodes["Never"].pk]
+
+
+def test_files_without_a_row_are_swept_away(
+    owner: User, space: Space, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    folder = tmp_path / "sources" / "ab"
+    folder.mkdir(parents=True)
+    for name in ("0d7c1b4e-0000-4000-8000-000000000000", ".x.part"):
+        (folder / name).write_bytes(b"left over")
+    assert recovery.files_sweep() == 0
+    assert recovery.files_sweep(now=timezone.now().timestamp() + 7200) == 2
+    assert list(folder.iterdir()) == []
