@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
+from knowledge.parsing._pdf_rows import rows
 from knowledge.parsing._text import escape_block_start
 from knowledge.parsing.pages import Line
 
@@ -30,7 +31,7 @@ _HEADING_LENGTH = 200
 
 @dataclass(slots=True)
 class Block:
-    """A block of text. ``kind``: paragraph, heading, item or code."""
+    """A block of text. ``kind``: paragraph, heading, item, code or table."""
 
     kind: str
     size: float
@@ -46,6 +47,8 @@ class Block:
                 prefix = "#" * self.level + " "
             case "item":
                 prefix = self.marker + " "
+            case "table":
+                return self.text, 0
             case "code":
                 return f"```\n{self.text}\n```", 4
             case _:
@@ -113,8 +116,11 @@ def blocks(pages: Sequence[Sequence[Line]]) -> list[Block]:
     found: list[Block] = []
     for index, lines in enumerate(pages):
         builder = _Builder(typography, found, index)
-        for line in lines:
-            builder.take(line)
+        for row in rows(lines):
+            if isinstance(row, str):
+                builder.take_table(row)
+            else:
+                builder.take(row)
     for block in found:
         if block.kind == "heading":
             block.level = _level(block, typography)
@@ -151,7 +157,8 @@ class _Builder:
         self._t = typography
         self._found = found
         self._page = page
-        self._before: Line | None = None
+        self._before: Line | None = None  # the line before, unless a table stands between
+        self._has_begun = False  # something of this page is in a block
 
     def take(self, line: Line) -> None:
         kind = self._kind(line)
@@ -161,6 +168,14 @@ class _Builder:
         else:
             self._open(line, kind)
         self._before = line
+        self._has_begun = True
+
+    def take_table(self, markdown: str) -> None:
+        """Add a table that is Markdown already."""
+        page = [] if self._has_begun else [(self._page, 0)]
+        self._found.append(Block("table", self._t.body, markdown, pages=page))
+        self._before = None
+        self._has_begun = True
 
     def _kind(self, line: Line) -> str:
         if line.is_mono and self._t.has_code:
@@ -187,11 +202,13 @@ class _Builder:
         if kind == "heading" and not _is_larger(line.size, self._t.body):
             marker = "bold"
         text = _LEADERS.sub(" … ", text)
-        page = [(self._page, 0)] if self._before is None else []
+        page = [] if self._has_begun else [(self._page, 0)]
         self._found.append(Block(kind, line.size, text, marker=marker, pages=page))
 
     def _joins(self, last: Block, line: Line, kind: str) -> bool:
         if kind == "item" or _LEADERS.search(line.text) or last.text.endswith(" … "):
+            return False
+        if last.kind == "table":
             return False
         if kind == "code" or last.kind == "code":
             return kind == last.kind and self._before is not None
@@ -240,7 +257,7 @@ class _Builder:
             glue = ""
             if not self._keeps_hyphen(match[1], line.text):
                 text = text[:-1]
-        if self._before is None:
+        if not self._has_begun:
             last.pages.append((self._page, len(text) + len(glue)))
         last.text = text + glue + line.text
 

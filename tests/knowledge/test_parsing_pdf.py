@@ -14,7 +14,7 @@ from knowledge.parsing import (
     parse,
     parse_pages,
 )
-from tests.support.files import make_lines_pdf, make_pdf, make_scanned_pdf
+from tests.support.files import make_lines_pdf, make_pdf, make_placed_pdf, make_scanned_pdf
 
 LONG = (
     "Every member of the cooperative is entitled to thirty days of rest each year, which may be "
@@ -115,6 +115,42 @@ def test_bullets_and_numbers_are_lists() -> None:
     ]
     markdown = parse(make_lines_pdf([lines]), filename="a.pdf").markdown
     assert "- a passport\n- two photographs\n1. Fill in the form\n2. Sign it" in markdown
+
+
+def test_cells_that_stand_side_by_side_are_a_table() -> None:
+    rows = [["Figure", "2024", "2025"], ["Passengers", "590,200", "618,400"], ["Museum", "68,300"]]
+    cells = [
+        (70 + 120 * column, 640 - 30 * row, text)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    ]
+    document = parse(
+        make_placed_pdf(
+            [
+                (70, 700, "The figures of the year in a table:"),
+                (70, 680, "1."),
+                (86, 680, "First point."),
+                *cells,
+                (190, 567, "visitors"),
+                (70, 530, "Text after the table goes on."),
+            ]
+        ),
+        filename="a.pdf",
+    )
+    assert document.markdown == (
+        "The figures of the year in a table:\n\n1. First point.\n\n| Figure | 2024 | 2025 |\n"
+        "| --- | --- | --- |\n| Passengers | 590,200 | 618,400 |\n"
+        "| Museum | 68,300 visitors |  |\n\nText after the table goes on.\n"
+    )
+
+
+def test_two_columns_of_prose_are_no_table() -> None:
+    left = "In the left column the sentences go on for long, much longer than any cell of a table"
+    right = "and in the right column they do the same, so that nobody takes them for one at all."
+    pieces = [(40.0, 700.0 - 13 * n, left) for n in range(3)]
+    pieces += [(500.0, 700.0 - 13 * n, right) for n in range(3)]
+    both = sorted(pieces, key=lambda piece: (-piece[1], piece[0]))
+    assert "| ---" not in parse(make_placed_pdf(both), filename="a.pdf").markdown
 
 
 def test_text_that_looks_like_markup_stays_text() -> None:

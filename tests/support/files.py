@@ -63,6 +63,20 @@ def make_lines_pdf(pages: Sequence[Sequence[str]]) -> bytes:
     return buffer.getvalue()
 
 
+def make_placed_pdf(pieces: Sequence[tuple[float, float, str]]) -> bytes:
+    """A PDF of one page with each (x, y, text) printed at its place."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(PAGE_WIDTH, PAGE_HEIGHT))
+    canvas.setFont("Helvetica", 11)
+    for x, y, text in pieces:
+        canvas.drawString(x, y, text)
+    canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
 def make_scanned_pdf(pages: int = 1, *, text_pages: int = 0) -> bytes:
     """A PDF whose pages hold a picture each and no text, after ``text_pages`` with text."""
     from PIL import Image
