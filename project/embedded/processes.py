@@ -56,18 +56,25 @@ def process_command(pid: int) -> str | None:
         except OSError:
             return None
         return b" ".join(words).decode(errors="replace").strip() or None
-    found = subprocess.run(
-        ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or None
+    return _ask_ps("command", pid) or None
 
 
 def process_start(pid: int) -> str:
     """A mark that tells a process from a later one with the same id; empty when not running."""
+    if not _HAS_PROC:
+        return _ask_ps("lstart", pid)
     try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if stat[0] == "Z" else stat[19]
+
+
+def _ask_ps(what: str, pid: int) -> str:
+    found = subprocess.run(
+        ["/bin/ps", "-o", f"{what}=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
 
 
 def describe_status(status: int | None) -> str:

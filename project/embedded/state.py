@@ -50,5 +50,5 @@ def read_state(data: Path) -> State | None:
         state = State(**json.loads(state_path(data).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    alive = process_start(state.keeper) == state.keeper_start
+    alive = process_start(state.keeper) == state.keeper_start != ""
     return state if alive or state.status == "failed" else None
