@@ -1,5 +1,13 @@
-"""Addresses."""
+"""Addresses of the chat page and of the pieces it loads."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from chat import views
+
+urlpatterns = [
+    path("", views.chat_home, name="chat-home"),
+    path("c/", views.conversation_list, name="conversation-list"),
+    path("c/<uuid:pk>/", views.conversation_page, name="conversation-page"),
+    path("c/<uuid:pk>/earlier/", views.earlier_messages, name="earlier-messages"),
+    path("c/<uuid:pk>/turns/<uuid:turn>/", views.turn_answer, name="turn-answer"),
+]

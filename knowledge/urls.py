@@ -1,5 +1,12 @@
-"""Addresses."""
+"""Addresses of the reading pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from knowledge import views
+
+urlpatterns = [
+    path("knowledge/", views.browse_page, name="knowledge"),
+    path("knowledge/nodes/<uuid:pk>/", views.node_page, name="node-page"),
+    path("knowledge/nodes/<uuid:pk>/passage/", views.node_passage, name="node-passage"),
+    path("knowledge/sources/<uuid:pk>/file/", views.source_file, name="source-file"),
+]

@@ -21,3 +21,8 @@ urlpatterns = [
     path("", include("memory.urls")),
     path("", include("monitoring.urls")),
 ]
+
+handler400 = "project.http.error_pages.bad_request"
+handler403 = "project.http.error_pages.forbidden"
+handler404 = "project.http.error_pages.not_found"
+handler500 = "project.http.error_pages.server_error"

@@ -1,0 +1,106 @@
+"""The chat page, and the pieces of HTML that its scripts load."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from chat.listing import conversations_listed
+from chat.models import Conversation
+from chat.suggestions import SHOWN, suggestions_for
+from chat.threads import Thread, answer_of, thread_of, turns_with_answers
+from knowledge.models import Space
+from project.accounts.models import User
+
+
+@login_required
+@require_safe
+@never_cache
+def chat_home(request: HttpRequest) -> HttpResponse:
+    """Show an empty chat."""
+    return render(request, "chat/chat.html", _page(_person(request), None, Thread([])))
+
+
+@login_required
+@require_safe
+@never_cache
+def conversation_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show a conversation: its newest path, or the one through the message `leaf`."""
+    user = _person(request)
+    conversation = get_object_or_404(
+        Conversation.objects.visible_to(user).select_related("space"), pk=pk
+    )
+    thread = thread_of(conversation, user, leaf=_id(request, "leaf"))
+    return render(request, "chat/chat.html", _page(user, conversation, thread))
+
+
+@login_required
+@require_safe
+@never_cache
+def conversation_list(request: HttpRequest) -> HttpResponse:
+    """Return a page of the conversation list as a piece of HTML (`q`: words, `after`: mark)."""
+    listing = conversations_listed(
+        _person(request),
+        words=request.GET.get("q", "")[:200],
+        after=request.GET.get("after", "")[:100],
+    )
+    current = _id(request, "current")
+    return render(request, "chat/_conversations.html", {"listing": listing, "current_id": current})
+
+
+@login_required
+@require_safe
+@never_cache
+def earlier_messages(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Return the messages before the message `before` as a piece of HTML."""
+    user = _person(request)
+    conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    thread = thread_of(conversation, user, before=_id(request, "before"))
+    context = {"thread": thread, "conversation": conversation}
+    return render(request, "chat/_thread.html", context)
+
+
+@login_required
+@require_safe
+@never_cache
+def turn_answer(request: HttpRequest, pk: uuid.UUID, turn: uuid.UUID) -> HttpResponse:
+    """Return one answer as it is stored now, as a piece of HTML."""
+    user = _person(request)
+    conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    row = get_object_or_404(turns_with_answers(conversation), pk=turn)
+    context = {"item": answer_of(row, user), "conversation": conversation}
+    return render(request, "chat/_answer.html", context)
+
+
+def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict[str, Any]:
+    spaces = list(Space.objects.visible_to(user).order_by("-is_default", "name"))
+    suggestions = [] if thread.items else suggestions_for(spaces, get_language() or "en")
+    return {
+        "conversation": conversation,
+        "current_id": conversation.pk if conversation else None,
+        "thread": thread,
+        "listing": conversations_listed(user),
+        "spaces": spaces,
+        "suggestions": suggestions,
+        "suggestions_shown": SHOWN,
+        "suggestions_mixed": len({each.space.pk for each in suggestions}) > 1,
+        "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
+    }
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _id(request: HttpRequest, name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None

@@ -1,0 +1,130 @@
+"""The reading pages: one node, a passage for the side panel, a source file, and browsing."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from knowledge import browsing, reading
+from knowledge.models import Node, Source
+
+
+@require_safe
+def node_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show one version of a node, with a passage of it marked when `start` and `end` say where.
+
+    Visitors who are not signed in read public spaces, and are asked to sign in for anything else.
+    """
+    node, version = _opened(request, pk)
+    if node is None:
+        return redirect_to_login(request.get_full_path())
+    span = _span(request, version.content)
+    resolver = reading.wiki_links(node, request.user)
+    versions = reading.versions_of(node).select_related("history_user")
+    source = None
+    if node.source_id is not None:
+        source = Source.objects.visible_to(request.user).filter(pk=node.source_id).first()
+    now = timezone.now()
+    context = {
+        "area": "knowledge",
+        "has_expired": node.valid_until is not None and node.valid_until <= now,
+        "is_early": node.valid_from is not None and node.valid_from > now,
+        "node": node,
+        "version": version,
+        "versions": versions[:50],
+        "is_current": version.version == node.version,
+        "html": reading.rendered(version.content, span, resolver),
+        "has_passage": span is not None,
+        "related": reading.related_nodes(node, request.user),
+        "source": source,
+        "may_edit": Node.objects.editable_by(request.user).filter(pk=node.pk).exists(),
+    }
+    return render(request, "knowledge/node.html", context)
+
+
+@require_safe
+def node_passage(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Return a passage in its context as a piece of HTML, for the side panel of the chat."""
+    node, version = _opened(request, pk)
+    if node is None:
+        return HttpResponse(_("Sign in to read this."), status=401, content_type="text/plain")
+    span = _span(request, version.content) or (0, 0)
+    resolver = reading.wiki_links(node, request.user)
+    context = {
+        "node": node,
+        "version": version,
+        "is_current": version.version == node.version,
+        "passage": reading.passage_of(version, span, resolver),
+        "span": span,
+    }
+    return render(request, "knowledge/_passage.html", context)
+
+
+@login_required
+@require_safe
+def source_file(request: HttpRequest, pk: uuid.UUID) -> FileResponse:
+    """Send the stored file of a source, always as a download and never as a page."""
+    source = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
+    try:
+        file = source.file.open("rb")
+    except FileNotFoundError:
+        raise Http404(_("The file of this source is no longer stored.")) from None
+    response = FileResponse(
+        file,
+        as_attachment=True,
+        filename=source.filename or f"{source.pk}",
+        content_type=source.content_type or "application/octet-stream",
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_safe
+def browse_page(request: HttpRequest) -> HttpResponse:
+    """Search the knowledge that the visitor may read, or list its newest nodes."""
+    wanted = browsing.Wanted.from_query(request.GET)
+    context: dict[str, Any] = {
+        "area": "knowledge",
+        "wanted": wanted,
+        "choices": browsing.choices(request.user),
+        "found": browsing.find(wanted, request.user),
+    }
+    return render(request, "knowledge/browse.html", context)
+
+
+def _opened(request: HttpRequest, pk: uuid.UUID) -> tuple[Node | None, Any]:
+    """Return the node and the asked version of it (the newest readable one by default).
+
+    The node is None where signing in may help; raises Http404 where nothing can.
+    """
+    nodes = Node.objects.visible_to(request.user).select_related("space", "owner")
+    node = nodes.filter(pk=pk).first()
+    if node is None:
+        if request.user.is_authenticated:
+            raise Http404(_("There is no such text, or it is not yours to read."))
+        return None, None
+    versions = reading.versions_of(node).select_related("history_user")
+    number = request.GET.get("version", "")
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        versions = versions.filter(version=int(number))
+    elif number:
+        raise Http404(_("The version must be a number."))
+    version = versions.first()
+    if version is None:
+        raise Http404(_("This text has no such version."))
+    return node, version
+
+
+def _span(request: HttpRequest, content: str) -> tuple[int, int] | None:
+    """Return the passage that the address names, when it lies inside the text."""
+    start, end = request.GET.get("start", ""), request.GET.get("end", "")
+    if not all(raw.isascii() and raw.isdigit() and len(raw) < 10 for raw in (start, end)):
+        return None
+    return (int(start), int(end)) if int(start) < int(end) <= len(content) else None

@@ -1,0 +1,90 @@
+"""The sentences of the scripts, where gettext finds them.
+
+Scripts get them as one JSON element of the page, so that there is one catalogue a language.
+`{name}` stands for what the script fills in.
+"""
+
+from django.utils.translation import gettext as _
+
+
+def interface_strings() -> dict[str, str]:
+    """Return every sentence by the key that scripts use, in the active language."""
+    return {**_everywhere(), **_connection(), **_answers(), **_conversations()}
+
+
+def _everywhere() -> dict[str, str]:
+    return {
+        "copied": _("Copied"),
+        "link_copied": _("Link copied"),
+        "copy_failed": _("The browser did not allow copying."),
+        "undo": _("Undo"),
+        "dismiss": _("Dismiss"),
+        "close": _("Close"),
+        "try_again": _("Try again"),
+        "theme_light": _("Light"),
+        "theme_dark": _("Dark"),
+        "theme_auto": _("As the system"),
+        "theme_now": _("Appearance: {theme}"),
+    }
+
+
+def _connection() -> dict[str, str]:
+    return {
+        "offline": _("You are offline. What you write is kept here and sent when you are back."),
+        "reconnecting": _("Connection lost. Trying again…"),
+        "slow_line": _("Live connection not possible here; answers arrive a little slower."),
+        "back_online": _("Connected again"),
+        "signed_out": _("You are signed out. Sign in again; your text is kept."),
+        "sign_in": _("Sign in"),
+        "not_yours": _("This conversation does not exist, or is not yours."),
+        "flood": _("That was too fast. Wait a few seconds, then try again."),
+        "too_long": _("The message is too long: {count} of {limit} characters."),
+        "server_away": _("The server does not answer. Your text is kept; try again."),
+        "not_sent": _("Not sent."),
+        "sending": _("Sending…"),
+    }
+
+
+def _answers() -> dict[str, str]:
+    return {
+        "stage_queued": _("Waiting for a free place…"),
+        "stage_started": _("Getting ready…"),
+        "stage_moderate": _("Reading the question…"),
+        "stage_cache": _("Looking for an earlier answer…"),
+        "stage_rewrite": _("Understanding the question…"),
+        "stage_recall": _("Remembering earlier conversations…"),
+        "stage_retrieve": _("Searching the knowledge…"),
+        "stage_generate": _("Writing the answer…"),
+        "stage_verify": _("Checking the citations…"),
+        "stage_finish": _("Finishing…"),
+        "stage_other": _("Working…"),
+        "reset": _("Started over: {reason}"),
+        "answer_ready": _("Answer complete. Sources: {count}."),
+        "answer_stopped": _("Answer stopped."),
+        "answer_failed": _("The answer failed."),
+        "answering": _("Question sent. Answering…"),
+        "still_answering": _("An answer is being written. Stop it first, or wait."),
+        "read_only": _("Sign in to write."),
+        "source_number": _("Source {number}: {title}"),
+        "source_gone": _("This text can no longer be opened. It was cited like this:"),
+        "source_failed": _("The passage could not be loaded."),
+        "opening_source": _("Opening the passage…"),
+        "feedback_thanks": _("Thank you. The people who keep this knowledge will see it."),
+        "failed_default": _("Something went wrong while answering."),
+        "chars_left": _("{count} characters left"),
+        "chars_over": _("{count} characters too many"),
+        "sources_heading": _("Sources"),
+    }
+
+
+def _conversations() -> dict[str, str]:
+    return {
+        "deleted": _("“{title}” was deleted."),
+        "renamed": _("Renamed"),
+        "untitled": _("New conversation"),
+        "no_match": _("No conversation matches."),
+        "list_failed": _("The list could not be loaded."),
+        "rename_failed": _("The new name could not be saved."),
+        "delete_failed": _("“{title}” could not be deleted."),
+        "earlier_failed": _("Earlier messages could not be loaded."),
+    }

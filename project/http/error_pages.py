@@ -1,0 +1,63 @@
+"""What a browser sees when a request fails; programs get the same in the error envelope."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
+from django.urls import Resolver404
+from django.views.decorators.csrf import requires_csrf_token
+
+from project.http import errors
+from project.tracing import current_trace_id
+
+_THEMES = frozenset({"dark", "light"})
+
+
+def _answer(
+    request: HttpRequest, status: int, code: str, message: str, **context: Any
+) -> HttpResponse:
+    trace_id = current_trace_id()
+    if request.path.startswith(("/api/", "/v1/", "/mcp/")):
+        error = errors.ApiError(message, code=code)
+        return JsonResponse(error.body(trace_id), status=status)
+    theme = request.COOKIES.get("acervo_theme", "")
+    context |= {"request_id": trace_id, "theme": theme if theme in _THEMES else ""}
+    # Rendered without the request: a page about a fault must need no session and no database.
+    return HttpResponse(get_template(f"{status}.html").render(context), status=status)
+
+
+@requires_csrf_token
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    return _answer(request, 400, "invalid", "The request cannot be understood.")
+
+
+@requires_csrf_token
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    return _answer(request, 403, "forbidden", "You may not do this.")
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form that does not come from our own pages."""
+    return _answer(
+        request, 403, "csrf_failed", "The CSRF token is missing or wrong.", reason_is_csrf=True
+    )
+
+
+@requires_csrf_token
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404; the reason is shown when one of our views gave one."""
+    is_ours = isinstance(exception, Http404) and not isinstance(exception, Resolver404)
+    reason = str(exception.args[0]) if is_ours and exception.args else ""
+    # Django's own words for a missing row name the model; they are not meant for readers.
+    reason = "" if "matches the given query" in reason else reason
+    message = "There is no such address, or nothing there that you may see."
+    return _answer(request, 404, "not_found", message, reason=reason)
+
+
+@requires_csrf_token
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    message = "Something went wrong on the server. Try again; if it stays, report the request id."
+    return _answer(request, 500, "internal", message)

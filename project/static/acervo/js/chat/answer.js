@@ -1,0 +1,176 @@
+// One answer on the page: what the events of its turn do to it.
+
+import { answerHtml } from "./api.js";
+import { copyOf, find, findAll, fromServer } from "../dom.js";
+import { has, t } from "../text.js";
+
+const STATUS = {
+  "turn.completed": "completed",
+  "turn.failed": "failed",
+  "turn.stopped": "stopped",
+};
+
+export class AnswerView {
+  #blocks = new Map(); // number -> the nodes that show it
+  #open = null; // {number, element, text} of the block that is being written
+
+  constructor(element = copyOf("answer-template")) {
+    this.element = element;
+    this.body = find("[data-body]", element);
+  }
+
+  get turn() {
+    return this.element.dataset.turn;
+  }
+
+  set turn(id) {
+    this.element.dataset.turn = id;
+  }
+
+  get message() {
+    return this.element.dataset.message;
+  }
+
+  get isUnfinished() {
+    return ["queued", "running"].includes(this.element.dataset.status);
+  }
+
+  /** Show what an event says. */
+  apply(event) {
+    switch (event.type) {
+      case "turn.started":
+        this.element.dataset.status = "running";
+        return this.stage(t("stage_started"));
+      case "turn.stage":
+        return this.stage(event.notice || stageText(event.stage));
+      case "answer.delta":
+        return this.#write(event.block, event.text);
+      case "answer.block":
+        return this.#place(event.block, event.html);
+      case "answer.citation":
+        return this.#cite(event);
+      case "answer.reset":
+        return this.#reset();
+      default:
+        if (event.type in STATUS) this.#finish(event);
+    }
+  }
+
+  stage(text) {
+    find("[data-stage-text]", this.element).textContent = text;
+    find("[data-stage]", this.element).hidden = !text;
+  }
+
+  #write(number, text) {
+    if (this.#open?.number !== number) {
+      const element = document.createElement("div");
+      element.className = "block-open";
+      this.body.append(element);
+      this.#open = { number, element, text: "" };
+      this.#blocks.set(number, [element]);
+    }
+    this.#open.text += text;
+    this.#open.element.textContent = this.#open.text.trim();
+    this.stage("");
+  }
+
+  /** Replace the text of a finished block by its HTML; the server has sanitised it. */
+  #place(number, html) {
+    const nodes = [...fromServer(html).children];
+    const shown = this.#blocks.get(number);
+    if (shown) {
+      shown[0].before(...nodes);
+      shown.forEach((node) => node.remove());
+    } else {
+      this.body.append(...nodes);
+    }
+    this.#blocks.set(number, nodes);
+    if (this.#open?.number === number) this.#open = null;
+    nodes.forEach(prepareCitations);
+  }
+
+  #cite(citation) {
+    const list = find("[data-sources-list]", this.element);
+    if (find(`[data-citation="${citation.index}"]`, list)) return;
+    const item = copyOf("source-template");
+    const { index, node, version, start, end } = citation;
+    Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end });
+    find("[data-number]", item).textContent = index;
+    find("[data-title]", item).textContent = citation.title;
+    find("[data-snippet]", item).textContent = citation.snippet;
+    list.append(item);
+  }
+
+  #reset() {
+    this.body.replaceChildren();
+    this.#blocks.clear();
+    this.#open = null;
+    find("[data-sources-list]", this.element).replaceChildren();
+    find("[data-sources]", this.element).hidden = true;
+    this.stage(t("reset"));
+  }
+
+  #finish(event) {
+    this.element.dataset.status = STATUS[event.type];
+    this.stage("");
+    if (event.html) this.#setBody(event.html);
+    else if (this.#open) this.#open.element.classList.remove("block-open");
+    for (const citation of event.citations ?? []) this.#cite(citation);
+    if (event.type === "turn.failed") this.fail(event.message);
+  }
+
+  #setBody(html) {
+    const fresh = document.createElement("div");
+    fresh.append(fromServer(html));
+    prepareCitations(fresh);
+    // The same text stays in place: replacing it would undo a selection.
+    if (fresh.innerHTML.trim() !== this.body.innerHTML.trim()) this.body.replaceChildren(...fresh.childNodes);
+    this.#blocks.clear();
+    this.#open = null;
+  }
+
+  /** Say that the answering failed, with a way to try again. */
+  fail(message) {
+    const notice = copyOf("failed-template");
+    find("[data-text]", notice).textContent = message || t("failed_default");
+    find("[data-notice]", this.element).replaceChildren(notice);
+    this.element.dataset.status = "failed";
+    this.stage("");
+  }
+
+  /** Take over everything that is stored of the answer: its notes, sources and actions. */
+  async loadStored(conversation) {
+    const html = await answerHtml(conversation, this.turn);
+    const stored = fromServer(html).firstElementChild;
+    for (const name of ["status", "message", "question"]) {
+      this.element.dataset[name] = stored.dataset[name];
+    }
+    const body = find("[data-body]", stored);
+    if (body.dataset.source) this.body.dataset.source = body.dataset.source;
+    if (body.innerHTML.trim()) this.#setBody(body.innerHTML);
+    for (const part of ["[data-notice]", "[data-sources]", "[data-foot]"]) {
+      find(part, this.element).replaceWith(find(part, stored));
+    }
+    this.stage("");
+    prepareCitations(this.element);
+  }
+}
+
+function stageText(stage) {
+  const key = `stage_${stage}`;
+  return t(has(key) ? key : "stage_other");
+}
+
+/** Make the numbers in a text buttons that open their source; they stay links for a new tab. */
+export function prepareCitations(root) {
+  const links = findAll("a.citation", root);
+  if (root.matches?.("a.citation")) links.push(root);
+  for (const link of links) {
+    link.setAttribute("role", "button");
+    link.setAttribute("aria-controls", "source-panel");
+    link.setAttribute("aria-expanded", "false");
+    const item = find(`.source[data-citation="${link.dataset.citation}"]`, link.closest(".answer") ?? root);
+    const title = item ? find("[data-title]", item).textContent : "";
+    link.setAttribute("aria-label", t("source_number", { number: link.dataset.citation, title }));
+  }
+}

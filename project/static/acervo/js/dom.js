@@ -1,0 +1,41 @@
+// Small helpers over the document. Text always enters through textContent.
+
+export const find = (selector, root = document) => root.querySelector(selector);
+export const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** Return a copy of the first element of a <template>. */
+export function copyOf(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+/** Return the elements of a piece of HTML that our own server rendered. */
+export function fromServer(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+/** Call `handler(event, element)` for events on what matches `selector` now or later. */
+export function on(root, type, selector, handler) {
+  root.addEventListener(type, (event) => {
+    const element = event.target.closest?.(selector);
+    if (element && root.contains(element)) handler(event, element);
+  });
+}
+
+/** Whether the keyboard is in a text field. */
+export function isTyping(target) {
+  return Boolean(target?.closest?.("input, textarea, select, [contenteditable]"));
+}
+
+/** Remember a choice for a year, where the server sees it too. */
+export function setCookie(name, value) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  const age = value ? 31536000 : 0;
+  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
+}
+
+export function getCookie(name) {
+  const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+}

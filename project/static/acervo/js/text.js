@@ -1,0 +1,20 @@
+// The sentences of the interface, in the language of the page.
+
+const element = document.getElementById("strings");
+const strings = element ? JSON.parse(element.textContent) : {};
+
+/** Return the sentence `key`, with `{name}` replaced by `values.name`. */
+export function t(key, values = {}) {
+  const sentence = strings[key] ?? key;
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** Whether there is a sentence of that name. */
+export function has(key) {
+  return key in strings;
+}
+
+/** Return a number as the language of the page writes it. */
+export function number(value) {
+  return new Intl.NumberFormat(document.documentElement.lang).format(value);
+}
