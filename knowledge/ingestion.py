@@ -25,7 +25,8 @@ from knowledge.access import role_of, role_require
 from knowledge.bulk import rows_check, rows_write
 from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus
 from knowledge.documents import document_read, node_id, nodes_planned, part_relations
-from knowledge.indexing import prepare_nodes, swap
+from knowledge.generations import generation_activate, generation_build
+from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.job_files import JobFolder
 from knowledge.leases import MAX_TRIES, Hold, JobCancelled, LeaseLost, job_hold
 from knowledge.models import IngestJob, Node, Relation, Source
@@ -34,7 +35,7 @@ from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.errors import ApiError, NotFound
-from project.inference.types import InferenceError
+from project.inference.types import EmbeddingUnavailable, InferenceError, UsageContext
 from project.locks import transaction_lock
 
 BULK_BATCH = 64  # nodes indexed in one swap
@@ -125,10 +126,7 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
                 node.status = NodeStatus.PUBLISHED
     is_public = nodes[0].status == NodeStatus.PUBLISHED
     with hold.stage(JobStage.EMBED, _EXTRACTED):
-        prepared = prepare_nodes(
-            nodes if is_public else [],
-            progress=lambda share: hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * share),
-        )
+        prepared = _prepared(hold, nodes) if is_public else None
     with hold.finishing() as row:
         transaction_lock(f"source:{job.space_id}:{source.sha256}")
         if same := _nodes_of_same_content(source):  # another job was quicker with the same file
@@ -136,8 +134,29 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
             return
         nodes_insert(nodes, author=user, reason=source.filename)
         Relation.objects.bulk_create(part_relations(nodes))
-        swap(prepared)
+        if prepared is not None:
+            swap(prepared)
         row.nodes = [node.pk for node in nodes]
+
+
+def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:
+    """Return the nodes' passages and vectors.
+
+    None where no model gives any after all the tries: then the nodes are published all the same,
+    and the sweep makes them known by their words.
+    """
+    usage = UsageContext("ingest", hold.job.created_by_id, hold.job.space_id)
+    try:
+        return prepare_nodes(
+            nodes,
+            progress=lambda share: hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * share),
+            usage=usage,
+        )
+    except EmbeddingUnavailable:
+        if not hold.is_last_try:
+            raise
+        log.warning("source_published_without_vectors", job=str(hold.job.pk))
+        return None
 
 
 def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
@@ -154,20 +173,40 @@ def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
             hold.keep(nodes=job.nodes)
     with hold.stage(JobStage.EMBED, _STORED):
         for at in range(0, len(job.nodes), BULK_BATCH):
-            _index(job.nodes[at : at + BULK_BATCH])
-            done = (at + BULK_BATCH) / len(job.nodes)
-            hold.progress(_STORED + (_EMBEDDED - _STORED) * min(1.0, done))
+            if not _index(hold, job.nodes[at : at + BULK_BATCH]):
+                break
+            done = min(1.0, (at + BULK_BATCH) / len(job.nodes))
+            hold.progress(_STORED + (_EMBEDDED - _STORED) * done)
     with hold.finishing():
         pass  # the nodes are stored and indexed: all that is left is to say so
 
 
-def _index(ids: list[uuid.UUID]) -> None:
+def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
+    """Index stored nodes; False where no model gives vectors: the sweep indexes them then."""
     behind = Node.objects.filter(pk__in=ids, status=NodeStatus.PUBLISHED).exclude(
         indexed_version=F("version")
     )
-    prepared = prepare_nodes(list(behind))
-    with transaction.atomic():
-        swap(prepared)
+    usage = UsageContext("ingest", hold.job.created_by_id, hold.job.space_id)
+    try:
+        swap(prepare_nodes(list(behind), usage=usage))
+    except EmbeddingUnavailable:
+        if not hold.is_last_try:
+            raise
+        log.warning("nodes_left_to_the_sweep", job=str(hold.job.pk))
+        return False
+    return True
+
+
+def _work_generation(hold: Hold, _folder: JobFolder) -> None:
+    generation_id = uuid.UUID(hold.job.payload["generation"])
+    with hold.stage(JobStage.EMBED, 0.0):
+        while True:
+            generation_build(generation_id, progress=lambda share: hold.progress(0.99 * share))
+            if generation_activate(generation_id):
+                break
+            hold.check()  # nodes were written meanwhile: their vectors are missing
+    with hold.finishing():
+        pass  # the generation serves: all that is left is to say so
 
 
 def _author(job: IngestJob) -> User:
@@ -191,4 +230,5 @@ def _nodes_of_same_content(source: Source) -> list[Node]:
 _WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
     JobKind.SOURCE: _work_source,
     JobKind.BULK: _work_bulk,
+    JobKind.GENERATION: _work_generation,
 }

@@ -138,6 +138,11 @@ class Hold:
         self._ending.set()
         self._thread.join(timeout=5)
 
+    @property
+    def is_last_try(self) -> bool:
+        """Whether a fault now would end the job."""
+        return int(self.job.checkpoint.get("tries", 1)) >= MAX_TRIES
+
     def check(self) -> None:
         """Raise LeaseLost or JobCancelled when the work is not to go on."""
         if self._lost.is_set():

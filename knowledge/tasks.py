@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from knowledge import indexing, ingestion, recovery
+from knowledge import generations, indexing, ingestion, recovery, statistics
 
 
 @shared_task(bind=True)
@@ -29,3 +29,21 @@ def jobs_recover() -> None:
         ingest.delay(str(job_id))
     for node_id in recovery.nodes_to_index():
         node_index.delay(str(node_id))
+
+
+@shared_task
+def files_sweep() -> None:
+    """Remove stored files that nothing names."""
+    recovery.files_sweep()
+
+
+@shared_task
+def statistics_fold() -> None:
+    """Keep the statistics of words small."""
+    statistics.statistics_fold()
+
+
+@shared_task
+def generations_maintain() -> None:
+    """Make up for missing vectors, and give large generations their index."""
+    generations.generations_maintain()

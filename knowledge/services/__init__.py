@@ -5,7 +5,7 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 """
 
 from knowledge.access import node_versions_visible_to
-from knowledge.services.jobs import job_cancel, job_retry, nodes_bulk
+from knowledge.services.jobs import index_rebuild, job_cancel, job_retry, nodes_bulk
 from knowledge.services.nodes import (
     node_archive,
     node_create,
@@ -27,6 +27,7 @@ from knowledge.services.spaces import (
 )
 
 __all__ = [
+    "index_rebuild",
     "job_cancel",
     "job_retry",
     "member_set",

@@ -11,12 +11,23 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
-from knowledge import documents, ingestion, leases, services
-from knowledge.choices import JobStage, JobStatus, NodeStatus
+from knowledge import documents, indexing, ingestion, leases, services, tasks
+from knowledge.choices import GenerationStatus, JobStage, JobStatus, NodeStatus
 from knowledge.ingestion import job_work
-from knowledge.models import Chunk, Embedding, IngestJob, Node, NodeVersion, Relation, Source, Space
+from knowledge.models import (
+    Chunk,
+    Embedding,
+    IndexGeneration,
+    IngestJob,
+    Node,
+    NodeVersion,
+    Relation,
+    Source,
+    Space,
+)
 from project.accounts.models import User
 from project.events.models import Event
+from project.inference.types import EmbeddingUnavailable
 from tests.support.files import make_pdf
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -328,3 +339,36 @@ def test_a_job_that_is_gone_is_no_error() -> None:
 def test_the_source_keeps_its_facts(owner: User, space: Space) -> None:
     upload(owner, space, name="../../etc/pass\x07wd.md")
     assert Source.objects.get().filename == "passwd.md"
+
+
+def test_without_an_embedding_model_it_publishes_and_words_are_found(
+    owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _source, job, _none = upload(owner, space)
+
+    def away(*_args: Any, **_options: Any) -> None:
+        raise EmbeddingUnavailable("unreachable", "The embedding model is away.")
+
+    monkeypatch.setattr(indexing, "embed_texts", away)
+    for _ in range(5):
+        job_work(job.pk)
+        IngestJob.objects.filter(status=JobStatus.QUEUED).update(lease_until=None)
+    job.refresh_from_db()
+    node = Node.objects.get()
+    assert (job.status, node.status) == (JobStatus.COMPLETED, NodeStatus.PUBLISHED)
+    tasks.node_index(str(node.pk))
+    assert Chunk.objects.filter(node=node).exists()
+    assert not Embedding.objects.exists()
+
+
+def test_an_index_is_rebuilt_while_the_old_one_serves(owner: User, space: Space) -> None:
+    _source, job, _none = upload(owner, space)
+    work(job)
+    old = IndexGeneration.objects.get()
+    job = services.index_rebuild(acting_user=owner, space=space)
+    old.refresh_from_db()
+    assert old.status == GenerationStatus.ACTIVE
+    assert work(job).status == JobStatus.COMPLETED
+    new = IndexGeneration.objects.get(status=GenerationStatus.ACTIVE)
+    assert new != old
+    assert Embedding.objects.filter(generation=new).count() == Chunk.objects.count() > 0
