@@ -181,7 +181,7 @@ def test_built_in_work_leaves_one_row_a_job_and_none_a_search() -> None:
 def test_starting_loads_no_model_library() -> None:
     program = (
         "import sys, django; django.setup()\n"
-        "from project.inference import embeddings, language_models, minilm, services\n"
+        "from project.inference import embeddings, extractive, language_models, minilm, services\n"
         "heavy = {'onnx', 'onnxruntime', 'tokenizers', 'openai', 'numpy', 'safetensors'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
