@@ -9,3 +9,7 @@ class ChatConfig(AppConfig):
 
     name = "chat"
     verbose_name = _("Chat")
+
+    def ready(self) -> None:
+        """Register the subscribers."""
+        from chat import subscribers  # noqa: F401 - needs the models

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chat.choices import CacheOutcome, MessageRole, TurnRoute, TurnStatus
-from chat.querysets import ConversationQuerySet, ConversationScopedQuerySet
+from chat.querysets import ConversationQuerySet, MessageQuerySet, TurnQuerySet
 from knowledge.models import Node, Space
 
 
@@ -18,7 +18,10 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="conversations",
+        verbose_name=_("user"),
     )
     space = models.ForeignKey(
         Space,
@@ -67,12 +70,12 @@ class Message(models.Model):
     )
     role = models.CharField(_("role"), max_length=10, choices=MessageRole.choices)
     content = models.TextField(_("content"))
-    client_message_id = models.CharField(
-        _("client message id"), max_length=100, null=True, blank=True  # noqa: DJ001 - null: unique a conversation where given
+    client_message_id = models.CharField(  # noqa: DJ001 - null: unique a conversation where given
+        _("client message id"), max_length=100, null=True, blank=True
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
-    objects = ConversationScopedQuerySet.as_manager()
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")
@@ -83,7 +86,9 @@ class Message(models.Model):
                 fields=["conversation", "client_message_id"], name="one_message_a_client_id"
             )
         ]
-        indexes = [models.Index(fields=["conversation", "-created_at", "id"], name="message_newest")]
+        indexes = [
+            models.Index(fields=["conversation", "-created_at", "id"], name="message_newest")
+        ]
 
     def __str__(self) -> str:
         return self.content[:80]
@@ -117,7 +122,7 @@ class Turn(models.Model):
     model = models.CharField(_("model"), max_length=200, blank=True)
     prompt_version = models.CharField(_("prompt version"), max_length=40, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     last_seq = models.PositiveIntegerField(default=0)
@@ -138,7 +143,7 @@ class Turn(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
-    objects = ConversationScopedQuerySet.as_manager()
+    objects = TurnQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("turn")
@@ -158,6 +163,7 @@ class Turn(models.Model):
                 name="turn_unfinished",
             ),
             models.Index(fields=["-created_at", "id"], name="turn_newest"),
+            models.Index(fields=["conversation", "created_at"], name="turn_by_conversation"),
         ]
 
     def __str__(self) -> str:

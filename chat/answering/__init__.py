@@ -1,0 +1,10 @@
+"""Answering: from a question to typed events. Knows no transport and writes nothing.
+
+Direction: `marks`, `snippets`, `rewriting`, `budget` (pure) <- `composing`, `grounding` <-
+`pipeline`.
+"""
+
+from chat.answering.grounding import warm_up
+from chat.answering.pipeline import answer_turn
+
+__all__ = ["answer_turn", "warm_up"]

@@ -1,0 +1,77 @@
+"""What an answer stands on: passages the person may read, memories that are theirs.
+
+Synchronous: the pipeline calls these in threads. The only place that knows how knowledge, memory
+and the extractive answerer are asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import structlog
+
+from chat.types import Passage, Recollection, TurnRequest
+from knowledge.languages import detect_language
+from knowledge.models import Space
+from knowledge.retrieval import retrieve_passages
+from knowledge.types import SearchRequest
+from memory.recall import RecallQuery, recall
+from project.accounts.models import User
+from project.inference import embeddings, extractive
+
+PASSAGES = 12
+MEMORIES = 5
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """Passages, best first, and the names of the search legs that could not take part."""
+
+    passages: list[Passage]
+    degraded: list[str] = field(default_factory=list)
+
+
+def warm_up() -> None:
+    """Load what the first question needs: the embedding model, the client of the language models.
+
+    What cannot be loaded now is left to the first question, which says what is missing.
+    """
+    try:
+        embeddings.warm_up()
+    except embeddings.EmbeddingUnavailable as error:
+        log.warning("embedding_not_ready", reason=error.reason)
+    import_module("openai")
+
+
+def retrieve(request: TurnRequest, query: str) -> Grounding:
+    """Return the passages that bear on the query, through the gate of knowledge."""
+    user = User.objects.get(pk=request.user_id)
+    spaces = (request.space_id,) if request.space_id is not None else None
+    found = retrieve_passages(SearchRequest(query, limit=PASSAGES, spaces=spaces), user=user)
+    return Grounding(list(found.passages), list(found.degraded))
+
+
+def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
+    """Return what the person said in other conversations that bears on the query.
+
+    Only of spaces that they may still read; nothing when they turned memory off.
+    """
+    user = User.objects.get(pk=request.user_id)
+    if not user.remembers:
+        return []
+    spaces = list(Space.objects.visible_to(user).values_list("pk", flat=True))
+    wanted = RecallQuery(query, limit=MEMORIES, excluded_session=request.session, space_ids=spaces)
+    return recall(wanted, user=user)
+
+
+def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]) -> str:
+    """Return an answer made of sentences of the passages, as Markdown with `[n]` marks."""
+    numbered = [
+        extractive.Passage(n, each.title, each.text, each.score, " ".join(each.heading_path))
+        for n, each in enumerate(passages, start=1)
+    ]
+    language = detect_language(
+        request.question, default="pt-br" if request.language.startswith("pt") else "en"
+    )
+    return extractive.extract_answer(query, numbered, language=language).text

@@ -1,0 +1,170 @@
+"""REST: conversations and what is said in them."""
+
+import uuid
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat import services
+from chat.api.serializers import (
+    ConversationInput,
+    ConversationSerializer,
+    EmptyInput,
+    FeedbackInput,
+    FeedbackSerializer,
+    MessageInput,
+    MessageSerializer,
+    SentSerializer,
+    TurnSerializer,
+)
+from chat.models import Conversation, Message
+from project.accounts.choices import Scope
+from project.accounts.permissions import caller
+from project.http.api import ApiViewSet, find
+from project.http.errors import Invalid, NotFound
+from project.http.pagination import CursorPages
+
+
+class NewestConversations(CursorPages):
+    """Pages of conversations, the one spoken in last first."""
+
+    ordering = ("-updated_at", "id")
+
+
+class ConversationViewSet(ApiViewSet):
+    """Conversations of the caller; nobody else's exist for them."""
+
+    read_scope = Scope.CHAT
+    write_scope = Scope.CHAT
+    serializer_class = ConversationSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the caller's conversations."""
+        return Conversation.objects.visible_to(self.request.user)
+
+    @property
+    def paginator(self) -> CursorPages:
+        """Return the order of the list at hand."""
+        if not hasattr(self, "_paginator"):
+            is_list = self.action == "list"
+            self._paginator = NewestConversations() if is_list else CursorPages()
+        return self._paginator
+
+    def list(self, request: Request) -> Response:
+        """List the caller's conversations, the one spoken in last first."""
+        return self.page_of(self.get_queryset(), ConversationSerializer)
+
+    @extend_schema(request=ConversationInput, responses={201: ConversationSerializer})
+    def create(self, request: Request) -> Response:
+        """Start a conversation; without `space` it asks all that the caller may read."""
+        made = services.conversation_create(
+            acting_user=caller(request), **self.validated(ConversationInput)
+        )
+        return Response(ConversationSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a conversation."""
+        return Response(ConversationSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(request=ConversationInput, responses=ConversationSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a conversation's title, space or model tier."""
+        changed = services.conversation_update(
+            acting_user=caller(request),
+            conversation=find(self.get_queryset(), pk),
+            **self.validated(ConversationInput),
+        )
+        return Response(ConversationSerializer(changed).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a conversation with everything in it."""
+        services.conversation_delete(
+            acting_user=caller(request), conversation=find(self.get_queryset(), pk)
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "before", uuid.UUID, description="Only what is older than this message."
+            )
+        ],
+        responses=MessageSerializer(many=True),
+    )
+    @action(detail=True, methods=["get"])
+    def messages(self, request: Request, pk: str) -> Response:
+        """List the messages of a conversation, newest first."""
+        conversation = find(self.get_queryset(), pk)
+        rows = Message.objects.filter(conversation=conversation).with_turns()
+        before = request.query_params.get("before")
+        if before:
+            try:
+                limit = find(Message.objects.filter(conversation=conversation), before)
+            except NotFound:
+                message = "before must be a message of this conversation."
+                raise Invalid(message, field="before") from None
+            older = Q(created_at=limit.created_at, pk__gt=limit.pk)
+            rows = rows.filter(Q(created_at__lt=limit.created_at) | older)
+        return self.page_of(rows, MessageSerializer)
+
+    @extend_schema(request=MessageInput, responses={202: SentSerializer})
+    @messages.mapping.post
+    def send(self, request: Request, pk: str) -> Response:
+        """Ask a question. The same `client_message_id` again returns the first message and turn."""
+        conversation = find(self.get_queryset(), pk)
+        body = self.validated(MessageInput)
+        sent = services.message_send(
+            acting_user=caller(request), conversation_id=conversation.pk, **body
+        )
+        return Response(
+            {
+                "message": MessageSerializer(sent.message).data,
+                "turn": TurnSerializer(sent.turn).data,
+            },
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+class MessageViewSet(ApiViewSet):
+    """Messages of the caller's conversations."""
+
+    read_scope = Scope.CHAT
+    write_scope = Scope.CHAT
+    serializer_class = MessageSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the messages of the caller's conversations."""
+        return Message.objects.visible_to(self.request.user).with_turns()
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a message."""
+        return Response(MessageSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(request=EmptyInput, responses={202: SentSerializer})
+    @action(detail=True, methods=["post"])
+    def regenerate(self, request: Request, pk: str) -> Response:
+        """Answer a question once more; the new answer stands beside the others."""
+        message = find(self.get_queryset(), pk)
+        self.validated(EmptyInput)
+        turn = services.message_regenerate(acting_user=caller(request), message=message)
+        question = find(self.get_queryset(), turn.question_id)
+        return Response(
+            {"message": MessageSerializer(question).data, "turn": TurnSerializer(turn).data},
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+    @extend_schema(request=FeedbackInput, responses=FeedbackSerializer)
+    @action(detail=True, methods=["post"])
+    def feedback(self, request: Request, pk: str) -> Response:
+        """Say that an answer was good or bad; the last word counts."""
+        row = services.feedback_give(
+            acting_user=caller(request),
+            message=find(self.get_queryset(), pk),
+            **self.validated(FeedbackInput),
+        )
+        return Response(FeedbackSerializer(row).data)

@@ -1,0 +1,177 @@
+"""What chat looks like over REST. The rows are made by `chat.representation`."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from chat import representation
+from chat.choices import CacheOutcome, MessageRole, TurnStatus
+from chat.models import Conversation, Message, Turn
+from project.http.serializers import StrictSerializer
+from project.inference.choices import Tier
+
+
+class ConversationSerializer(serializers.Serializer):
+    """A conversation."""
+
+    id = serializers.UUIDField()
+    space = serializers.UUIDField(allow_null=True)
+    title = serializers.CharField()
+    model_tier = serializers.CharField(help_text="Empty: the default tier.")
+    url = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Conversation) -> dict[str, Any]:
+        """Return the row."""
+        return representation.conversation_body(instance)
+
+
+class CitationSerializer(serializers.Serializer):
+    """A passage that an answer stands on: `content[start:end]` of that version of the node."""
+
+    index = serializers.IntegerField()
+    node = serializers.UUIDField(allow_null=True)
+    version = serializers.IntegerField()
+    chunk = serializers.UUIDField()
+    title = serializers.CharField()
+    snippet = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    page = serializers.IntegerField(allow_null=True)
+    url = serializers.CharField()
+
+
+class MessageSerializer(serializers.Serializer):
+    """A message; `turn` is the newest that answers it, or the one that wrote it."""
+
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    parent = serializers.UUIDField(allow_null=True)
+    role = serializers.ChoiceField(choices=MessageRole.choices)
+    content = serializers.CharField()
+    html = serializers.CharField()
+    client_message_id = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    turn = serializers.UUIDField(allow_null=True)
+    turn_status = serializers.ChoiceField(choices=TurnStatus.choices, allow_null=True)
+    partial = serializers.BooleanField()
+    notice = serializers.CharField()
+    citations = CitationSerializer(many=True)
+
+    def to_representation(self, instance: Message) -> dict[str, Any]:
+        """Return the row."""
+        return representation.message_body(instance)
+
+
+class TokensSerializer(serializers.Serializer):
+    """Tokens of a turn."""
+
+    prompt = serializers.IntegerField()
+    completion = serializers.IntegerField()
+
+
+class TurnErrorSerializer(serializers.Serializer):
+    """Why a turn failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TurnSerializer(serializers.Serializer):
+    """One answering of a question."""
+
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    question = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=TurnStatus.choices)
+    route = serializers.CharField(help_text="ai or extractive; empty while queued.")
+    cache = serializers.ChoiceField(choices=CacheOutcome.choices)
+    model = serializers.CharField()
+    prompt_version = serializers.CharField()
+    timings = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Milliseconds since the question was stored."
+    )
+    tokens = TokensSerializer()
+    cost = serializers.FloatField()
+    message = serializers.UUIDField(allow_null=True, help_text="The answer's message.")
+    answer = serializers.CharField(allow_null=True)
+    html = serializers.CharField()
+    citations = CitationSerializer(many=True)
+    partial = serializers.BooleanField()
+    notice = serializers.CharField()
+    error = TurnErrorSerializer(allow_null=True)
+    attempts = serializers.IntegerField()
+    last_seq = serializers.IntegerField()
+    trace_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, instance: Turn) -> dict[str, Any]:
+        """Return the row."""
+        return representation.turn_body(instance)
+
+
+class SentSerializer(serializers.Serializer):
+    """A stored question and the turn that answers it."""
+
+    message = MessageSerializer()
+    turn = TurnSerializer()
+
+
+class EventSerializer(serializers.Serializer):
+    """An event of a turn; the other fields depend on `type`."""
+
+    type = serializers.CharField()
+    turn = serializers.UUIDField()
+    seq = serializers.IntegerField()
+
+
+class PollSerializer(serializers.Serializer):
+    """What a long poll brought."""
+
+    events = EventSerializer(many=True)
+    done = serializers.BooleanField(help_text="Whether no more events will come.")
+
+
+class FeedbackSerializer(serializers.Serializer):
+    """What a person thought of an answer."""
+
+    message = serializers.UUIDField(source="message_id")
+    value = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class SocketTokenSerializer(serializers.Serializer):
+    """A token for `?token=` of a socket."""
+
+    token = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds in which to open the socket.")
+
+
+class ConversationInput(StrictSerializer):
+    """What a conversation is made of."""
+
+    space = serializers.UUIDField(required=False, allow_null=True)
+    title = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    model_tier = serializers.ChoiceField(choices=Tier.choices, required=False, allow_blank=True)
+
+
+class MessageInput(StrictSerializer):
+    """A question. Without `parent` it goes under the newest message; null starts the tree anew."""
+
+    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    client_message_id = serializers.CharField(trim_whitespace=False, max_length=100)
+    parent = serializers.UUIDField(required=False, allow_null=True)
+
+
+class FeedbackInput(StrictSerializer):
+    """1 for good, -1 for bad."""
+
+    value = serializers.ChoiceField(choices=[1, -1])
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class EmptyInput(StrictSerializer):
+    """No fields."""

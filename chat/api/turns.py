@@ -1,0 +1,132 @@
+"""REST: turns and their events, and the tokens that open sockets."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat import services
+from chat.api.serializers import EmptyInput, PollSerializer, SocketTokenSerializer, TurnSerializer
+from chat.models import Turn
+from chat.streams import event_stream, poll_response
+from project.accounts.choices import Scope
+from project.accounts.models import ApiKey
+from project.accounts.permissions import caller
+from project.accounts.ws import TOKEN_SECONDS, socket_token_create
+from project.http.api import ApiViewSet, find
+from project.http.errors import Invalid
+
+MAX_WAIT = 30.0
+
+AFTER = OpenApiParameter("after", int, description="The last number seen; 0 from the start.")
+
+
+class AnyAccept(BaseContentNegotiation):
+    """Takes whatever `Accept` says: EventSource asks for a type that errors do not have."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the parser."""
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the first renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class TurnViewSet(ApiViewSet):
+    """Turns of the caller's conversations."""
+
+    read_scope = Scope.CHAT
+    write_scope = Scope.CHAT
+    serializer_class = TurnSerializer
+
+    def get_queryset(self) -> QuerySet:
+        """Return the turns of the caller's conversations."""
+        return Turn.objects.visible_to(self.request.user).with_answers()
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show a turn with its answer."""
+        return Response(TurnSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(
+        parameters=[
+            AFTER,
+            OpenApiParameter(
+                "Last-Event-ID", int, OpenApiParameter.HEADER, description="Goes before `after`."
+            ),
+        ],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept)
+    def events(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """Follow a turn as server-sent events; ends after the last one."""
+        turn = find(Turn.objects.visible_to(request.user), pk)
+        return event_stream(turn.pk, _after(request, request.headers.get("Last-Event-ID")))
+
+    @extend_schema(
+        parameters=[
+            AFTER,
+            OpenApiParameter("wait", float, description="Seconds to wait for an event: 0 to 30."),
+        ],
+        responses=PollSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def poll(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """Wait for the events behind `after`; returns as soon as there is one."""
+        turn = find(Turn.objects.visible_to(request.user), pk)
+        raw = request.query_params.get("wait", "25")
+        try:
+            wait = float(raw)
+        except ValueError:
+            wait = -1.0
+        if not 0 <= wait < float("inf"):
+            message = "wait must be a number of seconds from 0 on."
+            raise Invalid(message, field="wait")
+        return poll_response(turn.pk, _after(request), min(wait, MAX_WAIT))
+
+    @extend_schema(request=EmptyInput, responses={202: TurnSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: str) -> Response:
+        """Stop answering; what there is of the answer is kept."""
+        turn = find(Turn.objects.visible_to(request.user), pk)
+        self.validated(EmptyInput)
+        services.turn_stop(acting_user=caller(request), turn_id=turn.pk)
+        return Response(
+            TurnSerializer(find(self.get_queryset(), pk)).data, status=status.HTTP_202_ACCEPTED
+        )
+
+
+class SocketTokenViewSet(ApiViewSet):
+    """Tokens with which a program opens a socket."""
+
+    read_scope: ClassVar[str | None] = None
+    write_scope: ClassVar[str | None] = None
+    serializer_class = SocketTokenSerializer
+
+    @extend_schema(request=EmptyInput, responses={201: SocketTokenSerializer})
+    def create(self, request: Request) -> Response:
+        """Return a token for `?token=`, good for a minute, with the rights of the caller."""
+        self.validated(EmptyInput)
+        key = request.auth if isinstance(request.auth, ApiKey) else None
+        token = socket_token_create(acting_user=caller(request), key=key)
+        return Response(
+            {"token": token, "expires_in": TOKEN_SECONDS}, status=status.HTTP_201_CREATED
+        )
+
+
+def _after(request: Request, header: str | None = None) -> int:
+    raw = header or request.query_params.get("after") or "0"
+    if not (raw.isascii() and raw.isdigit()) or len(raw) > 9:
+        message = "after must be a whole number."
+        raise Invalid(message, field="after")
+    return int(raw)

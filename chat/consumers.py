@@ -1,0 +1,233 @@
+"""The chat socket: authenticates, parses, forwards. One method a message."""
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections import deque
+from typing import Any, ClassVar
+
+import structlog
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from chat.models import Conversation, Turn
+from chat.representation import message_body, turn_body
+from chat.services import NEWEST, Newest, Sent, message_send, turn_stop
+from chat.turn_log import follow
+from project.accounts.choices import Scope
+from project.accounts.models import User
+from project.accounts.ws import SocketCaller, user_of
+from project.aio import in_thread
+from project.http.errors import ApiError, Invalid
+from project.http.exceptions import to_api_error
+from project.tracing import bind_trace, new_trace_id
+
+NOT_SIGNED_IN, NOT_YOURS, IDLE, FLOOD, TOO_BIG = 4401, 4403, 4408, 4429, 1009
+IDLE_SECONDS = 1800.0
+MAX_FRAME_BYTES = 64 * 1024
+FLOOD_FRAMES, FLOOD_SECONDS = 60, 10.0
+RECHECK_SECONDS = 5.0
+MAX_FOLLOWED = 20
+log = structlog.get_logger(__name__)
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """`/ws/chat/{conversation}/`: questions in, the events of any of its turns out."""
+
+    channel_layer_alias: ClassVar[Any] = None  # events come from turn logs, which lose nothing
+
+    async def connect(self) -> None:
+        """Accept; then close with the reason when there is one, which a refusal could not tell."""
+        self._following: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._frames: deque[float] = deque(maxlen=FLOOD_FRAMES)
+        self._checked_at = 0.0
+        self._idle: asyncio.TimerHandle | None = None
+        self.conversation_id = _id_or_none(self.scope["url_route"]["kwargs"]["conversation"])
+        await self.accept()
+        if await self._is_permitted():
+            self._restart_idle()
+
+    async def disconnect(self, code: int) -> None:
+        """Stop following."""
+        if self._idle is not None:
+            self._idle.cancel()
+        for task in list(self._following.values()):
+            task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take one frame: size, rate, permission, form; then the method of its type."""
+        if text_data is None or len(text_data) > MAX_FRAME_BYTES:
+            await self.close(TOO_BIG if text_data else 1003)
+            return
+        self._restart_idle()
+        now = time.monotonic()
+        if len(self._frames) == FLOOD_FRAMES and now - self._frames[0] < FLOOD_SECONDS:
+            await self.close(FLOOD)
+            return
+        self._frames.append(now)
+        message: dict[str, Any] = {}
+        with bind_trace(new_trace_id()):
+            try:
+                message = _parsed(text_data)
+                if await self._is_permitted():
+                    await self._handle(message)
+            except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
+                await self._tell(error, message)
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "message.send":
+                await self._send_message(message)
+            case "turn.stop":
+                turn_id = _uuid(message, "turn")
+                await in_thread(self._own_turn, turn_id)
+                await in_thread(turn_stop, acting_user=self._user, turn_id=turn_id)
+            case "turn.resume":
+                after = message.get("after", 0)
+                if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+                    raise Invalid(_("“after” must be a whole number."), field="after")
+                turn_id = _uuid(message, "turn")
+                await in_thread(self._own_turn, turn_id)
+                self._follow(turn_id, after)
+            case "ping":
+                await self._send_json({"type": "pong"})
+            case _:
+                raise Invalid(_("There is no such message type."), code="unknown_type")
+
+    async def _send_message(self, message: dict[str, Any]) -> None:
+        content, client_id = message.get("content"), message.get("client_message_id")
+        if not isinstance(content, str) or not isinstance(client_id, str):
+            raise Invalid(_("A message needs “content” and “client_message_id”."))
+        parent: uuid.UUID | Newest | None = NEWEST
+        if "parent" in message:
+            parent = None if message["parent"] is None else _uuid(message, "parent")
+        turn_id, accepted = await in_thread(self._store, content, client_id, parent)
+        await self._send_json(accepted)
+        self._follow(turn_id, 0)
+
+    def _store(
+        self, content: str, client_id: str, parent: uuid.UUID | Newest | None
+    ) -> tuple[uuid.UUID, dict[str, Any]]:
+        assert self.conversation_id is not None  # the connection was permitted
+        sent: Sent = message_send(
+            acting_user=self._user,
+            conversation_id=self.conversation_id,
+            content=content,
+            client_message_id=client_id,
+            parent=parent,
+        )
+        return sent.turn.pk, {
+            "type": "message.accepted",
+            "client_message_id": client_id,
+            "message": message_body(sent.message),
+            "turn": turn_body(sent.turn),
+        }
+
+    def _own_turn(self, turn_id: uuid.UUID) -> None:
+        rows = Turn.objects.visible_to(self._user).filter(conversation=self.conversation_id)
+        if not rows.filter(pk=turn_id).exists():
+            raise Invalid(_("There is no such turn in this conversation."), code="not_found")
+
+    def _follow(self, turn_id: uuid.UUID, after: int) -> None:
+        """Pass on a turn's events from there; what was followed before is followed anew."""
+        known = self._following.pop(turn_id, None)
+        if known is not None:
+            known.cancel()
+        if len(self._following) >= MAX_FOLLOWED:
+            raise Invalid(_("Too many turns are followed on this connection."), code="too_many")
+        task = asyncio.create_task(self._forward(turn_id, after))
+        self._following[turn_id] = task
+        task.add_done_callback(lambda done: self._forget(turn_id, done))
+
+    def _forget(self, turn_id: uuid.UUID, task: asyncio.Task[None]) -> None:
+        if self._following.get(turn_id) is task:
+            del self._following[turn_id]
+
+    async def _forward(self, turn_id: uuid.UUID, after: int) -> None:
+        try:
+            async with contextlib.aclosing(follow(turn_id, after)) as events:
+                async for event in events:
+                    stale = time.monotonic() - self._checked_at > RECHECK_SECONDS
+                    if stale and not await self._is_permitted():
+                        return
+                    await self.send(text_data=event.raw)
+        except OSError:
+            return  # the client is gone
+        except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
+            await self._tell(error, {"turn": str(turn_id)})
+
+    async def _is_permitted(self) -> bool:
+        """Look again at who this is and whose the conversation is; close when that is over."""
+        caller: SocketCaller | None = self.scope.get("caller")
+        user, is_theirs = await in_thread(_examined, caller, self.conversation_id)
+        self._checked_at = time.monotonic()
+        if user is None:
+            await self.close(NOT_SIGNED_IN)
+            return False
+        if not is_theirs:
+            await self.close(NOT_YOURS)
+            return False
+        self._user: User = user
+        translation.activate(user.language or settings.LANGUAGE_CODE)
+        return True
+
+    async def _tell(self, error: Exception, message: dict[str, Any]) -> None:
+        known = to_api_error(error)
+        if known is None:
+            log.error("socket_failed", exc_info=error)
+            known = ApiError(_("Something went wrong on the server. Try again."), code="internal")
+        body: dict[str, Any] = {"type": "error", "code": known.code, "message": known.message}
+        body |= {"field": known.field} if known.field else {}
+        body |= {"retry_after": known.retry_after} if known.retry_after is not None else {}
+        for name in ("client_message_id", "turn"):
+            if isinstance(message.get(name), str):
+                body[name] = message[name]
+        await self._send_json(body)
+
+    async def _send_json(self, body: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+    def _restart_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(IDLE_SECONDS, lambda: loop.create_task(self.close(IDLE)))
+
+
+def _examined(
+    caller: SocketCaller | None, conversation_id: uuid.UUID | None
+) -> tuple[User | None, bool]:
+    user = user_of(caller) if caller is not None else None
+    if user is None or caller is None:
+        return None, False
+    if conversation_id is None or not caller.has_scope(Scope.CHAT):
+        return user, False
+    return user, Conversation.objects.visible_to(user).filter(pk=conversation_id).exists()
+
+
+def _id_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Invalid(_("A message must be a JSON object."), code="malformed") from None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise Invalid(_("A message must be a JSON object with a “type”."), code="malformed")
+    return message
+
+
+def _uuid(message: dict[str, Any], name: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(message.get(name))
+    except (ValueError, TypeError, AttributeError):
+        raise Invalid(_("“%(name)s” must be an id.") % {"name": name}, field=name) from None

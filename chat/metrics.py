@@ -1,0 +1,26 @@
+"""Prometheus metrics of turns, registered at import."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 180)
+
+turns = Counter(
+    "acervo_turns_total", "Turns by how they ended and who answered.", ["status", "route"]
+)
+first_event_seconds = Histogram(
+    "acervo_turn_first_event_seconds",
+    "From the stored question to the turn's first event.",
+    buckets=_SECONDS,
+)
+first_token_seconds = Histogram(
+    "acervo_turn_first_token_seconds",
+    "From the stored question to the first text of the answer.",
+    buckets=_SECONDS,
+)
+turn_seconds = Histogram(
+    "acervo_turn_seconds", "From the stored question to the end.", ["route"], buckets=_SECONDS
+)
+running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
+takeovers = Counter(
+    "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."
+)

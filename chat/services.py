@@ -1,0 +1,320 @@
+"""The writes of chat. Each checks, changes and announces in one transaction."""
+
+import uuid
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chat import stopping
+from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
+from chat.models import Conversation, Feedback, Message, Turn
+from chat.representation import final_fields
+from knowledge.models import Space
+from project import ratelimit
+from project.accounts.models import User
+from project.events.services import emit
+from project.http.errors import Conflict, Invalid, NotFound, TooMany
+from project.inference.choices import Tier
+from project.tracing import current_trace_id
+
+CLIENT_ID_MAX = 100
+TITLE_MAX = 80
+
+
+class Newest(Enum):
+    """Stands for "under the newest message", which is not the same as under none."""
+
+    MESSAGE = "newest"
+
+
+NEWEST = Newest.MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A stored message and its turn; `is_new` is False when it had been sent before."""
+
+    message: Message
+    turn: Turn
+    is_new: bool
+
+
+def absent() -> NotFound:
+    """Return the one answer for what does not exist and for what is not yours."""
+    return NotFound(_("There is no such object, or it is not yours to see."))
+
+
+def conversation_create(
+    *,
+    acting_user: User,
+    space: uuid.UUID | None = None,
+    title: str = "",
+    model_tier: str = "",
+) -> Conversation:
+    """Start a conversation; without a space it asks all that the user may read."""
+    return Conversation.objects.create(
+        user=acting_user,
+        space=_space(acting_user, space),
+        title=_title(title),
+        model_tier=_tier(model_tier),
+    )
+
+
+def conversation_update(
+    *, acting_user: User, conversation: Conversation, **changes: Any
+) -> Conversation:
+    """Change `title`, `model_tier` or `space` of a conversation."""
+    if "title" in changes:
+        conversation.title = _title(changes["title"])
+    if "model_tier" in changes:
+        conversation.model_tier = _tier(changes["model_tier"])
+    if "space" in changes:
+        conversation.space = _space(acting_user, changes["space"])
+    conversation.save(update_fields=["title", "model_tier", "space"])
+    return conversation
+
+
+def conversation_delete(*, acting_user: User, conversation: Conversation) -> None:
+    """Delete a conversation with all that hangs on it; what is being answered is broken off."""
+    running = list(
+        Turn.objects.visible_to(acting_user)
+        .filter(conversation=conversation, status=TurnStatus.RUNNING)
+        .values_list("pk", flat=True)
+    )
+    Conversation.objects.visible_to(acting_user).filter(pk=conversation.pk).delete()
+    for turn_id in running:
+        stopping.signal_stop(turn_id)
+
+
+def message_send(
+    *,
+    acting_user: User,
+    conversation_id: uuid.UUID,
+    content: str,
+    client_message_id: str,
+    parent: uuid.UUID | Newest | None = NEWEST,
+) -> Sent:
+    """Store a question and queue its turn; the same client id again returns the first's.
+
+    Raises NotFound, Invalid, TooMany, and Conflict when the client id stands for another text.
+    """
+    _check_text(content, client_message_id)
+    conversation = Conversation.objects.visible_to(acting_user).filter(pk=conversation_id).first()
+    if conversation is None:
+        raise absent()
+    known = _sent_before(conversation, content, client_message_id)
+    if known is not None:
+        return known
+    state = None
+    if settings.ACERVO_RATE_MESSAGES:
+        state = ratelimit.hit("messages", str(acting_user.pk), settings.ACERVO_RATE_MESSAGES)
+    if state is not None and not state.allowed:
+        raise TooMany(
+            _("You are sending messages too fast. Wait a moment and try again."),
+            retry_after=state.retry_after,
+        )
+    try:
+        return _store(conversation, content, client_message_id, parent)
+    except IntegrityError:
+        known = _sent_before(conversation, content, client_message_id)
+        if known is None:
+            raise
+        return known
+
+
+@transaction.atomic
+def _store(
+    conversation: Conversation,
+    content: str,
+    client_message_id: str,
+    parent: uuid.UUID | Newest | None,
+) -> Sent:
+    # The lock puts the messages of a conversation in one order, which "newest" needs.
+    locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
+    if locked is None:
+        raise absent()
+    message = Message.objects.create(
+        conversation=locked,
+        parent_id=_parent(locked, parent),
+        role=MessageRole.USER,
+        content=content,
+        client_message_id=client_message_id,
+    )
+    turn = _queue(locked, message)
+    named = {"title": _title(content, limit=TITLE_MAX)} if not locked.title else {}
+    Conversation.objects.filter(pk=locked.pk).update(updated_at=Now(), **named)
+    return Sent(message, turn, is_new=True)
+
+
+def _queue(conversation: Conversation, question: Message) -> Turn:
+    turn = Turn.objects.create(
+        conversation=conversation, question=question, trace_id=current_trace_id()
+    )
+    emit(
+        "chat.message.received",
+        {
+            "conversation": str(conversation.pk),
+            "message": str(question.pk),
+            "turn": str(turn.pk),
+        },
+        space_id=conversation.space_id,
+        subject_id=turn.pk,
+    )
+    return turn
+
+
+def _parent(conversation: Conversation, parent: uuid.UUID | Newest | None) -> uuid.UUID | None:
+    messages = Message.objects.filter(conversation=conversation)
+    if parent is NEWEST:
+        return messages.order_by("-created_at", "-id").values_list("pk", flat=True).first()
+    if parent is not None and not messages.filter(pk=parent).exists():
+        raise Invalid(_("The parent is not a message of this conversation."), field="parent")
+    return parent
+
+
+def _check_text(content: str, client_message_id: str) -> None:
+    limit = settings.ACERVO_MESSAGE_MAX_CHARS
+    if not content.strip():
+        raise Invalid(_("The message is empty."), field="content", code="empty_message")
+    if len(content) > limit:
+        raise Invalid(
+            _("The message has %(count)s characters; %(limit)s are allowed.")
+            % {"count": len(content), "limit": limit},
+            field="content",
+            code="message_too_long",
+        )
+    if not 0 < len(client_message_id) <= CLIENT_ID_MAX:
+        raise Invalid(
+            _("client_message_id must have 1 to 100 characters."), field="client_message_id"
+        )
+    for name, text in (("content", content), ("client_message_id", client_message_id)):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise Invalid(_("The text holds characters that cannot be stored."), field=name)
+
+
+def _sent_before(conversation: Conversation, content: str, client_message_id: str) -> Sent | None:
+    message = Message.objects.filter(
+        conversation=conversation, client_message_id=client_message_id
+    ).first()
+    if message is None:
+        return None
+    if message.content != content:
+        raise Conflict(
+            _("This client_message_id was used for another message."),
+            code="client_message_id_reused",
+            field="client_message_id",
+        )
+    turn = message.turns.with_answers().order_by("created_at", "id").first()
+    return Sent(message, turn, is_new=False) if turn is not None else None
+
+
+def message_regenerate(*, acting_user: User, message: Message) -> Turn:
+    """Queue another answering of a question, or of the question that an answer answers."""
+    question = message.parent if message.role == MessageRole.ASSISTANT else message
+    if question is None or question.role != MessageRole.USER:
+        raise Invalid(_("Only a question or its answer can be answered again."))
+    if settings.ACERVO_RATE_MESSAGES:
+        state = ratelimit.hit("messages", str(acting_user.pk), settings.ACERVO_RATE_MESSAGES)
+        if not state.allowed:
+            raise TooMany(
+                _("You are sending messages too fast. Wait a moment and try again."),
+                retry_after=state.retry_after,
+            )
+    with transaction.atomic():
+        conversation = (
+            Conversation.objects.visible_to(acting_user)
+            .select_for_update()
+            .filter(pk=message.conversation_id)
+            .first()
+        )
+        if conversation is None:
+            raise absent()
+        return _queue(conversation, question)
+
+
+def turn_stop(*, acting_user: User, turn_id: uuid.UUID) -> Turn:
+    """Stop a turn: a queued one at once, a running one as soon as its agent hears of it.
+
+    Stopping what is over changes nothing.
+    """
+    with transaction.atomic():
+        turn = (
+            Turn.objects.visible_to(acting_user)
+            .select_related("conversation")
+            .select_for_update(of=("self",))
+            .filter(pk=turn_id)
+            .first()
+        )
+        if turn is None:
+            raise absent()
+        if turn.status in FINAL_STATUSES:
+            return turn
+        turn.stop_requested_at = turn.stop_requested_at or timezone.now()
+        if turn.status == TurnStatus.QUEUED:
+            _end_queued(turn)
+        turn.save()
+    stopping.signal_stop(turn.pk)
+    return turn
+
+
+def _end_queued(turn: Turn) -> None:
+    turn.status = TurnStatus.STOPPED
+    turn.finished_at = timezone.now()
+    turn.last_seq += 1
+    emit(
+        "chat.turn.stopped",
+        {
+            "turn": str(turn.pk),
+            "conversation": str(turn.conversation_id),
+            "question": str(turn.question_id),
+            "answer": None,
+        },
+        space_id=turn.conversation.space_id,
+        subject_id=turn.pk,
+    )
+    fields = final_fields(turn)
+    transaction.on_commit(lambda: stopping.log_final(turn.pk, turn.last_seq, fields), robust=True)
+
+
+def feedback_give(*, acting_user: User, message: Message, value: int, reason: str = "") -> Feedback:
+    """Say that an answer was good (1) or bad (-1); the last word counts."""
+    if message.role != MessageRole.ASSISTANT:
+        raise Invalid(_("Only answers take feedback."), field="value")
+    row, _created = Feedback.objects.update_or_create(
+        message=message, user=acting_user, defaults={"value": value, "reason": reason}
+    )
+    return row
+
+
+def _space(user: User, space: uuid.UUID | None) -> Space | None:
+    if space is None:
+        return None
+    found = Space.objects.visible_to(user).filter(pk=space).first()
+    if found is None:
+        raise NotFound(_("There is no such space, or it is not yours to see."), field="space")
+    return found
+
+
+def _tier(tier: str) -> str:
+    if tier and tier not in Tier.values:
+        raise Invalid(
+            _("The model tier must be one of: %(tiers)s.") % {"tiers": ", ".join(Tier.values)},
+            field="model_tier",
+        )
+    return tier
+
+
+def _title(text: str, *, limit: int = 200) -> str:
+    """Return a text as a title: one line, cut at a word."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,;:.") + "…"

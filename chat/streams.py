@@ -1,0 +1,92 @@
+"""The events of a turn over plain HTTP: server-sent events and long poll.
+
+Both answers are streams: the request's own thread is free as soon as the stream is handed over,
+and waiting costs a task in the event loop, not a thread.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from django.http import StreamingHttpResponse
+
+from chat.turn_log import LoggedEvent, follow
+
+KEEP_ALIVE_SECONDS = 15.0
+GATHER_SECONDS = 0.03
+MAX_POLL_EVENTS = 500
+
+
+def event_stream(turn_id: uuid.UUID, after: int) -> StreamingHttpResponse:
+    """Return the events behind `after` as server-sent events, ending after the last one."""
+    response = StreamingHttpResponse(
+        _server_sent(turn_id, after), content_type="text/event-stream; charset=utf-8"
+    )
+    response.headers["Cache-Control"] = "no-cache, no-transform"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would collect the stream first
+    return response
+
+
+def poll_response(turn_id: uuid.UUID, after: int, seconds: float) -> StreamingHttpResponse:
+    """Return `{"events": [...], "done"}` as soon as there is an event, or after `seconds`."""
+    response = StreamingHttpResponse(
+        _polled(turn_id, after, seconds), content_type="application/json"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _server_sent(turn_id: uuid.UUID, after: int) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n\n"
+    async with contextlib.aclosing(_with_silences(follow(turn_id, after))) as events:
+        async for event in events:
+            if event is None:
+                yield b": keep-alive\n\n"
+            else:
+                yield f"id: {event.seq}\ndata: {event.raw}\n\n".encode()
+
+
+async def _with_silences(
+    events: AsyncGenerator[LoggedEvent, None],
+) -> AsyncGenerator[LoggedEvent | None, None]:
+    """Yield the events, and None for every 15 s without one."""
+    waiting: asyncio.Task[LoggedEvent] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(events))
+            done, _pending = await asyncio.wait([waiting], timeout=KEEP_ALIVE_SECONDS)
+            if not done:
+                yield None
+                continue
+            finished, waiting = waiting, None
+            try:
+                yield finished.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await events.aclose()
+
+
+async def _polled(turn_id: uuid.UUID, after: int, seconds: float) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    limit = loop.time() + seconds
+    found: list[LoggedEvent] = []
+    is_done = False
+    async with contextlib.aclosing(follow(turn_id, after)) as events:
+        while not is_done and len(found) < MAX_POLL_EVENTS:
+            try:
+                async with asyncio.timeout_at(limit):
+                    found.append(await anext(events))
+            except StopAsyncIteration:
+                is_done = True
+            except TimeoutError:
+                break
+            else:
+                is_done = found[-1].is_final
+                limit = min(limit, loop.time() + GATHER_SECONDS)
+    rows = ",".join(event.raw for event in found)
+    yield f'{{"events":[{rows}],"done":{"true" if is_done else "false"}}}'.encode()

@@ -1,0 +1,186 @@
+"""One blocking Redis connection a process, for however many readers of however many turns."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import uuid
+import weakref
+from collections import deque
+from typing import Any
+
+import redis
+import redis.asyncio
+import structlog
+from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from chat.turn_log.entries import LoggedEvent, log_key, seq_of
+from project.aio import redis_client
+
+BLOCK_MS = 2000
+READ_COUNT = 200
+QUEUE_LIMIT = 400
+_PACE_SECONDS = 0.006  # between two reads when many turns are streaming: one read serves them all
+_PACE_FROM = 4  # streams
+log = structlog.get_logger(__name__)
+
+
+class Reader:
+    """The place of one reader in one log: a bounded queue of what it has not taken yet.
+
+    A full queue takes no more; once emptied, the log is read again from where it stopped. A log
+    whose next entry is missing gives nothing more.
+    """
+
+    def __init__(self, hub: "Hub", key: str, after: int) -> None:
+        self.key = key
+        self._hub = hub
+        self._expected = after + 1
+        self._queue: deque[LoggedEvent] = deque()
+        self._arrived = asyncio.Event()
+        self._is_behind = False
+        self._is_broken = False
+
+    def offer(self, event: LoggedEvent) -> None:
+        """Take an entry of the log, in order; what was taken before is ignored."""
+        if event.seq < self._expected or self._is_behind or self._is_broken:
+            return
+        if event.seq > self._expected:
+            self._is_broken = True
+            return
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._is_behind = True
+            return
+        self._queue.append(event)
+        self._expected += 1
+        self._arrived.set()
+
+    async def next(self, seconds: float) -> LoggedEvent | None:
+        """Return the next event, None when none came in that time."""
+        if not self._queue:
+            if self._is_behind:
+                self._is_behind = False
+                self._hub.rewind(self.key, self._expected - 1)
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), seconds)
+            except TimeoutError:
+                return None
+        return self._queue.popleft()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._hub.leave(self)
+
+
+class Hub:
+    """Follows every wanted log with one XREAD and hands the entries to their readers.
+
+    A stream of the process's own is read along: an entry in it makes the blocked read return, so
+    that the next one asks for the changed set.
+    """
+
+    def __init__(self) -> None:
+        self._readers: dict[str, set[Reader]] = {}
+        self._cursors: dict[str, int] = {}
+        self._control = f"hub:{os.getpid()}:{secrets.token_hex(6)}"
+        self._control_id = "0-0"
+        self._task: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._client: redis.asyncio.Redis | None = None
+
+    def join(self, turn_id: uuid.UUID, after: int) -> Reader:
+        """Return a reader of a turn's log that begins behind `after`."""
+        reader = Reader(self, log_key(turn_id), after)
+        self._readers.setdefault(reader.key, set()).add(reader)
+        self.rewind(reader.key, after)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Forget a reader; a log without readers is not read any more."""
+        readers = self._readers.get(reader.key)
+        if readers is not None:
+            readers.discard(reader)
+            if not readers:
+                del self._readers[reader.key]
+                self._cursors.pop(reader.key, None)
+
+    def rewind(self, key: str, after: int) -> None:
+        """See that the log is read from behind `after` at the latest."""
+        known = self._cursors.get(key)
+        if known is None or after < known:
+            self._cursors[key] = after
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._run())
+            else:
+                waking = asyncio.create_task(self._wake())
+                self._background.add(waking)
+                waking.add_done_callback(self._background.discard)
+
+    async def _wake(self) -> None:
+        with contextlib.suppress(redis.RedisError, OSError):
+            client = await redis_client()
+            pipe = client.pipeline(transaction=False)
+            pipe.xadd(self._control, {"w": "1"}, maxlen=4)
+            pipe.expire(self._control, 120)
+            await pipe.execute()
+
+    async def _run(self) -> None:
+        """Read until nobody wants anything."""
+        loop = asyncio.get_running_loop()
+        while self._cursors:
+            try:
+                await self._read()
+            except (redis.RedisError, OSError) as error:
+                log.warning("turn_logs_away", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+            except Exception:
+                log.exception("turn_logs_not_read")
+                await asyncio.sleep(0.5)
+            if len(self._cursors) >= _PACE_FROM:
+                await asyncio.sleep(_PACE_SECONDS)
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(redis.RedisError, OSError):
+                await client.aclose()
+        if self._cursors:  # somebody came while the connection was being closed
+            self._task = loop.create_task(self._run())
+
+    async def _read(self) -> None:
+        if self._client is None:
+            self._client = redis.asyncio.Redis.from_url(
+                settings.REDIS_URL,
+                decode_responses=True,
+                socket_timeout=5,
+                socket_connect_timeout=2,
+                retry=Retry(NoBackoff(), 1),
+            )
+        asked = dict(self._cursors)
+        streams: dict[Any, Any] = {key: f"{after}-0" for key, after in asked.items()}
+        streams[self._control] = self._control_id
+        answer: Any = await self._client.xread(streams, count=READ_COUNT, block=BLOCK_MS)
+        for key, entries in answer or []:
+            if key == self._control:
+                self._control_id = entries[-1][0]
+                continue
+            events = [LoggedEvent(seq_of(entry_id), fields["e"]) for entry_id, fields in entries]
+            # A cursor set back while the read was under way stays where it was set.
+            if self._cursors.get(key) == asked[key]:
+                self._cursors[key] = events[-1].seq
+            for reader in tuple(self._readers.get(key, ())):
+                for event in events:
+                    reader.offer(event)
+
+
+_hubs: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = weakref.WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """Return the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _hubs.get(loop)
+    if found is None:
+        found = _hubs[loop] = Hub()
+    return found

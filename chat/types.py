@@ -1,0 +1,149 @@
+"""What answering hands out, and what a turn is made from. Nothing here knows a transport."""
+
+import uuid
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from chat.choices import TurnRoute
+from knowledge.types import RetrievedPassage as Passage
+from memory.types import Recollection
+
+__all__ = [
+    "FINAL_EVENTS",
+    "AnswerBlock",
+    "AnswerCitation",
+    "AnswerDelta",
+    "AnswerDraft",
+    "AnswerEvent",
+    "AnswerReset",
+    "Passage",
+    "PastMessage",
+    "Recollection",
+    "TurnRequest",
+    "TurnStage",
+    "TurnStarted",
+    "event_fields",
+]
+
+
+FINAL_EVENTS = frozenset({"turn.completed", "turn.failed", "turn.stopped"})
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """An earlier message of the branch."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """Everything that answering has to know about a turn; read once, when it is claimed."""
+
+    turn_id: uuid.UUID
+    user_id: int
+    space_id: uuid.UUID | None
+    session: str
+    question: str
+    history: tuple[PastMessage, ...]
+    tier: str
+    route: TurnRoute
+    model: str
+    language: str
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The turn is being answered; `route` and `model` are what will be tried first."""
+
+    type: ClassVar[str] = "turn.started"
+    route: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStage:
+    """What is being done; `notice`, where given, is a sentence for the reader."""
+
+    type: ClassVar[str] = "turn.stage"
+    stage: str
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """The next piece of the answer, in the open block."""
+
+    type: ClassVar[str] = "answer.delta"
+    text: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBlock:
+    """A finished block as safe HTML."""
+
+    type: ClassVar[str] = "answer.block"
+    block: int
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCitation:
+    """A passage that the answer has just cited for the first time, as number `index`."""
+
+    type: ClassVar[str] = "answer.citation"
+    index: int
+    node: str
+    version: int
+    chunk: str
+    title: str
+    snippet: str
+    start: int
+    end: int
+    page: int | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReset:
+    """Everything shown of the answer so far is void."""
+
+    type: ClassVar[str] = "answer.reset"
+    reason: str
+
+
+AnswerEvent = TurnStarted | TurnStage | AnswerDelta | AnswerBlock | AnswerCitation | AnswerReset
+
+
+def event_fields(event: AnswerEvent) -> dict[str, Any]:
+    """Return an event as JSON-ready fields, with its type; empty notices are left out."""
+    fields = {"type": event.type, **asdict(event)}
+    if fields.get("notice") == "":
+        del fields["notice"]
+    return fields
+
+
+@dataclass(slots=True)
+class AnswerDraft:
+    """The answer as far as it has come, filled while the events are read.
+
+    Whoever drives the pipeline keeps it: what a stop or a fault leaves is in here. The text is
+    the concatenation of the deltas.
+    """
+
+    route: TurnRoute = TurnRoute.AI
+    model: str = ""
+    text: str = ""
+    citations: list[AnswerCitation] = field(default_factory=list)
+    is_partial: bool = False
+    notice: str = ""
+    prompt_version: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal = Decimal(0)
+    timings: dict[str, int] = field(default_factory=dict)
+    trace: dict[str, Any] = field(default_factory=dict)
