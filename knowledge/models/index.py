@@ -12,10 +12,9 @@ from pgvector.django import SparseVectorField, VectorField
 from knowledge.choices import GenerationStatus
 from knowledge.models.nodes import Node
 from knowledge.models.spaces import Space
+from knowledge.types import TERM_SPACE
 from project.inference.models import ModelEndpoint
-
-SPARSE_DIMENSIONS = 1_000_000_000
-"""Dimensions of the keyword vectors: a word's dimension is a hash, so it has to be roomy."""
+SPARSE_DIMENSIONS = TERM_SPACE
 
 
 class Chunk(models.Model):
@@ -25,8 +24,16 @@ class Chunk(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    node = models.ForeignKey(Node, models.CASCADE, related_name="chunks", verbose_name=_("node"))
-    space = models.ForeignKey(Space, models.CASCADE, related_name="chunks", verbose_name=_("space"))
+    node = models.ForeignKey(
+        Node,
+        models.CASCADE,
+        related_name="chunks",
+        db_index=False,  # the constraint's index begins with it
+        verbose_name=_("node"),
+    )
+    space = models.ForeignKey(
+        Space, models.CASCADE, related_name="chunks", db_index=False, verbose_name=_("space")
+    )
     version = models.PositiveIntegerField(_("version"))
     position = models.PositiveIntegerField(_("position"))
     heading_path = ArrayField(models.TextField(), default=list, verbose_name=_("headings"))
@@ -37,7 +44,15 @@ class Chunk(models.Model):
     language = models.CharField(_("language"), max_length=10)
     text = models.TextField(_("text"))
     search = SearchVectorField(editable=False)
-    terms = SparseVectorField(dimensions=SPARSE_DIMENSIONS, null=True, editable=False)
+    terms = SparseVectorField(
+        dimensions=SPARSE_DIMENSIONS,
+        editable=False,
+        help_text=_("The BM25 weight of each word: the score is its inner product with a query."),
+    )
+    sequence = models.BinaryField(
+        editable=False,
+        help_text=_("Words of title, headings and text in order, as 4-byte numbers; 0 separates."),
+    )
 
     class Meta:
         verbose_name = _("passage")
@@ -76,7 +91,10 @@ class IndexGeneration(models.Model):
     model_key = models.CharField(_("model"), max_length=200)
     dimensions = models.PositiveIntegerField(_("dimensions"))
     status = models.CharField(
-        _("status"), max_length=10, choices=GenerationStatus.choices, default=GenerationStatus.BUILDING
+        _("status"),
+        max_length=10,
+        choices=GenerationStatus.choices,
+        default=GenerationStatus.BUILDING,
     )
     has_ann_index = models.BooleanField(_("has an HNSW index"), default=False, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -99,15 +117,20 @@ class IndexGeneration(models.Model):
 class Embedding(models.Model):
     """The vector of a chunk in a generation; its length is the generation's `dimensions`."""
 
-    chunk = models.ForeignKey(Chunk, models.CASCADE, related_name="embeddings")
-    generation = models.ForeignKey(IndexGeneration, models.CASCADE, related_name="embeddings")
+    chunk = models.ForeignKey(Chunk, models.CASCADE, related_name="embeddings", db_index=False)
+    node = models.ForeignKey(  # the scope of a search is nodes: no detour over wide chunk rows
+        Node, models.CASCADE, related_name="+"
+    )
+    generation = models.ForeignKey(
+        IndexGeneration, models.CASCADE, related_name="embeddings", db_index=False
+    )
     vector = VectorField()
 
     class Meta:
         verbose_name = _("embedding")
         verbose_name_plural = _("embeddings")
         constraints = [
-            models.UniqueConstraint(fields=["generation", "chunk"], name="one_vector_a_chunk")
+            models.UniqueConstraint(fields=["chunk", "generation"], name="one_vector_a_chunk")
         ]
 
     def __str__(self) -> str:
@@ -118,7 +141,8 @@ class TermStatistic(models.Model):
     """In how many passages of a space a word occurs, as a sum of rows.
 
     Writers only append differences, so two imports never wait for each other; a periodic task
-    folds the rows of a word into one.
+    folds the rows of a word into one. `term` is the word's number; the negative ones count all
+    passages (their words in `tokens`) and those of each language (`knowledge.statistics`).
     """
 
     space = models.ForeignKey(Space, models.CASCADE, related_name="+")

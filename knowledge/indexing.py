@@ -1,0 +1,304 @@
+"""Bringing the index of nodes up to their versions.
+
+1. `prepare_nodes`: outside any transaction, cut nodes into passages, analyse and embed them.
+2. `swap`: in one transaction, put the passages in the place of the old ones. A search sees all of
+   the old version or all of the new one.
+
+Only published nodes are in the index. What fails before the swap leaves the old version serving.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+
+from knowledge import metrics
+from knowledge.binary import lexemes_pack, sequence_unpack, sparse_pack, vector_pack
+from knowledge.choices import NodeStatus
+from knowledge.generations import ensure_generation, generation_model, generations_written
+from knowledge.models import IndexGeneration, Node, Space
+from knowledge.passages import IndexedPassage, passages_of
+from knowledge.statistics import Difference, difference_append, mean_length, totals
+from knowledge.weights import passage_weights, word_counts
+from project.events.services import emit
+from project.inference.embeddings import embed_texts
+from project.inference.types import EmbeddingModel, EmbeddingUnavailable, UsageContext
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+log = structlog.get_logger(__name__)
+
+EMBED_BATCH = 128  # passages between two signs of progress
+Progress = Callable[[float], None]
+
+_CHUNK_COLUMNS = (
+    ("id", "uuid"),
+    ("node_id", "uuid"),
+    ("space_id", "uuid"),
+    ("version", "int4"),
+    ("position", "int4"),
+    ("heading_path", "text[]"),
+    ("start", "int4"),
+    ('"end"', "int4"),
+    ("page", "int4"),
+    ("tokens", "int4"),
+    ("language", "text"),
+    ("text", "text"),
+    ("search", "bytea"),
+    ("terms", "bytea"),
+    ("sequence", "bytea"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedNode:
+    """A version of a node as the index will hold it; `vectors` by generation, a row a passage."""
+
+    node_id: uuid.UUID
+    space_id: uuid.UUID
+    version: int
+    passages: list[IndexedPassage]
+    vectors: dict[uuid.UUID, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedIndex:
+    """Nodes that are ready to be swapped in."""
+
+    nodes: list[PreparedNode]
+
+    @property
+    def passages(self) -> int:
+        """Number of passages in all."""
+        return sum(len(node.passages) for node in self.nodes)
+
+
+def index_node(node_id: uuid.UUID, *, usage: UsageContext | None = None) -> bool:
+    """Index the current version of a node if it is published and not indexed yet.
+
+    Return whether the index changed. Raises EmbeddingUnavailable, and keeps what was there; a node
+    that search does not know at all yet is found by its words until its vectors are made up for.
+    """
+    node = Node.objects.filter(pk=node_id, status=NodeStatus.PUBLISHED).first()
+    if node is None or node.indexed_version == node.version:
+        return False
+    try:
+        prepared = prepare_nodes([node], usage=usage)
+    except EmbeddingUnavailable:
+        if node.indexed_version is not None:
+            raise
+        log.warning("node_indexed_without_vectors", node=str(node_id))
+        prepared = PreparedIndex(_cut([node]))
+    return swap(prepared) > 0
+
+
+def prepare_nodes(
+    nodes: Sequence[Node], *, progress: Progress | None = None, usage: UsageContext | None = None
+) -> PreparedIndex:
+    """Cut, analyse and embed nodes, in large batches across nodes; nothing can be found yet.
+
+    The nodes need not be stored. `progress` is told the share that is done. Gives the database
+    connection back while the models work. Raises EmbeddingUnavailable.
+    """
+    prepared = _cut(nodes)
+    space_ids = list({node.space_id for node in prepared})
+    for space_id in space_ids:
+        ensure_generation(space_id)
+    by_model: dict[EmbeddingModel, list[IndexGeneration]] = {}
+    for generation in generations_written(space_ids):
+        by_model.setdefault(generation_model(generation), []).append(generation)
+    if not connection.in_atomic_block:
+        connection.close()  # back to the pool while the models work
+    for number, (model, generations) in enumerate(by_model.items()):
+        spaces = {generation.space_id: generation.pk for generation in generations}
+        own = [node for node in prepared if node.space_id in spaces]
+        texts = [passage.embedded for node in own for passage in node.passages]
+        vectors = _embedded(
+            model,
+            texts,
+            usage or UsageContext("index", space_id=space_ids[0]),
+            progress and _share(progress, number, len(by_model)),
+        )
+        at = 0
+        for node in own:
+            end = at + len(node.passages)
+            node.vectors[spaces[node.space_id]] = vectors[at:end]
+            at = end
+    return PreparedIndex(prepared)
+
+
+def swap(prepared: PreparedIndex) -> int:
+    """Put prepared passages in the place of what the index has of their nodes, in one transaction.
+
+    Part of the caller's transaction if there is one. Leaves out nodes that are not published any
+    more, have another version by now, or are indexed in a newer one. Returns the number of nodes
+    that were swapped.
+    """
+    with transaction.atomic():
+        current = _locked(prepared)
+        by_space: dict[uuid.UUID, list[PreparedNode]] = {}
+        for node in current:
+            by_space.setdefault(node.space_id, []).append(node)
+        for space_id in sorted(by_space):
+            _space_swap(space_id, by_space[space_id])
+        Node.objects.filter(pk__in=[node.node_id for node in current]).update(
+            indexed_version=F("version")
+        )
+    count = sum(len(node.passages) for node in current)
+    transaction.on_commit(lambda: metrics.indexed_chunks.inc(count), robust=True)
+    return len(current)
+
+
+def unindex_node(node: Node) -> None:
+    """Take a node out of the index, in the caller's transaction: that of its change of status."""
+    with transaction.atomic():
+        difference = _passages_delete([node.pk]).get(node.space_id)
+        Node.objects.filter(pk=node.pk).update(indexed_version=None)
+        node.indexed_version = None
+        if difference is not None:
+            difference_append(node.space_id, difference)
+            Space.objects.filter(pk=node.space_id).update(index_revision=F("index_revision") + 1)
+
+
+def _cut(nodes: Sequence[Node]) -> list[PreparedNode]:
+    return [PreparedNode(node.pk, node.space_id, node.version, passages_of(node)) for node in nodes]
+
+
+def _share(progress: Progress, number: int, count: int) -> Progress:
+    return lambda share: progress((number + share) / count)
+
+
+def _embedded(
+    model: EmbeddingModel, texts: list[str], usage: UsageContext, progress: Progress | None
+) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
+    for at in range(0, len(texts), EMBED_BATCH):
+        batch = texts[at : at + EMBED_BATCH]
+        vectors[at : at + len(batch)] = embed_texts(model, batch, purpose="document", usage=usage)
+        if progress:
+            progress((at + len(batch)) / len(texts))
+    return vectors
+
+
+def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
+    """Lock the nodes' rows and return those whose prepared version is still wanted."""
+    by_id = {node.node_id: node for node in prepared.nodes}
+    rows = (
+        Node.objects.filter(pk__in=by_id, status=NodeStatus.PUBLISHED)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk", "space", "version", "indexed_version")
+    )
+    return [
+        by_id[pk]
+        for pk, space_id, version, indexed in rows
+        if (space_id, version) == (by_id[pk].space_id, by_id[pk].version)
+        and (indexed is None or indexed <= version)
+    ]
+
+
+def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
+    # First of all the lock of the space: from here on no generation can become active.
+    Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
+    space = Space.objects.only("average_tokens").get(pk=space_id)
+    removed = _passages_delete([node.node_id for node in nodes])
+    difference = removed.pop(space_id, None) or Difference()
+    counts = {}
+    for node in nodes:
+        for passage in node.passages:
+            words = word_counts(sequence_unpack(passage.sequence))
+            counts[node.node_id, passage.passage.position] = words
+            difference.count(words, sum(words.values()), passage.language)
+    if space.average_tokens is None:
+        space.average_tokens = mean_length(totals([space_id]).plus(difference))
+        space.save(update_fields=["average_tokens"])
+    _passages_copy(nodes, counts, space.average_tokens)
+    difference_append(space_id, difference)
+    for other, change in removed.items():  # a node that came from another space
+        difference_append(other, change)
+    emit(
+        "knowledge.node.indexed",
+        {"nodes": [{"node": str(node.node_id), "version": node.version} for node in nodes]},
+        space_id=space_id,
+        subject_id=nodes[0].node_id if len(nodes) == 1 else None,
+    )
+
+
+def _passages_delete(node_ids: list[uuid.UUID]) -> dict[uuid.UUID, Difference]:
+    """Delete the passages of some nodes; return what that takes from each space's statistics."""
+    removed: dict[uuid.UUID, Difference] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM knowledge_embedding WHERE node_id = ANY(%s)", [node_ids])
+        cursor.execute(
+            "DELETE FROM knowledge_chunk WHERE node_id = ANY(%s) "
+            "RETURNING space_id, language, sequence",
+            [node_ids],
+        )
+        for space_id, language, sequence in cursor.fetchall():
+            words = word_counts(sequence_unpack(sequence))
+            difference = removed.setdefault(space_id, Difference())
+            difference.count(words, sum(words.values()), language, -1)
+    return removed
+
+
+def _passages_copy(
+    nodes: list[PreparedNode],
+    counts: dict[tuple[uuid.UUID, int], dict[int, float]],
+    average: float,
+) -> None:
+    ids = {node.node_id: [uuid.uuid4() for _passage in node.passages] for node in nodes}
+    columns = ", ".join(name for name, _type in _CHUNK_COLUMNS)
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY knowledge_chunk ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types([kind for _name, kind in _CHUNK_COLUMNS])
+            for node in nodes:
+                for chunk_id, passage in zip(ids[node.node_id], node.passages, strict=True):
+                    words = counts[node.node_id, passage.passage.position]
+                    copy.write_row(_chunk_row(chunk_id, node, passage, words, average))
+        with cursor.copy(
+            "COPY knowledge_embedding (chunk_id, node_id, generation_id, vector) "
+            "FROM STDIN (FORMAT BINARY)"
+        ) as copy:
+            copy.set_types(["uuid", "uuid", "uuid", "bytea"])
+            for node in nodes:
+                for generation_id, vectors in node.vectors.items():
+                    for chunk_id, vector in zip(ids[node.node_id], vectors, strict=True):
+                        row = (chunk_id, node.node_id, generation_id, vector_pack(vector))
+                        copy.write_row(row)
+
+
+def _chunk_row(
+    chunk_id: uuid.UUID,
+    node: PreparedNode,
+    indexed: IndexedPassage,
+    words: dict[int, float],
+    average: float,
+) -> tuple[Any, ...]:
+    passage = indexed.passage
+    return (
+        chunk_id,
+        node.node_id,
+        node.space_id,
+        node.version,
+        passage.position,
+        [*passage.heading_path],
+        passage.start,
+        passage.end,
+        passage.page,
+        passage.tokens,
+        indexed.language,
+        passage.text,
+        lexemes_pack(indexed.lexemes),
+        sparse_pack(passage_weights(words, average)),
+        indexed.sequence,
+    )

@@ -1,0 +1,12 @@
+"""Prometheus metrics of the index and of search, registered at import."""
+
+from prometheus_client import Counter, Histogram
+
+indexed_chunks = Counter("acervo_index_chunks_total", "Passages put into the index.")
+searches = Counter("acervo_search_total", "Searches.", ["mode", "degraded"])
+search_seconds = Histogram(
+    "acervo_search_seconds",
+    "Searches by stage; the stage `total` is the whole.",
+    ["mode", "stage"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)

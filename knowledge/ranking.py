@@ -1,0 +1,112 @@
+"""From the signals of passages to an order of nodes. Pure: arrays in, arrays out.
+
+The score of a node, 0 to 1, comparable between searches over the same model:
+
+1. A passage has a *similarity* (cosine of its vector and the question's, 0 to 1) and a *match* (its
+   BM25 score as a share of the highest that any passage could reach for these words, 0 to 1, with
+   a little more for words that stand side by side as in the question).
+2. A node's score is `weight · best similarity + (1 - weight) · best match` over its passages. Fixed
+   scales keep what min-max or ranks throw away: how good the best one really is. (Bruch, Gai and
+   Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023.) The weight depends on
+   whether the embedding model reads the question's language, so that a leg that understands
+   nothing cannot spoil the one that does.
+3. Nodes near each other should score alike: each takes over a share of its nearest neighbours'
+   scores among the best. (Diaz, "Regularizing ad hoc retrieval scores", 2005.)
+4. Confirmed relations lead a share of a node's score to its neighbours in the graph.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.intp]
+
+READABLE_WEIGHT = 0.5
+UNREADABLE_WEIGHT = 0.2
+HASHING_WEIGHT = 0.1
+"""Of the vector leg: the model reads the question's language, does not, or is no model at all."""
+
+PHRASE_SHARE = 0.2
+NEIGHBOURS = 5
+NEIGHBOUR_SHARE = 0.3
+NEIGHBOURHOOD = 48
+"""Nodes from the best on that take part in the exchange of scores."""
+
+
+def vector_weight(readings: list[bool | None], *, hashing: bool = False) -> float:
+    """Return the weight of the vector leg.
+
+    `readings` says for each language the question may be in whether the model reads it.
+    """
+    if hashing:
+        return HASHING_WEIGHT
+    if not readings:
+        return (READABLE_WEIGHT + UNREADABLE_WEIGHT) / 2
+    share = sum(map(bool, readings)) / len(readings)
+    return UNREADABLE_WEIGHT + share * (READABLE_WEIGHT - UNREADABLE_WEIGHT)
+
+
+def phrase_scores(
+    sequences: list[npt.NDArray[np.uint32]],
+    pairs: dict[tuple[int, int], float],
+    norms: Floats,
+    k1: float,
+) -> Floats:
+    """Return for each passage the BM25 sum over pairs of words that stand side by side in it.
+
+    `pairs` has the weight of each pair of the question, `norms` BM25's length norm a passage.
+    """
+    import numpy as np
+
+    scores = np.zeros(len(sequences))
+    if not pairs or not sequences:
+        return scores
+    joined = np.concatenate([np.append(sequence, 0) for sequence in sequences])
+    owners = np.repeat(np.arange(len(sequences)), [len(sequence) + 1 for sequence in sequences])
+    for (first, second), weight in pairs.items():
+        places = np.flatnonzero((joined[:-1] == first) & (joined[1:] == second))
+        if len(places):
+            times = np.bincount(owners[places], minlength=len(sequences))
+            scores += weight * times * (k1 + 1) / (times + norms)
+    return scores
+
+
+def group_best(groups: Integers, scores: Floats, count: int) -> Floats:
+    """Return the best score of each group (0 to `count` - 1); 0 for a group without any."""
+    import numpy as np
+
+    best = np.zeros(count)
+    np.maximum.at(best, groups, scores)
+    return best
+
+
+def smoothed(scores: Floats, vectors: npt.NDArray[np.float32]) -> Floats:
+    """Return scores in which each row has taken over a share of its nearest neighbours'.
+
+    `vectors` are unit vectors, a row each; a row of zeros keeps its score.
+    """
+    import numpy as np
+
+    count = len(scores)
+    if count < 3:
+        return scores
+    near = np.clip(vectors @ vectors.T, 0.0, None).astype(np.float64)
+    np.fill_diagonal(near, 0.0)
+    if count > NEIGHBOURS + 1:
+        least = np.partition(near, count - NEIGHBOURS, axis=1)[:, count - NEIGHBOURS]
+        near[near < least[:, None]] = 0.0
+    sums = near.sum(axis=1)
+    alone = sums <= 0.0
+    around = (near @ scores) / np.where(alone, 1.0, sums)
+    mixed: Floats = (1 - NEIGHBOUR_SHARE) * scores + NEIGHBOUR_SHARE * around
+    return np.where(alone, scores, mixed)
+
+
+def led_on(score: float, led: float, share: float) -> float:
+    """Return a score with what relations lead to it: never above 1, never below the score."""
+    return score + share * led * (1.0 - score)

@@ -1,0 +1,59 @@
+"""The part of a passage that shows why it was found."""
+
+import re
+from collections.abc import Mapping
+
+from knowledge.analysis import term_of, words
+
+LENGTH = 240
+_BREAK = re.compile(r"(?<=[.!?…:;])\s+|\n+")
+_SPACES = re.compile(r"\s+")
+
+
+def snippet(text: str, terms: Mapping[str, float], language: str, *, length: int = LENGTH) -> str:
+    """Return about `length` characters of a plain text around the terms that weigh most.
+
+    The window begins at a sentence where one begins near. An ellipsis marks what is cut. Every
+    different term counts once, so a window with three words of the question beats one with the
+    same word three times.
+    """
+    text = _SPACES.sub(" ", text.strip()) if len(text) <= length else text.strip()
+    if len(text) <= length:
+        return text
+    hits = []
+    for word in words(text):
+        term = term_of(word.folded, language)
+        if term in terms:
+            hits.append((word.start, word.end, term))
+    starts = sorted({0, *(match.end() for match in _BREAK.finditer(text))})
+    start = _best_start(starts, hits, terms, length)
+    end = _cut_after(text, start, length)
+    inside = _SPACES.sub(" ", text[start:end].strip())
+    return f"{'… ' if start else ''}{inside}{' …' if end < len(text) else ''}"
+
+
+def _best_start(
+    starts: list[int], hits: list[tuple[int, int, str]], terms: Mapping[str, float], length: int
+) -> int:
+    """Return the sentence start, or the place shortly before a term, with most in its window."""
+    # A sentence longer than the window: its middle can only be reached from within.
+    places = starts + [max(0, start - length // 4) for start, _end, _term in hits]
+    best, most = 0, -1.0
+    for place in sorted(set(places)):
+        inside = {term for start, end, term in hits if start >= place and end <= place + length}
+        value = sum(terms[term] for term in inside) + (0.01 if place in starts else 0.0)
+        if value > most + 1e-9:
+            best, most = place, value
+    return best
+
+
+def _cut_after(text: str, start: int, length: int) -> int:
+    """Return where a window ends: at a sentence's end in its last third, else between words."""
+    limit = start + length
+    if limit >= len(text):
+        return len(text)
+    ends = [match.start() for match in _BREAK.finditer(text, start, limit)]
+    if ends and ends[-1] > start + 2 * length // 3:
+        return ends[-1]
+    space = text.rfind(" ", start + length // 2, limit)
+    return space if space > 0 else limit
