@@ -1,5 +1,12 @@
-"""Addresses."""
+"""Addresses of monitoring."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from monitoring import views
+
+urlpatterns = [
+    path("health/live", views.live, name="health-live"),
+    path("health/ready", views.ready, name="health-ready"),
+    path("health/", views.deep, name="health"),
+    path("metrics", views.metrics, name="metrics"),
+]

@@ -1,9 +1,11 @@
 """REST addresses of knowledge."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.relations import RelationViewSet
+from knowledge.api.search import SearchView
 from knowledge.api.sources import JobViewSet, SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
 
@@ -15,4 +17,4 @@ router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
 router.register("jobs", JobViewSet, "job")
 
-urlpatterns = router.urls
+urlpatterns = [*router.urls, path("search/", SearchView.as_view(), name="search")]

@@ -1,0 +1,28 @@
+"""Rows that have served."""
+
+import datetime
+
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from project.events.models import Event
+from project.http.models import IdempotencyRecord
+
+IDEMPOTENCY = datetime.timedelta(hours=48)
+EVENTS = datetime.timedelta(days=30)
+BATCH = 5000
+
+
+def rows_expire() -> dict[str, int]:
+    """Delete what is past its keeping, a batch at a time; return how many rows of each."""
+    now = timezone.now()
+    old = {
+        "sessions": Session.objects.filter(expire_date__lt=now),
+        "idempotency": IdempotencyRecord.objects.filter(created_at__lt=now - IDEMPOTENCY),
+        "events": Event.objects.filter(settled_at__lt=now - EVENTS),
+    }
+    counts = {}
+    for name, rows in old.items():
+        batch = rows.values("pk")[:BATCH]
+        counts[name] = rows.model._default_manager.filter(pk__in=batch).delete()[0]
+    return counts
