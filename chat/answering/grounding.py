@@ -5,16 +5,14 @@ and the extractive answerer are asked.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 
 import structlog
 
 from chat.types import Passage, Recollection, TurnRequest
-from knowledge.languages import detect_language
+from knowledge.languages import Language, detect_language
 from knowledge.models import Space
 from knowledge.retrieval import retrieve_passages
-from knowledge.types import SearchRequest
 from memory.recall import RecallQuery, recall
 from project.accounts.models import User
 from project.inference import embeddings, extractive
@@ -22,14 +20,6 @@ from project.inference import embeddings, extractive
 PASSAGES = 12
 MEMORIES = 5
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Grounding:
-    """Passages, best first, and the names of the search legs that could not take part."""
-
-    passages: list[Passage]
-    degraded: list[str] = field(default_factory=list)
 
 
 def warm_up() -> None:
@@ -44,12 +34,13 @@ def warm_up() -> None:
     import_module("openai")
 
 
-def retrieve(request: TurnRequest, query: str) -> Grounding:
-    """Return the passages that bear on the query, through the gate of knowledge."""
+def retrieve(request: TurnRequest, query: str) -> list[Passage]:
+    """Return the passages that bear on the query, best first, through the gate of knowledge."""
     user = User.objects.get(pk=request.user_id)
     spaces = (request.space_id,) if request.space_id is not None else None
-    found = retrieve_passages(SearchRequest(query, limit=PASSAGES, spaces=spaces), user=user)
-    return Grounding(list(found.passages), list(found.degraded))
+    return retrieve_passages(
+        query, user=user, spaces=spaces, limit=PASSAGES, language=question_language(request)
+    )
 
 
 def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
@@ -71,7 +62,10 @@ def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]
         extractive.Passage(n, each.title, each.text, each.score, " ".join(each.heading_path))
         for n, each in enumerate(passages, start=1)
     ]
-    language = detect_language(
-        request.question, default="pt-br" if request.language.startswith("pt") else "en"
-    )
-    return extractive.extract_answer(query, numbered, language=language).text
+    return extractive.extract_answer(query, numbered, language=question_language(request)).text
+
+
+def question_language(request: TurnRequest) -> str:
+    """Return the language of the question; the person's own where the question does not show it."""
+    own: Language = "pt-br" if request.language.startswith("pt") else "en"
+    return detect_language(request.question, default=own)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from chat.answering.budget import fit_history, fit_memories, fit_passages
 from chat.answering.composing import Composer
-from chat.answering.grounding import Grounding, extract_answer, recall_memories, retrieve
+from chat.answering.grounding import extract_answer, recall_memories, retrieve
 from chat.answering.rewriting import standalone_question
 from chat.choices import TurnRoute
 from chat.prompts import PROMPT_VERSION, build_messages
@@ -61,13 +61,13 @@ async def answer_turn(
     draft.trace["query"] = query
     yield TurnStage("recall")
     yield TurnStage("retrieve")
-    grounding, memories = await _gathered(request, query, draft)
+    passages, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
-    _trace_grounding(draft, grounding, memories)
-    composer = Composer(grounding.passages, query)
+    _trace_grounding(draft, passages, memories)
+    composer = Composer(passages, query)
     yield TurnStage("generate")
     if request.route == TurnRoute.AI:
-        stream = _by_model(request, draft, composer, grounding.passages, memories)
+        stream = _by_model(request, draft, composer, passages, memories)
         async with contextlib.aclosing(stream) as events:
             async for event in events:
                 yield event
@@ -75,19 +75,19 @@ async def answer_turn(
         draft.route, draft.model = TurnRoute.EXTRACTIVE, EXTRACTIVE_MODEL
         if draft.notice:
             yield TurnStage("fallback", draft.notice)
-        async for event in _by_extraction(request, query, composer, grounding.passages):
+        async for event in _by_extraction(request, query, composer, passages):
             yield event
     for event in composer.finish():
         yield event
     yield TurnStage("verify")
-    draft.trace["flags"] = _flags(draft, composer, grounding.passages)
+    draft.trace["flags"] = _flags(draft, composer, passages)
 
 
 async def _gathered(
     request: TurnRequest, query: str, draft: AnswerDraft
-) -> tuple[Grounding, list[Recollection]]:
+) -> tuple[list[Passage], list[Recollection]]:
     """Return passages and memories, fetched at once; memory may fail without harm."""
-    grounding, memories = await asyncio.gather(
+    passages, memories = await asyncio.gather(
         in_thread(retrieve, request, query),
         in_thread(recall_memories, request, query),
         return_exceptions=True,
@@ -96,10 +96,9 @@ async def _gathered(
         log.error("recall_failed", exc_info=memories)
         draft.trace["degraded"] = ["memory"]
         memories = []
-    if isinstance(grounding, BaseException):
-        raise grounding
-    fitting = Grounding(fit_passages(grounding.passages), grounding.degraded)
-    return fitting, fit_memories(memories)
+    if isinstance(passages, BaseException):
+        raise passages
+    return fit_passages(passages), fit_memories(memories)
 
 
 async def _by_model(
@@ -184,7 +183,7 @@ def _note_usage(draft: AnswerDraft, usage: TokenUsage) -> None:
 
 
 def _trace_grounding(
-    draft: AnswerDraft, grounding: Grounding, memories: Sequence[Recollection]
+    draft: AnswerDraft, passages: Sequence[Passage], memories: Sequence[Recollection]
 ) -> None:
     draft.trace["passages"] = [
         {
@@ -193,13 +192,11 @@ def _trace_grounding(
             "chunk": str(each.chunk),
             "title": each.title,
             "score": each.score,
-            "signals": each.signals,
+            "signals": dict(each.signals),
         }
-        for each in grounding.passages
+        for each in passages
     ]
-    draft.trace["memories"] = [{"id": each.id, "score": each.score} for each in memories]
-    if grounding.degraded:
-        draft.trace["degraded"] = [*draft.trace.get("degraded", []), *grounding.degraded]
+    draft.trace["memories"] = [{"id": str(each.id), "score": each.score} for each in memories]
 
 
 def _flags(draft: AnswerDraft, composer: Composer, passages: Sequence[Passage]) -> list[str]:
