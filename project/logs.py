@@ -14,6 +14,12 @@ _SHARED: list[Processor] = [
 ]
 
 
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    """Leave out what Django says of a health check that answers 503: the asker reads the answer."""
+    request = getattr(record, "request", None)
+    return not getattr(request, "path", "").startswith("/health/")
+
+
 def configure_logs(*, form: str, level: str) -> None:
     """Set up logging for this process; `form` is `console` or `json`."""
     renderer: Processor = (
@@ -25,6 +31,7 @@ def configure_logs(*, form: str, level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
+            "filters": {"no_probes": {"()": lambda: _is_no_probe}},
             "formatters": {
                 "plain": {
                     "()": structlog.stdlib.ProcessorFormatter,
@@ -39,6 +46,7 @@ def configure_logs(*, form: str, level: str) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
+                "django.request": {"filters": ["no_probes"]},
                 "uvicorn.access": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
                 "httpx2": {"level": "WARNING"},
