@@ -4,6 +4,7 @@ While Redis is away each process keeps a breaker of its own, and Redis is asked 
 later: a lost Redis must not stop answers, nor slow them.
 """
 
+import asyncio
 import secrets
 import threading
 import time
@@ -38,6 +39,7 @@ __all__ = [
 logger = structlog.get_logger(__name__)
 
 KEY = "acervo:breaker:"
+REDIS_SECONDS = 1.0
 REDIS_PAUSE_SECONDS = 2.0
 DEFAULT_OPEN_SECONDS = 5.0
 
@@ -141,10 +143,11 @@ class Breaker:
             return None
         try:
             client = await redis_client()
-            return await client.register_script(SCRIPT)(  # type: ignore[no-any-return]
-                keys=[KEY + self.name], args=[operation, token, *self.rules.as_arguments()]
-            )
-        except RedisError as error:
+            async with asyncio.timeout(REDIS_SECONDS):
+                return await client.register_script(SCRIPT)(  # type: ignore[no-any-return]
+                    keys=[KEY + self.name], args=[operation, token, *self.rules.as_arguments()]
+                )
+        except (RedisError, TimeoutError) as error:
             _redis_lost(error)
             return None
 
@@ -174,7 +177,7 @@ def forget_local() -> None:
         _local.clear()
 
 
-def _redis_lost(error: RedisError) -> None:
+def _redis_lost(error: Exception) -> None:
     global _redis_away_until  # noqa: PLW0603 - what this process knows of Redis
     _redis_away_until = time.monotonic() + REDIS_PAUSE_SECONDS
     logger.warning("breaker_without_redis", error=type(error).__name__)

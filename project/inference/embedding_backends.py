@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from project.inference import breaker, clients, failures, hashing, minilm
 from project.inference.choices import Backend, Outcome
@@ -58,7 +59,9 @@ def backend_for(model: EmbeddingModel) -> EmbeddingBackend:
     if model.endpoint_id:
         endpoint = ModelEndpoint.objects.active().embedding().filter(pk=model.endpoint_id).first()
     if endpoint is None:
-        raise EmbeddingUnavailable("not_configured", "The embedding model is not set up any more.")
+        raise EmbeddingUnavailable(
+            "not_configured", _("The embedding model is not set up any more.")
+        )
     if not connection.in_atomic_block:
         connection.close()  # back to the pool: the call may take long
     remote = model.backend == Backend.OPENAI
@@ -74,7 +77,7 @@ class BuiltinBackend:
         try:
             return Embedded(minilm.encode(texts))
         except minilm.MiniLMUnavailable as error:
-            message = f"The built-in embedding model cannot run: {error}."
+            message = _("The built-in embedding model cannot run: %(reason)s.") % {"reason": error}
             raise EmbeddingUnavailable("not_installed", message) from error
 
 
@@ -103,7 +106,7 @@ class FastembedBackend:
             rows = list(model.embed([prefix + text for text in texts], batch_size=16))
         except Exception as error:
             logger.warning("fastembed_failed", model=name, error=repr(error)[:200])
-            raise EmbeddingUnavailable("error", "The embedding model failed.") from error
+            raise EmbeddingUnavailable("error", _("The embedding model failed.")) from error
         return Embedded(np.asarray(rows, dtype=np.float32))
 
 
@@ -112,7 +115,7 @@ def _fastembed_model(name: str) -> Any:
     try:
         from fastembed import TextEmbedding
     except ImportError as error:
-        message = "The package fastembed is not installed (pip install fastembed)."
+        message = _("The package fastembed is not installed (pip install fastembed).")
         raise EmbeddingUnavailable("not_installed", message) from error
     try:
         return TextEmbedding(
@@ -123,7 +126,7 @@ def _fastembed_model(name: str) -> Any:
         )
     except Exception as error:
         logger.warning("fastembed_not_loaded", model=name, error=repr(error)[:200])
-        message = f"The embedding model {name} cannot be loaded or downloaded."
+        message = _("The embedding model %(name)s cannot be loaded or downloaded.") % {"name": name}
         raise EmbeddingUnavailable("not_installed", message) from error
 
 
@@ -154,7 +157,7 @@ class OpenAIBackend:
             permit = guard.acquire()
             if not permit.allowed:
                 raise EmbeddingUnavailable(
-                    Outcome.BREAKER_OPEN, "The embedding model is resting after failures."
+                    Outcome.BREAKER_OPEN, _("The embedding model is resting after failures.")
                 )
             try:
                 answer = self._call(batch)

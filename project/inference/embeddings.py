@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from project.inference import hashing, metrics, minilm
 from project.inference.choices import Backend, CallKind, Outcome
@@ -70,7 +71,9 @@ def model_for_endpoint(endpoint: ModelEndpoint) -> EmbeddingModel:
     if endpoint.backend == Backend.HASHING:
         return HASHING
     if not endpoint.dimensions:
-        message = f"The endpoint {endpoint.name} does not say how long its vectors are."
+        message = _("The endpoint %(name)s does not say how long its vectors are.") % {
+            "name": endpoint
+        }
         raise EmbeddingUnavailable("not_configured", message)
     return EmbeddingModel(
         key=f"{endpoint.backend}:{endpoint.model_name}:{endpoint.dimensions}",
@@ -89,7 +92,8 @@ def model_for_key(key: str, endpoint_id: UUID | None = None) -> EmbeddingModel:
     endpoint = ModelEndpoint.objects.filter(pk=endpoint_id).first() if endpoint_id else None
     model = model_for_endpoint(endpoint) if endpoint else None
     if model is None or model.key != key:
-        raise EmbeddingUnavailable("not_configured", f"The embedding model {key} is not set up.")
+        message = _("The embedding model %(key)s is not set up.") % {"key": key}
+        raise EmbeddingUnavailable("not_configured", message)
     return model
 
 
@@ -171,11 +175,14 @@ def _checked(model: EmbeddingModel, embedded: Embedded, count: int) -> npt.NDArr
     vectors = embedded.vectors
     if vectors.shape != (count, model.dimensions):
         got = vectors.shape[-1] if vectors.ndim == 2 else 0
-        message = f"The embedding model gave vectors of {got} numbers, not {model.dimensions}."
+        numbers = {"got": got, "wanted": model.dimensions}
+        message = (
+            _("The embedding model gave vectors of %(got)d numbers, not %(wanted)d.") % numbers
+        )
         raise EmbeddingUnavailable("dimensions", message)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
-        raise EmbeddingUnavailable(Outcome.MALFORMED, "The embedding model gave empty vectors.")
+        raise EmbeddingUnavailable(Outcome.MALFORMED, _("The embedding model gave empty vectors."))
     return cast("npt.NDArray[np.float32]", (vectors / lengths).astype(np.float32, copy=False))
 
 

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
 
 from project.inference.choices import Outcome
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 RETRY_AFTER_LIMIT = 120.0
 BACKOFF_SECONDS = 0.25
@@ -24,26 +30,28 @@ class Failure:
     """
 
     outcome: Outcome
-    message: str
+    message: StrOrPromise
     retryable: bool = False
     is_fault: bool = True
     retry_after: float | None = None
 
 
 CONNECT_TIMEOUT = Failure(
-    Outcome.TIMEOUT, "The model could not be reached in time.", retryable=True
+    Outcome.TIMEOUT, _("The model could not be reached in time."), retryable=True
 )
-FIRST_TOKEN_TIMEOUT = Failure(Outcome.TIMEOUT, "The model did not begin to answer in time.")
-IDLE_TIMEOUT = Failure(Outcome.TIMEOUT, "The model stopped answering half-way.")
-TOTAL_TIMEOUT = Failure(Outcome.TIMEOUT, "The model took too long to answer.")
-REFUSED = Failure(Outcome.REFUSED, "The model could not be reached.", retryable=True)
-BROKEN_OFF = Failure(Outcome.INTERRUPTED, "The connection to the model broke off.", retryable=True)
-INCOMPLETE = Failure(Outcome.INTERRUPTED, "The model's answer ended before it was complete.")
-MALFORMED = Failure(Outcome.MALFORMED, "The model sent something that is not an answer.")
-OVERSIZED = Failure(Outcome.MALFORMED, "The model's answer was too large.")
-SERVER_ERROR = Failure(Outcome.ERROR, "The model reported an error.", retryable=True)
-BUSY = Failure(Outcome.RATE_LIMITED, "The model is busy.")
-SEALED = Failure(Outcome.ERROR, "The model's key must be entered again.")
+FIRST_TOKEN_TIMEOUT = Failure(Outcome.TIMEOUT, _("The model did not begin to answer in time."))
+IDLE_TIMEOUT = Failure(Outcome.TIMEOUT, _("The model stopped answering half-way."))
+TOTAL_TIMEOUT = Failure(Outcome.TIMEOUT, _("The model took too long to answer."))
+REFUSED = Failure(Outcome.REFUSED, _("The model could not be reached."), retryable=True)
+BROKEN_OFF = Failure(
+    Outcome.INTERRUPTED, _("The connection to the model broke off."), retryable=True
+)
+INCOMPLETE = Failure(Outcome.INTERRUPTED, _("The model's answer ended before it was complete."))
+MALFORMED = Failure(Outcome.MALFORMED, _("The model sent something that is not an answer."))
+OVERSIZED = Failure(Outcome.MALFORMED, _("The model's answer was too large."))
+SERVER_ERROR = Failure(Outcome.ERROR, _("The model reported an error."), retryable=True)
+BUSY = Failure(Outcome.RATE_LIMITED, _("The model is busy."))
+SEALED = Failure(Outcome.ERROR, _("The model's key must be entered again."))
 
 
 class OversizedAnswer(Exception):
@@ -90,18 +98,21 @@ def backoff_seconds(attempt: int, retry_after: float | None = None) -> float:
 def _from_status(status: int, retry_after: float | None) -> Failure:
     if status == 429:
         return Failure(
-            Outcome.RATE_LIMITED, "The model is busy.", retryable=True, retry_after=retry_after
+            Outcome.RATE_LIMITED, _("The model is busy."), retryable=True, retry_after=retry_after
         )
     if status in {401, 403}:
-        return Failure(Outcome.REJECTED, "The model refused the key.")
+        return Failure(Outcome.REJECTED, _("The model refused the key."))
     if status == 404:
-        return Failure(Outcome.REJECTED, "The server does not know the model.")
+        return Failure(Outcome.REJECTED, _("The server does not know the model."))
     if status == 408 or status >= 500:
         return Failure(
-            Outcome.ERROR, "The model reported an error.", retryable=True, retry_after=retry_after
+            Outcome.ERROR,
+            _("The model reported an error."),
+            retryable=True,
+            retry_after=retry_after,
         )
     # This request is wrong (too long, say); the endpoint is not.
-    return Failure(Outcome.REJECTED, "The model did not accept the request.", is_fault=False)
+    return Failure(Outcome.REJECTED, _("The model did not accept the request."), is_fault=False)
 
 
 def _retry_after(headers: object) -> float | None:

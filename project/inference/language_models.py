@@ -19,6 +19,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 from project.aio import in_thread
 from project.inference import breaker, failures, routing
 from project.inference.chat_calls import CallFailed, ChatCall, Prompt
@@ -54,7 +56,7 @@ __all__ = [
 ATTEMPTS = 3
 ATTEMPTS_BEFORE_ANOTHER = 2
 NOT_CONFIGURED = "not_configured"
-_RESTING = Failure(Outcome.BREAKER_OPEN, "The model is resting after failures.")
+_RESTING = Failure(Outcome.BREAKER_OPEN, _("The model is resting after failures."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def stream_chat(
     rows: list[UsageRecord] = []
     endpoints = await in_thread(routing.chat_endpoints, tier)
     if not endpoints:
-        raise ModelUnavailable(NOT_CONFIGURED, "No language model is set up.")
+        raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
     try:
         async with aclosing(_from_first_able(endpoints, prompt, usage, rows)) as events:
             async for event in events:
@@ -155,7 +157,7 @@ async def _from_first_able(
                 break
             await asyncio.sleep(failures.backoff_seconds(attempt, failure.retry_after))
     if not rows:
-        rows.append(_row(endpoints[0], usage, failure.outcome, failure.message))
+        rows.append(_row(endpoints[0], usage, failure.outcome, str(failure.message)))
     raise ModelUnavailable(failure.outcome, failure.message)
 
 
@@ -181,7 +183,7 @@ async def _permitted(
             outcome = Outcome.OK
             await guard.arecord(permit, ok=True)
         except CallFailed as failed:
-            outcome, error = failed.failure.outcome, failed.failure.message
+            outcome, error = failed.failure.outcome, str(failed.failure.message)
             await guard.arecord(permit, ok=not failed.failure.is_fault)
             raise
         finally:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 EmbeddingPurpose = Literal["document", "query"]
 
@@ -78,10 +81,15 @@ class Finish:
 class InferenceError(Exception):
     """A model could not do its work. `reason` is a code; the message is safe to show to users."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: "StrOrPromise") -> None:
         super().__init__(message)
         self.reason = reason
-        self.message = message
+        self._message = message
+
+    @property
+    def message(self) -> str:
+        """The message in the language that is active now."""
+        return str(self._message)
 
 
 class EmbeddingUnavailable(InferenceError):
@@ -107,7 +115,7 @@ class ModelInterrupted(InferenceError):
 
     partial = True
 
-    def __init__(self, reason: str, message: str, summary: CallSummary) -> None:
+    def __init__(self, reason: str, message: "StrOrPromise", summary: CallSummary) -> None:
         super().__init__(reason, message)
         self.summary = summary
 
