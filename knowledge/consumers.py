@@ -11,7 +11,7 @@ import redis
 import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from knowledge.leases import CHANNEL
+from knowledge.job_news import CHANNEL
 from knowledge.models import IngestJob
 from knowledge.representation import job_body
 from project.accounts.choices import Scope

@@ -9,10 +9,11 @@ Only published nodes are in the index. What fails before the swap leaves the old
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from django.db import connection, transaction
@@ -58,6 +59,16 @@ _CHUNK_COLUMNS = (
 )
 
 
+class KeptVectors(Protocol):
+    """Where batches of vectors outlive the process that computed them, by a hash of their texts."""
+
+    def get(self, key: str) -> npt.NDArray[np.float32] | None:
+        """Return what was put, or None."""
+
+    def put(self, key: str, vectors: npt.NDArray[np.float32]) -> None:
+        """Keep a batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedNode:
     """A version of a node as the index will hold it; `vectors` by generation, a row a passage."""
@@ -101,12 +112,17 @@ def index_node(node_id: uuid.UUID, *, usage: UsageContext | None = None) -> bool
 
 
 def prepare_nodes(
-    nodes: Sequence[Node], *, progress: Progress | None = None, usage: UsageContext | None = None
+    nodes: Sequence[Node],
+    *,
+    progress: Progress | None = None,
+    usage: UsageContext | None = None,
+    kept: KeptVectors | None = None,
 ) -> PreparedIndex:
     """Cut, analyse and embed nodes, in large batches across nodes; nothing can be found yet.
 
-    The nodes need not be stored. `progress` is told the share that is done. Gives the database
-    connection back while the models work. Raises EmbeddingUnavailable.
+    The nodes need not be stored. `progress` is told the share that is done; `kept` holds on to each
+    batch of vectors for whoever repeats this. Gives the database connection back while the models
+    work. Raises EmbeddingUnavailable.
     """
     prepared = _cut(nodes)
     space_ids = list({node.space_id for node in prepared})
@@ -126,6 +142,7 @@ def prepare_nodes(
             texts,
             usage or UsageContext("index", space_id=space_ids[0]),
             progress and _share(progress, number, len(by_model)),
+            kept,
         )
         at = 0
         for node in own:
@@ -177,16 +194,33 @@ def _share(progress: Progress, number: int, count: int) -> Progress:
 
 
 def _embedded(
-    model: EmbeddingModel, texts: list[str], usage: UsageContext, progress: Progress | None
+    model: EmbeddingModel,
+    texts: list[str],
+    usage: UsageContext,
+    progress: Progress | None,
+    kept: KeptVectors | None,
 ) -> npt.NDArray[np.float32]:
     import numpy as np
 
     vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
     for at in range(0, len(texts), EMBED_BATCH):
         batch = texts[at : at + EMBED_BATCH]
-        vectors[at : at + len(batch)] = embed_texts(model, batch, purpose="document", usage=usage)
+        vectors[at : at + len(batch)] = _batch_embedded(model, batch, usage, kept)
         if progress:
             progress((at + len(batch)) / len(texts))
+    return vectors
+
+
+def _batch_embedded(
+    model: EmbeddingModel, batch: list[str], usage: UsageContext, kept: KeptVectors | None
+) -> npt.NDArray[np.float32]:
+    if kept is None:
+        return embed_texts(model, batch, purpose="document", usage=usage)
+    key = hashlib.sha256("\0".join([model.key, *batch]).encode("utf-8", "replace")).hexdigest()
+    vectors = kept.get(key)
+    if vectors is None or vectors.shape != (len(batch), model.dimensions):
+        vectors = embed_texts(model, batch, purpose="document", usage=usage)
+        kept.put(key, vectors)
     return vectors
 
 

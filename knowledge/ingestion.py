@@ -13,6 +13,8 @@ the swap leaves what was searchable as it was.
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -37,6 +39,10 @@ from project.accounts.models import User
 from project.http.errors import ApiError, NotFound
 from project.inference.types import EmbeddingUnavailable, InferenceError, UsageContext
 from project.locks import transaction_lock
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 BULK_BATCH = 64  # nodes indexed in one swap
 _EXTRACTED, _EMBEDDED = 0.4, 0.95  # progress at the end of those stages of a source
@@ -117,8 +123,13 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         with hold.finishing() as row:
             row.nodes = [node.pk for node in same]
         return
+
+    def read(share: float) -> None:
+        hold.advance()
+        hold.progress(_EXTRACTED * share)
+
     with hold.stage(JobStage.EXTRACT, 0.0):
-        document = document_read(source, folder, lambda share: hold.progress(_EXTRACTED * share))
+        document = document_read(source, folder, read)
     with hold.stage(JobStage.STORE, _EXTRACTED):
         nodes = nodes_planned(job, source, document)
         if (role := role_of(user, job.space)) is not None and role >= Role.CURATOR:
@@ -126,7 +137,7 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
                 node.status = NodeStatus.PUBLISHED
     is_public = nodes[0].status == NodeStatus.PUBLISHED
     with hold.stage(JobStage.EMBED, _EXTRACTED):
-        prepared = _prepared(hold, nodes) if is_public else None
+        prepared = _prepared(hold, folder, nodes) if is_public else None
     with hold.finishing() as row:
         transaction_lock(f"source:{job.space_id}:{source.sha256}")
         if same := _nodes_of_same_content(source):  # another job was quicker with the same file
@@ -139,7 +150,22 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         row.nodes = [node.pk for node in nodes]
 
 
-def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:
+@dataclass(frozen=True, slots=True)
+class _KeptVectors:
+    """Vectors in a job's folder; each new batch is progress that no later try repeats."""
+
+    hold: Hold
+    folder: JobFolder
+
+    def get(self, key: str) -> "npt.NDArray[np.float32] | None":
+        return self.folder.array(key)
+
+    def put(self, key: str, vectors: "npt.NDArray[np.float32]") -> None:
+        self.folder.array_keep(key, vectors)
+        self.hold.advance()
+
+
+def _prepared(hold: Hold, folder: JobFolder, nodes: list[Node]) -> PreparedIndex | None:
     """Return the nodes' passages and vectors.
 
     None where no model gives any after all the tries: then the nodes are published all the same,
@@ -151,6 +177,7 @@ def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:
             nodes,
             progress=lambda share: hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * share),
             usage=usage,
+            kept=_KeptVectors(hold, folder),
         )
     except EmbeddingUnavailable:
         if not hold.is_last_try:
@@ -175,6 +202,7 @@ def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
         for at in range(0, len(job.nodes), BULK_BATCH):
             if not _index(hold, job.nodes[at : at + BULK_BATCH]):
                 break
+            hold.advance()
             done = min(1.0, (at + BULK_BATCH) / len(job.nodes))
             hold.progress(_STORED + (_EMBEDDED - _STORED) * done)
     with hold.finishing():

@@ -1,7 +1,10 @@
-"""What an interrupted job keeps: a folder of its own beside the sources, with JSON lines in files.
+"""What an interrupted job keeps: a folder of its own beside the sources.
 
-Every append ends with a whole line on the disk; a line that a crash cut short is not read.
+JSON lines for pages, an array a file for vectors. Every write ends with the bytes on the disk; a
+line or file that a crash cut short is not read.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -9,9 +12,13 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class JobFolder:
@@ -40,6 +47,27 @@ class JobFolder:
                 if not line.endswith(b"\n"):
                     return
                 yield json.loads(line.decode("utf-8", "surrogatepass"))
+
+    def array(self, name: str) -> npt.NDArray[np.float32] | None:
+        """Return the array that was kept under a name; None for none, or a broken one."""
+        import numpy as np
+
+        try:
+            return np.load(self._path / f"{name}.npy", allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+
+    def array_keep(self, name: str, values: npt.NDArray[np.float32]) -> None:
+        """Keep an array under a name. Raises OSError."""
+        import numpy as np
+
+        self._path.mkdir(parents=True, exist_ok=True)
+        draft = self._path / f".{name}.part"
+        with draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path / f"{name}.npy")
 
     def remove(self) -> None:
         """Remove the folder, if there is one."""

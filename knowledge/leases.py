@@ -17,25 +17,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import redis
 import structlog
 from django.db import Error, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 
 from knowledge.choices import JobStage, JobStatus
+from knowledge.job_news import emit_updated, job_settle, wake_watchers
 from knowledge.models import IngestJob
-from project.aio import sync_redis
-from project.events.services import emit
 from project.tracing import bind_trace
 
 LEASE = datetime.timedelta(seconds=60)
 RENEW_EVERY = 15.0  # seconds
 PROGRESS_EVERY = 0.5  # seconds between two writes of a stage's progress
 MAX_TRIES = 5  # without reaching a further stage, crashes and faults together
-CHANNEL = "acervo:job:{}"
 _ORDER = JobStage.values
 log = structlog.get_logger(__name__)
 
@@ -176,6 +173,11 @@ class Hold:
         self.check()
         self._write(progress=value)
 
+    def advance(self) -> None:
+        """Note that work was done which no later try repeats: the tries are counted anew."""
+        if int(self.job.checkpoint.get("tries", 1)) > 1:
+            self._write(checkpoint=self.job.checkpoint | {"tries": 1})
+
     def keep(self, **values: Any) -> None:
         """Write fields of the row. Raises LeaseLost."""
         self._write(**values)
@@ -252,41 +254,18 @@ class Hold:
                 connection.close()
 
 
-def job_settle(job: IngestJob, status: JobStatus, code: str = "", message: str = "") -> None:
-    """Write the end of a locked job and the event that tells of it."""
-    job.status = status
-    job.finished_at = timezone.now()
-    job.error_code, job.error_message = code, message
-    job.lease_owner, job.lease_until = "", None
-    if status == JobStatus.COMPLETED:
-        job.stage, job.progress, job.payload = JobStage.DONE, 1.0, {}
-    job.save()
-    emit_updated(job)
+def stuck_jobs(now: datetime.datetime, *, patience: datetime.timedelta) -> list[uuid.UUID]:
+    """Return the jobs that a message may be missing for, oldest first.
 
-
-def emit_updated(job: IngestJob) -> None:
-    """Write the event of a job's change of status, and wake who watches it after the commit."""
-    emit(
-        "knowledge.job.updated",
-        {"job": str(job.pk), "status": job.status, "error": job.error_code or None},
-        space_id=job.space_id,
-        subject_id=job.pk,
-    )
-    transaction.on_commit(lambda: wake_watchers(job.pk))
-
-
-def wake_watchers(job_id: uuid.UUID) -> None:
-    """Tell whoever watches a job to look at it; they look by themselves too, only later."""
-    try:
-        sync_redis().publish(CHANNEL.format(job_id), "changed")
-    except redis.RedisError as error:
-        log.debug("watchers_not_woken", job=str(job_id), error=type(error).__name__)
-
-
-def stuck_jobs(now: datetime.datetime, *, patience: datetime.timedelta) -> Any:
-    """Return the jobs that a message may be missing for: waiting too long, or without a holder."""
-    return IngestJob.objects.filter(
+    They wait too long, their holder's lease is over, or it was a process of this machine that died.
+    """
+    rows = IngestJob.objects.filter(
         Q(status=JobStatus.QUEUED, lease_until=None, created_at__lt=now - patience)
         | Q(status=JobStatus.QUEUED, lease_until__lt=now)
-        | Q(status=JobStatus.PROCESSING, lease_until__lt=now)
-    ).order_by(F("created_at"))
+        | Q(status=JobStatus.PROCESSING)
+    ).order_by("created_at", "pk")
+    return [
+        job.pk
+        for job in rows.only("status", "lease_until", "lease_owner", "created_at")
+        if _is_free(job, now)
+    ]

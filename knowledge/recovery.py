@@ -5,9 +5,11 @@ it is not sent over and over, and where Redis lost the queue it lost the memory 
 """
 
 import datetime
+import shutil
 import time
 import uuid
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import redis
@@ -15,9 +17,9 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from knowledge.choices import NodeStatus
+from knowledge.choices import JobStatus, NodeStatus
 from knowledge.leases import stuck_jobs
-from knowledge.models import Node, Source
+from knowledge.models import IngestJob, Node, Source
 from project.aio import sync_redis
 
 PATIENCE = datetime.timedelta(seconds=30)  # of a queued job
@@ -25,21 +27,27 @@ INDEX_PATIENCE = datetime.timedelta(seconds=20)  # of a node whose index is behi
 AGAIN_AFTER = 60  # seconds
 LIMIT = 500  # a sweep
 _ORPHAN_AGE = 3600.0  # seconds
+_FOLDER_AGE = 7 * 86_400.0  # seconds in which a failed job can go on where it stopped
 
 
 def jobs_to_send() -> list[uuid.UUID]:
     """Return the jobs to send again, oldest first."""
-    rows = stuck_jobs(timezone.now(), patience=PATIENCE)
-    return _not_sent_lately("job", rows.values_list("pk", flat=True)[:LIMIT])
+    return _not_sent_lately("job", stuck_jobs(timezone.now(), patience=PATIENCE)[:LIMIT])
 
 
 def nodes_to_index() -> list[uuid.UUID]:
-    """Return the published nodes whose index has been behind for a while, oldest first."""
+    """Return the published nodes whose index has been behind for a while, oldest first.
+
+    Those of an unfinished job are in its hands.
+    """
+    unfinished = IngestJob.objects.filter(status__in=[JobStatus.QUEUED, JobStatus.PROCESSING])
+    held = set(chain.from_iterable(unfinished.values_list("nodes", flat=True)))
     rows = Node.objects.filter(
         ~Q(indexed_version=F("version")) | Q(indexed_version=None),
         status=NodeStatus.PUBLISHED,
         updated_at__lt=timezone.now() - INDEX_PATIENCE,
-    ).order_by("updated_at")
+    ).exclude(pk__in=held)
+    rows = rows.order_by("updated_at")
     return _not_sent_lately("node", rows.values_list("pk", flat=True)[:LIMIT])
 
 
@@ -60,12 +68,16 @@ def files_sweep(*, now: float | None = None) -> int:
 
     Only what is old enough: an upload under way has its file before its row.
     """
-    before = (time.time() if now is None else now) - _ORPHAN_AGE
+    now = time.time() if now is None else now
     root = Path(settings.MEDIA_ROOT)
     removed = 0
     for path in root.glob("sources/*/*"):
-        if path.stat().st_mtime < before and not _is_source(path.name):
+        if path.stat().st_mtime < now - _ORPHAN_AGE and not _is_source(path.name):
             path.unlink(missing_ok=True)
+            removed += 1
+    for path in root.glob("jobs/*"):
+        if path.stat().st_mtime < now - _FOLDER_AGE:
+            shutil.rmtree(path, ignore_errors=True)
             removed += 1
     return removed
 

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from celery import shared_task
+from celery import shared_task, signals
 
 from knowledge import generations, indexing, ingestion, recovery, statistics
 
@@ -47,3 +47,9 @@ def statistics_fold() -> None:
 def generations_maintain() -> None:
     """Make up for missing vectors, and give large generations their index."""
     generations.generations_maintain()
+
+
+@signals.worker_ready.connect
+def _recover_at_once(**_: Any) -> None:
+    """Do not let what a dead worker left wait for the schedule."""
+    jobs_recover.apply_async(retry=False)

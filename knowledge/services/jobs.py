@@ -11,7 +11,7 @@ from knowledge.access import not_found, role_require
 from knowledge.bulk import rows_check
 from knowledge.choices import JobKind, JobStage, JobStatus
 from knowledge.generations import generation_start
-from knowledge.leases import emit_updated, job_settle, wake_watchers
+from knowledge.job_news import emit_updated, job_settle, wake_watchers
 from knowledge.models import IngestJob, Space
 from project.accounts.choices import Role
 from project.accounts.models import User

@@ -20,7 +20,7 @@ from psycopg.errors import DiskFull
 from knowledge import tasks
 from knowledge.access import role_require
 from knowledge.choices import JobKind, SourceKind
-from knowledge.leases import emit_updated
+from knowledge.job_news import emit_updated
 from knowledge.models import IngestJob, Source, Space
 from knowledge.models.sources import source_path
 from knowledge.parsing import UnreadableDocument, UnsupportedDocument, detect_format

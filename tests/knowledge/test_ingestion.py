@@ -372,3 +372,27 @@ def test_an_index_is_rebuilt_while_the_old_one_serves(owner: User, space: Space)
     new = IndexGeneration.objects.get(status=GenerationStatus.ACTIVE)
     assert new != old
     assert Embedding.objects.filter(generation=new).count() == Chunk.objects.count() > 0
+
+
+def test_vectors_once_computed_are_not_computed_again(
+    owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "EMBED_BATCH", 1)
+    text = "\n\n".join(f"# Chapter {n}\n\nThe rope of buoy {n} is long." for n in range(4))
+    _source, job, _none = upload(owner, space, text)
+    original, embedded = indexing.embed_texts, []
+
+    def interrupted(model: Any, texts: list[str], **options: Any) -> Any:
+        embedded.append(texts)
+        if len(embedded) in {2, 4}:
+            raise OperationalError("the server closed the connection")
+        return original(model, texts, **options)
+
+    monkeypatch.setattr(indexing, "embed_texts", interrupted)
+    for _ in range(3):
+        job_work(job.pk)
+        IngestJob.objects.filter(status=JobStatus.QUEUED).update(lease_until=None)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (JobStatus.COMPLETED, 3)
+    assert len(embedded) == 4 + 2  # each batch once, and the two that were interrupted
+    assert Embedding.objects.count() == Chunk.objects.count() == 4

@@ -130,7 +130,11 @@ def test_only_what_nobody_has_in_hand_is_sent_again(owner: User, space: Space) -
     set_to(dead, status=JobStatus.PROCESSING, lease_until=long_ago)
     assert set(recovery.jobs_to_send()) == {lost.pk, dead.pk}
     assert recovery.jobs_to_send() == []  # they were sent just now
-    assert fresh.status == JobStatus.QUEUED
+    with job_hold(fresh.pk) as hold:
+        assert hold is not None
+        machine, _pid, token = IngestJob.objects.get(pk=fresh.pk).lease_owner.split(":")
+        set_to(fresh, lease_owner=f"{machine}:4194305:{token}")
+        assert recovery.jobs_to_send() == [fresh.pk]  # its holder is no more
 
 
 def test_nodes_whose_index_is_behind_are_indexed(owner: User, space: Space) -> None:
@@ -142,6 +146,9 @@ def test_nodes_whose_index_is_behind_are_indexed(owner: User, space: Space) -> N
     Node.objects.update(updated_at=old)
     Node.objects.filter(title="Done").update(indexed_version=1)
     services.node_create(acting_user=owner, space=space, title="Just now", status="published")
+    in_hand = services.node_create(acting_user=owner, space=space, title="Held", status="published")
+    Node.objects.filter(pk=in_hand.pk).update(updated_at=old)
+    set_to(begin(owner, space), nodes=[in_hand.pk])
     assert recovery.nodes_to_index() == [nodes["Never"].pk]
 
 
