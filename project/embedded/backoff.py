@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 FIRST_WAIT = 0.2  # seconds
 LONGEST_WAIT = 30.0
-STAYED_UP = 60.0  # after this long the next death counts as the first
+STAYED_UP = 15.0  # after this long the next death counts as the first
 
 
 @dataclass

@@ -116,6 +116,7 @@ def test_it_serves_survives_kills_refuses_a_second_one_and_leaves_nothing_behind
 ) -> None:
     port = choose_port(seed=8642)
     first = run_up(data, port)
+    everybody: list[int] = []
     try:
         log = data / "logs" / "acervo.log"
         wait_for_line(log, f"at http://127.0.0.1:{port}/", first)
