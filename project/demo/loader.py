@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import F, Q
 
-from knowledge.models import Node, Relation, Source, Space
+from knowledge.choices import JobStatus, NodeStatus
+from knowledge.indexing import prepare_nodes, swap
+from knowledge.ingestion import job_work
+from knowledge.models import IngestJob, Node, Relation, Source, Space
 from knowledge.services import nodes_upsert, relation_create, source_upload, space_create
 from project.accounts.models import User
 from project.demo import content
+from project.inference.types import EmbeddingUnavailable
 from project.locks import transaction_lock
 
 REASON = "Demo"
@@ -40,6 +45,24 @@ def demo_load(*, acting_user: User) -> DemoLoaded:
         relations=_add_relations(acting_user, space),
         files=_add_files(acting_user, space),
     )
+
+
+def demo_index(space: Space) -> bool:
+    """Make the demo findable now, in one batch, and return whether all of it is.
+
+    Worker tasks for the same nodes and files find nothing left to do; without an embedding model
+    the rest is left to them.
+    """
+    behind = Node.objects.filter(space=space, status=NodeStatus.PUBLISHED).filter(
+        Q(indexed_version=None) | ~Q(indexed_version=F("version"))
+    )
+    try:
+        swap(prepare_nodes(list(behind)))
+    except EmbeddingUnavailable:
+        return False
+    jobs = IngestJob.objects.filter(space=space, status=JobStatus.QUEUED)
+    waits = [job_work(pk) for pk in jobs.order_by("created_at").values_list("pk", flat=True)]
+    return all(wait is None for wait in waits)
 
 
 def _space(user: User) -> Space:

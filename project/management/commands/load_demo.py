@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from project.accounts.models import User
-from project.demo.loader import demo_load
+from project.demo.loader import demo_index, demo_load
 from project.http.errors import ApiError
 
 
@@ -23,11 +23,14 @@ class Command(BaseCommand):
             loaded = demo_load(acting_user=admin)
         except ApiError as error:
             raise CommandError(f"The demo could not be loaded: {error.message}") from error
-        if loaded.nodes or loaded.relations or loaded.files:
-            self.stdout.write(
-                f"Loaded {loaded.nodes} pages, {loaded.relations} relations and {loaded.files}"
-                f" files into the space “{loaded.space.name}”. They can be asked about as soon"
-                " as the worker has indexed them."
-            )
-        else:
+        if not (loaded.nodes or loaded.relations or loaded.files):
             self.stdout.write("The demo is complete already; nothing was changed.")
+            return
+        self.stdout.write(
+            f"Loaded {loaded.nodes} pages, {loaded.relations} relations and {loaded.files}"
+            f" files into the space “{loaded.space.name}”; indexing them."
+        )
+        if demo_index(loaded.space):
+            self.stdout.write("The demo can be asked about.")
+        else:
+            self.stdout.write("The worker indexes the rest of the demo.")
