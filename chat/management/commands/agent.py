@@ -22,6 +22,7 @@ class Command(BaseCommand):
     """The agent process."""
 
     help = "Answer questions and apply events until SIGTERM or SIGINT."
+    requires_system_checks: list[str] = []  # they load every page, which an agent never serves
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take the number of turns at once."""
