@@ -84,7 +84,8 @@ def children(web_socket: int) -> list[Program]:
     return [
         *(Program(name, web, pass_fds=(web_socket,)) for name in names),
         Program("agent", [*_MANAGE, "agent"]),
-        Program("worker", worker, stop_steps=_WORKER_STOP),
+        # The system checks would load every page in a process that serves none.
+        Program("worker", worker, {"CELERY_SKIP_CHECKS": "1"}, stop_steps=_WORKER_STOP),
         Program(
             "beat", [*_MANAGE, "beat"], stop_steps=((0.0, signal.SIGTERM), (4.0, signal.SIGKILL))
         ),
