@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from project.inference import clients, failures
+from project.inference.event_stream import EventReader
 from project.inference.failures import Failure
 from project.inference.models import ModelEndpoint
 from project.inference.sealing import SealBroken
@@ -19,13 +21,11 @@ from project.inference.types import Messages, TokenUsage
 from project.inference.usage import estimate_tokens
 
 if TYPE_CHECKING:
-    from openai import AsyncStream
-    from openai.types.chat import ChatCompletionChunk
+    from openai import AsyncAPIResponse
 
 logger = structlog.get_logger(__name__)
 
 MAX_ANSWER_CHARS = 200_000
-CLOSE_SECONDS = 1.0
 # What some servers refuse, and what they want instead; learned from their first refusal.
 _SUBSTITUTES = {"max_tokens": "max_completion_tokens", "temperature": "", "stream_options": ""}
 _refused_parameters: dict[UUID, set[str]] = {}
@@ -66,33 +66,29 @@ class ChatCall:
         self._length = 0
         self._half_pair = ""
         self._counted: tuple[int, int] | None = None
+        self._is_over = False
 
     async def texts(self) -> AsyncGenerator[str, None]:
         """Yield the pieces of the answer. Raises CallFailed; closing it closes the connection."""
-        stream = None
         self._started = self._last_activity = self._clock()
         self._deadline = min(self._deadline, self._started + self.endpoint.total_timeout)
-        try:
-            stream = await self._opened()
-            async for text in self._read(stream):
-                yield text
-        except CallFailed:
-            raise
-        except Exception as error:
-            # The client lets anything through: JSON, Unicode and protocol errors, and its own.
-            failure = failures.classify(error)
-            logger.warning(
-                "model_call_failed",
-                endpoint=self.endpoint.name,
-                outcome=failure.outcome,
-                error=type(error).__name__,
-            )
-            raise CallFailed(failure) from error
-        finally:
-            if stream is not None:
-                with suppress(Exception):
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await stream.close()
+        async with AsyncExitStack() as stack:
+            try:
+                response = await self._opened(stack)
+                async for text in self._read(response):
+                    yield text
+            except CallFailed:
+                raise
+            except Exception as error:
+                # The client lets anything through: JSON, Unicode and protocol errors, and its own.
+                failure = failures.classify(error)
+                logger.warning(
+                    "model_call_failed",
+                    endpoint=self.endpoint.name,
+                    outcome=failure.outcome,
+                    error=type(error).__name__,
+                )
+                raise CallFailed(failure) from error
 
     @property
     def latency_ms(self) -> int:
@@ -117,7 +113,7 @@ class ChatCall:
         cost = self.endpoint.cost_of(prompt, completion)
         return TokenUsage(prompt, completion, cost, estimated=self._counted is None)
 
-    async def _opened(self) -> AsyncStream[ChatCompletionChunk]:
+    async def _opened(self, stack: AsyncExitStack) -> AsyncAPIResponse[Any]:
         """Send the request; adapt it to servers that refuse one of its parameters."""
         import openai
 
@@ -126,13 +122,11 @@ class ChatCall:
             client = clients.async_client(self.endpoint)
         except SealBroken as error:
             raise CallFailed(failures.SEALED) from error
+        create = client.chat.completions.with_streaming_response.create
         while True:
             try:
                 async with asyncio.timeout_at(self._limit()):
-                    stream: AsyncStream[ChatCompletionChunk] = await client.chat.completions.create(
-                        **self._request(refused)
-                    )
-                    return stream
+                    return await stack.enter_async_context(create(**self._request(refused)))
             except TimeoutError:
                 raise CallFailed(self._timeout_failure()) from None
             except openai.BadRequestError as error:
@@ -153,57 +147,77 @@ class ChatCall:
         messages = [dict(message) for message in self._prompt.messages]
         return {"model": self.endpoint.model_name, "messages": messages, "stream": True, **wanted}
 
-    async def _read(self, stream: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[str, None]:
-        iterator = stream.__aiter__()
-        while True:
+    async def _read(self, response: AsyncAPIResponse[Any]) -> AsyncGenerator[str, None]:
+        events = EventReader()
+        chunks = response.iter_bytes()
+        while not self._is_over:
             try:
                 async with asyncio.timeout_at(self._limit()):
-                    chunk = await anext(iterator)
-            except StopAsyncIteration:
-                break
+                    chunk = await anext(chunks, None)
             except TimeoutError:
                 if self.finish_reason:
-                    break
+                    break  # the answer is whole; only its epilogue is not
                 raise CallFailed(self._timeout_failure()) from None
             except Exception:
                 if self.finish_reason:
-                    break  # the answer is whole; only its epilogue is not
+                    break
                 raise
-            text = self._text_of(chunk)
-            if text:
-                self._texts.append(text)
-                self._length += len(text)
-                if self._length > MAX_ANSWER_CHARS:
-                    raise CallFailed(failures.OVERSIZED)
-                yield text
+            for event in events.finish() if chunk is None else events.feed(chunk):
+                text = self._text_of(event)
+                if text:
+                    self._keep(text)
+                    yield text
+            if chunk is None:
+                break
         if not self.finish_reason:
             raise CallFailed(failures.INCOMPLETE if self._texts else failures.MALFORMED)
 
-    def _text_of(self, chunk: Any) -> str:
-        """Return the text of a chunk, "" if it has none; remember what else it says.
+    def _text_of(self, data: bytes) -> str:
+        """Return the text of an event, "" if it has none; remember what else it says.
 
-        The client checks nothing: any attribute may be missing or of another type.
+        Anything may be missing or of another type. Raises ValueError or CallFailed on what is no
+        event of an answer, unless the answer is whole already.
         """
-        counted = getattr(chunk, "usage", None)
-        prompt = getattr(counted, "prompt_tokens", None)
-        completion = getattr(counted, "completion_tokens", None)
-        if isinstance(prompt, int) and isinstance(completion, int) and min(prompt, completion) >= 0:
-            self._counted = (prompt, completion)
-        choices = getattr(chunk, "choices", None)
-        if not isinstance(choices, list) or not choices:
+        if self._is_over or data.strip() == b"[DONE]":
+            self._is_over = True
+            return ""
+        try:
+            event = json.loads(data)
+        except ValueError:
+            self._is_over = bool(self.finish_reason)
+            if self._is_over:
+                return ""
+            raise
+        if not isinstance(event, dict):
+            raise CallFailed(failures.MALFORMED)
+        if event.get("error"):
+            raise CallFailed(failures.SERVER_ERROR)
+        self._note_usage(event.get("usage"))
+        choices = event.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             return ""
         self._last_activity = self._clock()
         self._first_activity = self._first_activity or self._last_activity
-        reason = getattr(choices[0], "finish_reason", None)
+        reason = choices[0].get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finish_reason = reason
-        text = getattr(getattr(choices[0], "delta", None), "content", None)
-        if not isinstance(text, str):
-            return ""
-        text = self._storable(text)
-        if text and self._first_text is None:
+        delta = choices[0].get("delta")
+        text = delta.get("content") if isinstance(delta, dict) else None
+        return self._storable(text) if isinstance(text, str) else ""
+
+    def _note_usage(self, usage: object) -> None:
+        if isinstance(usage, dict):
+            prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            if isinstance(prompt, int) and isinstance(completion, int):
+                self._counted = (max(0, prompt), max(0, completion))
+
+    def _keep(self, text: str) -> None:
+        if self._first_text is None:
             self._first_text = self._last_activity
-        return text
+        self._texts.append(text)
+        self._length += len(text)
+        if self._length > MAX_ANSWER_CHARS:
+            raise CallFailed(failures.OVERSIZED)
 
     def _storable(self, text: str) -> str:
         """Join surrogate pairs that were split between chunks; drop what no database stores."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Vectors = npt.NDArray[np.float32]
+
 logger = structlog.get_logger(__name__)
 
 REMOTE_BATCH = 64
@@ -36,7 +38,7 @@ ATTEMPTS = 3
 class Embedded:
     """Raw vectors (n, d), and the tokens the server counted (None when nobody counted)."""
 
-    vectors: npt.NDArray[np.float32]
+    vectors: Vectors
     prompt_tokens: int | None = None
 
 
@@ -115,7 +117,7 @@ def _fastembed_model(name: str) -> Any:
     try:
         from fastembed import TextEmbedding
     except ImportError as error:
-        message = _("The package fastembed is not installed (pip install fastembed).")
+        message = str(_("The package fastembed is not installed (pip install fastembed)."))
         raise EmbeddingUnavailable("not_installed", message) from error
     try:
         return TextEmbedding(
@@ -140,17 +142,19 @@ class OpenAIBackend:
         import numpy as np
 
         prefix = _prefix(self.endpoint, purpose)
-        rows: list[list[float]] = []
+        rows: list[Vectors] = []
         tokens: int | None = 0
         for start in range(0, len(texts), REMOTE_BATCH):
             # An empty text is an error for most servers.
             batch = [(prefix + text).strip() or "." for text in texts[start : start + REMOTE_BATCH]]
             vectors, counted = self._embed_batch(batch)
-            rows += vectors
+            rows.append(vectors)
             tokens = None if tokens is None or counted is None else tokens + counted
-        return Embedded(np.asarray(rows, dtype=np.float32), tokens)
+        if len({each.shape[1] for each in rows}) > 1:
+            raise EmbeddingUnavailable(Outcome.MALFORMED, failures.MALFORMED.message)
+        return Embedded(np.concatenate(rows), tokens)
 
-    def _embed_batch(self, batch: list[str]) -> tuple[list[list[float]], int | None]:
+    def _embed_batch(self, batch: list[str]) -> tuple[Vectors, int | None]:
         """Call the server, up to three times while that may help and the breaker allows it."""
         guard = breaker.for_endpoint(self.endpoint)
         for attempt in range(1, ATTEMPTS + 1):
@@ -178,7 +182,9 @@ class OpenAIBackend:
                 return answer
         raise AssertionError  # the last attempt returns or raises
 
-    def _call(self, batch: list[str]) -> tuple[list[list[float]], int | None]:
+    def _call(self, batch: list[str]) -> tuple[Vectors, int | None]:
+        import numpy as np
+
         try:
             client = clients.sync_client(self.endpoint)
         except SealBroken as error:
@@ -187,10 +193,12 @@ class OpenAIBackend:
             model=self.endpoint.model_name, input=batch, encoding_format="float"
         )
         rows = sorted(answer.data, key=lambda row: row.index)
-        if [row.index for row in rows] != list(range(len(batch))):
+        # The client checks nothing; what is no table of numbers is a ValueError or TypeError here.
+        vectors = np.asarray([row.embedding for row in rows], dtype=np.float32)
+        if [row.index for row in rows] != list(range(len(batch))) or vectors.ndim != 2:
             raise ValueError("not one vector a text")
-        usage = getattr(answer, "usage", None)
-        return [row.embedding for row in rows], getattr(usage, "prompt_tokens", None)
+        counted = getattr(getattr(answer, "usage", None), "prompt_tokens", None)
+        return vectors, counted if isinstance(counted, int) else None
 
 
 def _prefix(endpoint: ModelEndpoint, purpose: EmbeddingPurpose) -> str:

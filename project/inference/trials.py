@@ -46,9 +46,7 @@ def _embedding(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
     started = time.monotonic()
     try:
         model = model_for_endpoint(endpoint)
-        vectors = embed_texts(
-            model, [f"ready {time.time_ns()}"], purpose="document", usage=context
-        )
+        vectors = embed_texts(model, [f"ready {time.time_ns()}"], purpose="document", usage=context)
     except EmbeddingUnavailable as error:
         return Trial(is_ok=False, text=error.message, latency_ms=_since(started))
     text = _("A vector of %(count)s numbers.") % {"count": vectors.shape[1]}
@@ -65,7 +63,7 @@ async def _chat(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
             async for text in texts:
                 said.append(text)
     except CallFailed as failed:
-        outcome, error = failed.failure.outcome, failed.failure.message
+        outcome, error = failed.failure.outcome, str(failed.failure.message)
     row = usage_row(
         context=context,
         kind=CallKind.CHAT,

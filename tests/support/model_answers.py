@@ -18,7 +18,8 @@ class Behaviour:
 
     `fault` happens after `after` tokens: reset (connection aborted), hang, bad-json, bad-utf8,
     no-done (the stream just ends), error-event, huge-line; or instead of an answer: refuse
-    (aborted at once), html, empty, drip (bytes without ever a whole line). `refuses` names
+    (aborted at once), html, empty, ragged
+    (vectors of different lengths), drip (bytes without ever a whole line). `refuses` names
     parameters that get a 400, as newer models of OpenAI answer `max_tokens`.
     """
 
@@ -31,6 +32,7 @@ class Behaviour:
     after: int = 3
     with_usage: bool = True
     split_utf8: bool = False
+    in_one_piece: bool = False
     dimensions: int = 8
     times: int = 0
     refuses: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ FAULTS = {
     "too-long": Behaviour(status=400),
     "reset": Behaviour(fault="reset"),
     "bad-json": Behaviour(fault="bad-json"),
+    "bad-json-at-once": Behaviour(fault="bad-json", in_one_piece=True),
     "bad-utf8": Behaviour(fault="bad-utf8"),
     "no-done": Behaviour(fault="no-done"),
     "error-event": Behaviour(fault="error-event"),
@@ -67,6 +70,17 @@ async def events(
     data: dict[str, Any], how: Behaviour, writer: asyncio.StreamWriter
 ) -> AsyncIterator[bytes]:
     """Yield the pieces of the body of one streamed answer, with its fault."""
+    pieces = _events(data, how, writer)
+    if how.in_one_piece:
+        yield b"".join([piece async for piece in pieces])
+        return
+    async for piece in pieces:
+        yield piece
+
+
+async def _events(
+    data: dict[str, Any], how: Behaviour, writer: asyncio.StreamWriter
+) -> AsyncIterator[bytes]:
     # Headers travel with the first token, as most servers send them.
     await asyncio.sleep(how.first_token_delay)
     if how.fault == "drip":
@@ -150,6 +164,8 @@ def embeddings(data: dict[str, Any], how: Behaviour) -> dict[str, Any]:
     for index, text in enumerate(texts):
         seed = random.Random(hashlib.sha256(text.encode()).digest())
         vector = [seed.gauss(0, 1) for _ in range(how.dimensions)]
+        if how.fault == "ragged" and index:
+            vector.pop()
         rows.append({"object": "embedding", "index": index, "embedding": vector})
     tokens = sum(len(text.split()) for text in texts)
     answer: dict[str, Any] = {"object": "list", "model": data.get("model"), "data": rows}

@@ -115,6 +115,7 @@ def test_a_passing_error_is_retried(endpoint: ModelEndpoint, model_server: Model
         ({"fault": "refuse"}, "interrupted"),
         ({"first_token_delay": 5}, "timeout"),
         ({"dimensions": 9}, "dimensions"),
+        ({"fault": "ragged"}, "malformed"),
     ],
 )
 def test_a_server_that_cannot_is_named_unavailable_and_accounted_for(
@@ -123,7 +124,9 @@ def test_a_server_that_cannot_is_named_unavailable_and_accounted_for(
     ModelEndpoint.objects.filter(pk=endpoint.pk).update(total_timeout=0.5)
     model_server.behave("good", **behaviour)
     with pytest.raises(EmbeddingUnavailable) as caught:
-        embed_texts(embeddings.model_for_endpoint(endpoint), ["x"], purpose="document", usage=USAGE)
+        embed_texts(
+            embeddings.model_for_endpoint(endpoint), ["x", "y"], purpose="document", usage=USAGE
+        )
     assert caught.value.reason == reason
     assert "127.0.0.1" not in str(caught.value)
     row = UsageRecord.objects.get()

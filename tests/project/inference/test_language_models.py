@@ -109,6 +109,7 @@ async def test_characters_split_between_packets_arrive_whole(make_endpoint: Make
         ("reset", "interrupted"),
         ("no-done", "interrupted"),
         ("bad-json", "malformed"),
+        ("bad-json-at-once", "malformed"),
         ("bad-utf8", "malformed"),
         ("huge-line", "malformed"),
         ("error-event", "error"),
