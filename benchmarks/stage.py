@@ -1,0 +1,103 @@
+"""What the benchmarks share: servers of their own, a space, and the name of the machine.
+
+Import `stage` before anything that needs Django's settings, then call `begin`.
+"""
+
+import atexit
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+
+def begin() -> None:
+    """Start embedded servers in a temporary folder, migrate, and set Django up."""
+    from project.embedded import EmbeddedServers
+
+    parent = "/tmp" if os.geteuid() == 0 else None
+    data = Path(tempfile.mkdtemp(prefix="acervo-bench-", dir=parent))
+    data.chmod(0o755)
+    os.environ["ACERVO_DATA"] = str(data)
+    servers = EmbeddedServers(data, postgres=True, valkey=True, throwaway=True)
+    addresses = servers.start()
+    atexit.register(servers.stop)
+    os.environ["DATABASE_URL"] = addresses.database_url or ""
+    os.environ["REDIS_URL"] = addresses.redis_url or ""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    os.environ.setdefault("ACERVO_LOG_LEVEL", "WARNING")
+
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def machine() -> str:
+    """Return processor, number of processors and memory of this machine in words."""
+    name = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[0]
+    return (
+        f"{name}, {os.cpu_count()} processors, {memory:.0f} GB, "
+        f"Python {platform.python_version()}, load {load:.1f} at the start"
+    )
+
+
+def make_space(name: str, language: str = "en") -> Any:
+    """Return a new public space."""
+    from knowledge.choices import Visibility
+    from knowledge.models import Space
+
+    return Space.objects.create(
+        name=name, slug=name, language=language, visibility=Visibility.PUBLIC
+    )
+
+
+def make_nodes(space: Any, rows: list[tuple[str, str, str]]) -> list[Any]:
+    """Store published nodes of (external id, title, content), without versions."""
+    from knowledge.choices import NodeStatus
+    from knowledge.models import Node
+
+    nodes = [
+        Node(
+            space=space,
+            external_id=external_id,
+            title=title[:300],
+            content=content,
+            language=space.language,
+            status=NodeStatus.PUBLISHED,
+            checksum="",
+        )
+        for external_id, title, content in rows
+    ]
+    return Node.objects.bulk_create(nodes, batch_size=500)
+
+
+def index(nodes: list[Any], batch: int = 250) -> int:
+    """Index nodes as a bulk job does; return the number of passages."""
+    from knowledge.indexing import prepare_nodes, swap
+
+    passages = 0
+    for at in range(0, len(nodes), batch):
+        prepared = prepare_nodes(nodes[at : at + batch])
+        swap(prepared)
+        passages += prepared.passages
+    return passages
+
+
+def table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table in Markdown."""
+    print(f"\n{title}\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")

@@ -1,0 +1,82 @@
+"""Where a search looks: what its user may read, narrowed by its filters."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from knowledge.analysis import base_language
+from knowledge.choices import GenerationStatus
+from knowledge.models import IndexGeneration, Node, Space
+from knowledge.types import SearchRequest
+from project.accounts.models import User
+
+Reader = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The permitted nodes, and the active generations of their spaces.
+
+    `permitted` is SQL with parameters that yields the ids of the nodes. `is_narrow` says that
+    filters beyond the space leave out nodes.
+    """
+
+    space_ids: tuple[uuid.UUID, ...]
+    permitted: str
+    parameters: tuple[Any, ...]
+    is_narrow: bool
+    generations: tuple[IndexGeneration, ...]
+
+
+def scope_of(request: SearchRequest, user: Reader) -> Scope:
+    """Return where a request of the user looks."""
+    spaces = Space.objects.visible_to(user)
+    if request.spaces is not None:
+        spaces = spaces.filter(pk__in=request.spaces)
+    space_ids = tuple(spaces.order_by().values_list("pk", flat=True))
+    nodes = _filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
+    sql, parameters = (
+        nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
+    )
+    generations = IndexGeneration.objects.filter(
+        space__in=space_ids, status=GenerationStatus.ACTIVE
+    ).order_by("pk")
+    narrowing = (
+        request.kinds,
+        request.tags,
+        request.language,
+        request.created_after,
+        request.created_before,
+        request.metadata,
+        request.external_ids,
+    )
+    return Scope(
+        space_ids=space_ids,
+        permitted=sql,
+        parameters=tuple(parameters),
+        is_narrow=any(value is not None for value in narrowing),
+        generations=tuple(generations) if space_ids else (),
+    )
+
+
+def _filtered(nodes: QuerySet[Node], request: SearchRequest) -> QuerySet[Node]:
+    if request.kinds is not None:
+        nodes = nodes.filter(kind__in=request.kinds)
+    if request.tags:
+        nodes = nodes.filter(tags__contains=list(request.tags))
+    if request.language:
+        nodes = nodes.filter(language__istartswith=base_language(request.language))
+    if request.created_after is not None:
+        nodes = nodes.filter(created_at__gte=request.created_after)
+    if request.created_before is not None:
+        nodes = nodes.filter(created_at__lt=request.created_before)
+    if request.metadata:
+        nodes = nodes.filter(metadata__contains=dict(request.metadata))
+    if request.external_ids is not None:
+        nodes = nodes.filter(external_id__in=request.external_ids)
+    return nodes

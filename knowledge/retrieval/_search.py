@@ -1,0 +1,233 @@
+"""What callers use: nodes for a search, passages for an answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from knowledge import metrics
+from knowledge.analysis import term_key
+from knowledge.binary import sequence_unpack
+from knowledge.choices import SearchMode
+from knowledge.models import Chunk, Node
+from knowledge.retrieval._pipeline import Found, Unit, find
+from knowledge.retrieval._scope import Reader
+from knowledge.snippets import snippet
+from knowledge.types import (
+    MAX_RESULTS,
+    RetrievedPassage,
+    SearchRequest,
+    SearchResponse,
+    SearchResult,
+)
+from project.http.errors import Invalid
+from project.markdown import plain_text
+
+MAX_QUERY = 4000
+
+
+def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
+    """Return the nodes that answer a question, one row a node, best first.
+
+    Without an embedding model the words alone decide, and `degraded` says so. Raises Invalid.
+    """
+    started = time.perf_counter()
+    _check(request)
+    found = find(request, user, by_node=True)
+    with found.stage("results"):
+        units = _kept(found, request)
+        chunks = _chunks(units, user)
+        results = [
+            _result(unit, chunks[unit.best.chunk], found, explain=request.explain)
+            for unit in units
+            if unit.best.chunk in chunks
+        ]
+    seconds = time.perf_counter() - started
+    _observe(request.mode, found, seconds)
+    return SearchResponse(
+        results=results,
+        took_ms=round(seconds * 1000),
+        mode=SearchMode(request.mode),
+        degraded=found.degraded,
+        explanation=_explanation(found) if request.explain else None,
+    )
+
+
+def retrieve_passages(
+    query: str,
+    *,
+    user: Reader,
+    spaces: Sequence[uuid.UUID] | None = None,
+    limit: int = 8,
+    language: str | None = None,
+) -> list[RetrievedPassage]:
+    """Return the passages that answer a question, best first; several may come from one node.
+
+    `language` is that of the question and restricts nothing. Same pipeline and scores as `search`.
+    Raises Invalid.
+    """
+    started = time.perf_counter()
+    request = SearchRequest(
+        query=query[:MAX_QUERY],
+        limit=limit,
+        spaces=None if spaces is None else tuple(spaces),
+        asked_in=language,
+    )
+    _check(request)
+    found = find(request, user, by_node=False)
+    with found.stage("results"):
+        units = _kept(found, request)
+        chunks = _chunks(units, user)
+        passages = [
+            _passage(unit, chunks[unit.best.chunk], found)
+            for unit in units
+            if unit.best.chunk in chunks
+        ]
+    _observe(request.mode, found, time.perf_counter() - started)
+    return passages
+
+
+def _check(request: SearchRequest) -> None:
+    if not request.query.strip():
+        raise Invalid(_("Say what to search for."), field="query")
+    if len(request.query) > MAX_QUERY:
+        message = _("A query has at most %(count)s characters.") % {"count": MAX_QUERY}
+        raise Invalid(message, field="query")
+    if not 1 <= request.limit <= MAX_RESULTS:
+        message = _("The limit is between 1 and %(count)s.") % {"count": MAX_RESULTS}
+        raise Invalid(message, field="limit")
+    for name in ("as_of", "release"):
+        if getattr(request, name) is not None:
+            message = _("Only the current state can be searched: leave out %(name)s.")
+            raise Invalid(message % {"name": name}, code="unsupported_parameter", field=name)
+
+
+def _kept(found: Found, request: SearchRequest) -> list[Unit]:
+    least = request.min_score if request.min_score is not None else 0.0
+    return [unit for unit in found.units if unit.score >= least][: request.limit]
+
+
+def _chunks(units: Sequence[Unit], user: Reader) -> dict[uuid.UUID, Chunk]:
+    """Return the passages with their nodes, as far as they are still there and permitted."""
+    rows = (
+        Chunk.objects.filter(
+            pk__in=[unit.best.chunk for unit in units], node__in=Node.objects.searchable_by(user)
+        )
+        .select_related("node")
+        .only(
+            "version",
+            "heading_path",
+            "start",
+            "end",
+            "page",
+            "language",
+            "text",
+            "node__title",
+            "node__external_id",
+        )
+        .order_by()
+    )
+    return {chunk.pk: chunk for chunk in rows}
+
+
+def _url(chunk: Chunk) -> str:
+    place = f"&start={chunk.start}&end={chunk.end}"
+    return f"/knowledge/nodes/{chunk.node_id}/?version={chunk.version}{place}"
+
+
+def _result(unit: Unit, chunk: Chunk, found: Found, *, explain: bool) -> SearchResult:
+    return SearchResult(
+        node=chunk.node_id,
+        external_id=chunk.node.external_id,
+        version=chunk.version,
+        chunk=chunk.pk,
+        title=chunk.node.title,
+        snippet=snippet(plain_text(chunk.text), found.question.terms, chunk.language),
+        heading_path=tuple(chunk.heading_path),
+        start=chunk.start,
+        end=chunk.end,
+        page=chunk.page,
+        url=_url(chunk),
+        score=round(unit.score, 6),
+        signals=_signals(unit, found) if explain else None,
+    )
+
+
+def _passage(unit: Unit, chunk: Chunk, found: Found) -> RetrievedPassage:
+    return RetrievedPassage(
+        node=chunk.node_id,
+        version=chunk.version,
+        chunk=chunk.pk,
+        title=chunk.node.title,
+        heading_path=tuple(chunk.heading_path),
+        text=chunk.text,
+        start=chunk.start,
+        end=chunk.end,
+        page=chunk.page,
+        url=_url(chunk),
+        language=chunk.language,
+        score=round(unit.score, 6),
+        signals=_signals(unit, found),
+    )
+
+
+def _signals(unit: Unit, found: Found) -> dict[str, Any]:
+    """Return what made the rank of a unit."""
+    best = unit.best
+    present = set(sequence_unpack(best.sequence).tolist())
+    signals: dict[str, Any] = {
+        "vector": None,
+        "keyword": {
+            "match": round(unit.match, 6),
+            "bm25": round(best.bm25, 4),
+            "rank": best.keyword_rank,
+            "weight": round(1 - unit.weight, 4),
+            "terms": [term for term in found.question.terms if term_key(term) in present],
+            "phrases": round(unit.phrase, 6),
+        },
+        "fused": round(unit.fused, 6),
+        "graph": None,
+        "passages": [str(candidate.chunk) for candidate in unit.passages],
+    }
+    if found.vectors and best.similarity is not None:
+        query = found.vectors[best.model or 0]
+        signals["vector"] = {
+            "similarity": round(unit.similarity, 6),
+            "rank": best.vector_rank,
+            "weight": round(unit.weight, 4),
+            "model": query.model_key,
+        }
+    if unit.led_from is not None:
+        signals["graph"] = {"led": round(unit.led, 6), "from": str(unit.led_from)}
+    return signals
+
+
+def _explanation(found: Found) -> Mapping[str, Any]:
+    return {
+        "languages": list(found.question.languages),
+        "terms": {term: round(weight, 4) for term, weight in found.question.terms.items()},
+        "highest_bm25": round(found.question.highest, 4),
+        "models": [
+            {
+                "model": query.model_key,
+                "weight": round(query.weight, 4),
+                "generations": [str(generation.pk) for generation in query.generations],
+            }
+            for query in found.vectors
+        ],
+        "passages_in_scope": found.scope_passages,
+        "candidates": found.candidates,
+        "exact": found.is_exact,
+        "timings_ms": {stage: round(spent, 2) for stage, spent in found.timings.items()},
+    }
+
+
+def _observe(mode: str, found: Found, seconds: float) -> None:
+    metrics.searches.labels(mode, "yes" if found.degraded else "no").inc()
+    metrics.search_seconds.labels(mode, "total").observe(seconds)
+    for stage, spent in found.timings.items():
+        metrics.search_seconds.labels(mode, stage).observe(spent / 1000)
