@@ -122,6 +122,13 @@ class Supervisor:
             time.sleep(0.02)
             self._bury_the_dead()
 
+    def bury_all(self, patience: float) -> None:
+        """Wait, for `patience` seconds at most, until those left alone have ended by themselves."""
+        deadline = time.monotonic() + patience
+        while any(c.process for c in self.children) and time.monotonic() < deadline:
+            time.sleep(0.02)
+            self._bury_the_dead()
+
     def _ask_to_stop(self, child: Child, elapsed: float, sent: dict[str, int]) -> None:
         steps = child.program.stop_steps
         if self.stop_requests > 1:

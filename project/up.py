@@ -180,7 +180,9 @@ class Up:
         self.supervisor.stop()
         if self.servers is not None:
             self.servers.stop()
-            if read_state(self.data) is not None:
+            if read_state(self.data) is None:
+                self.supervisor.bury_all(patience=5)
+            else:
                 self.supervisor.log.write("up", "another command uses the servers: they stay")
         self.supervisor.log.write("up", "stopped")
 

@@ -45,6 +45,8 @@ def shared_environment(data: Path) -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_ARENA_MAX": "4",
+        # The system checks would load every page in processes that serve none.
+        "CELERY_SKIP_CHECKS": "1",
         # Celery's sermon about root: as root, Acervo says itself which processes it runs as whom.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
     }
@@ -84,8 +86,7 @@ def children(web_socket: int) -> list[Program]:
     return [
         *(Program(name, web, pass_fds=(web_socket,)) for name in names),
         Program("agent", [*_MANAGE, "agent"]),
-        # The system checks would load every page in a process that serves none.
-        Program("worker", worker, {"CELERY_SKIP_CHECKS": "1"}, stop_steps=_WORKER_STOP),
+        Program("worker", worker, stop_steps=_WORKER_STOP),
         Program(
             "beat", [*_MANAGE, "beat"], stop_steps=((0.0, signal.SIGTERM), (4.0, signal.SIGKILL))
         ),
