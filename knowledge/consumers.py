@@ -25,7 +25,7 @@ MAX_FRAME = 1024
 log = structlog.get_logger(__name__)
 
 
-class JobConsumer(AsyncWebsocketConsumer):
+class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """Sends `job.updated {job}`; closes with 1000 after the last one, when the job has ended."""
 
     channel_layer_alias: ClassVar[Any] = None  # the row is the truth; Redis only says when to look
@@ -107,7 +107,7 @@ async def _wake_ups(job_id: uuid.UUID) -> Any:
             yield
     finally:
         with contextlib.suppress(redis.RedisError, OSError):
-            await pubsub.aclose()
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
 
 
 def _id_or_none(text: str) -> uuid.UUID | None:

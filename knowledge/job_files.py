@@ -53,9 +53,10 @@ class JobFolder:
         import numpy as np
 
         try:
-            return np.load(self._path / f"{name}.npy", allow_pickle=False)
+            kept = np.load(self._path / f"{name}.npy", allow_pickle=False)
         except (OSError, ValueError):
             return None
+        return np.asarray(kept, dtype=np.float32)
 
     def array_keep(self, name: str, values: npt.NDArray[np.float32]) -> None:
         """Keep an array under a name. Raises OSError."""

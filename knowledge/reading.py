@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from knowledge.choices import RelationStatus
-from knowledge.models import Node, NodeVersion, Relation
+from knowledge.models import Node, Relation
 from knowledge.outline import outline
 from knowledge.querysets import Reader
 from project.markdown import LinkResolver, heading_slug, render_markdown, render_passage
@@ -36,11 +36,6 @@ class Passage:
     place: str
     is_cut_before: bool
     is_cut_after: bool
-
-
-def versions_of(node: Node) -> Any:
-    """Return the versions of a node that was opened through the gate, newest first."""
-    return NodeVersion.objects.filter(id=node.pk).exclude(history_type="-").order_by("-version")
 
 
 def wiki_links(node: Node, user: Reader) -> LinkResolver:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from knowledge import browsing, reading
+from knowledge.access import node_versions_visible_to
 from knowledge.models import Node, Source
 
 
@@ -26,7 +27,7 @@ def node_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     span = _span(request, version.content)
     resolver = reading.wiki_links(node, request.user)
-    versions = reading.versions_of(node).select_related("history_user")
+    versions = node_versions_visible_to(request.user, node).select_related("history_user")
     source = None
     if node.source_id is not None:
         source = Source.objects.visible_to(request.user).filter(pk=node.source_id).first()
@@ -110,7 +111,7 @@ def _opened(request: HttpRequest, pk: uuid.UUID) -> tuple[Node | None, Any]:
         if request.user.is_authenticated:
             raise Http404(_("There is no such text, or it is not yours to read."))
         return None, None
-    versions = reading.versions_of(node).select_related("history_user")
+    versions = node_versions_visible_to(request.user, node).select_related("history_user")
     number = request.GET.get("version", "")
     if number.isascii() and number.isdigit() and len(number) < 10:
         versions = versions.filter(version=int(number))

@@ -10,7 +10,7 @@ from django.test import Client
 from knowledge import reading
 from knowledge.choices import NodeStatus, Visibility
 from knowledge.models import Node, Relation, Source, Space
-from knowledge.services import node_create, node_update
+from knowledge.services import node_create, node_publish, node_update, node_versions_visible_to
 from project.accounts.models import User
 
 TEXT = """Before the first heading.
@@ -111,6 +111,20 @@ def test_a_visitor_reads_published_nodes_of_public_spaces_only(
     assert client.get(page(draft)).status_code == 302
 
 
+def test_a_reader_opens_the_versions_that_were_public_and_no_draft(
+    client: Client, owner: User, stranger: User, space: Space
+) -> None:
+    Space.objects.filter(pk=space.pk).update(visibility=Visibility.SIGNED_IN)
+    made = node_create(acting_user=owner, space=space, title="Tides", content="A rough draft.")
+    node_update(acting_user=owner, node=made, content="Fit to print.")
+    node_publish(acting_user=owner, node=made)
+    client.force_login(stranger)
+    assert client.get(page(made) + "?version=1").status_code == 404
+    text = client.get(page(made)).content.decode()
+    assert "Fit to print." in text
+    assert "version=1" not in text
+
+
 def test_wiki_links_lead_to_nodes_that_the_reader_may_open(
     reader: Client, owner: User, space: Space, node: Node
 ) -> None:
@@ -159,7 +173,7 @@ def test_the_headings_above_a_place_are_those_of_its_branch() -> None:
 def test_a_long_text_is_cut_around_the_passage(owner: User, space: Space) -> None:
     text = "\n\n".join(f"# Part {number}\n\n" + "words " * 200 for number in range(40))
     node = node_create(acting_user=owner, space=space, title="Long", content=text)
-    version = reading.versions_of(node).get()
+    version = node_versions_visible_to(owner, node).get()
     start = text.index("# Part 20") + 11
     passage = reading.passage_of(version, (start, start + 5), reading.wiki_links(node, owner))
     assert passage.is_cut_before
