@@ -17,7 +17,7 @@ from memory.models import Episode
 from project.accounts.models import User
 from project.celery import send_after_commit
 from project.events.services import emit
-from project.http.errors import Conflict, Invalid, NotFound
+from project.http.errors import Conflict, Forbidden, Invalid, NotFound
 from project.tracing import current_trace_id
 
 MAX_CONTENT = 20_000
@@ -155,6 +155,16 @@ def episode_delete(*, acting_user: User, episode: Episode) -> None:
 def episodes_delete_all(*, acting_user: User, subject: str = "") -> int:
     """Forget every episode about a subject (the user when empty); return how many."""
     rows = list(Episode.objects.visible_to(acting_user).about(subject).only("pk", "space_id"))
+    _forget(rows)
+    return len(rows)
+
+
+@transaction.atomic
+def episodes_forget(*, acting_user: User, episodes: Any) -> int:
+    """Forget episodes of anybody, as an operator; return how many. Raises Forbidden."""
+    if not acting_user.has_perm("memory.delete_episode"):
+        raise Forbidden(_("You may not delete what others keep."))
+    rows = list(episodes.only("pk", "space_id"))
     _forget(rows)
     return len(rows)
 

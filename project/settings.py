@@ -421,9 +421,28 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Acervo",
     "SITE_SYMBOL": "library_books",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}acervo/favicon.svg"}
+    ],
     "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": True,
+    "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "STYLES": [f"{STATIC_URL}acervo/admin/admin.css"],
+    "COLORS": {  # the green of the chat
+        "primary": {
+            "50": "#eef7f5",
+            "100": "#d6ece7",
+            "200": "#aedacf",
+            "300": "#7fcfbd",
+            "400": "#5bb8a5",
+            "500": "#2f8f7d",
+            "600": "#186b5e",
+            "700": "#14594f",
+            "800": "#114840",
+            "900": "#0d3832",
+            "950": "#08231f",
+        }
+    },
     "DASHBOARD_CALLBACK": "monitoring.dashboard.dashboard_context",
     "SIDEBAR": {
         "show_search": True,

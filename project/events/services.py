@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from project.events import bus
 from project.events.models import Event
@@ -36,3 +37,12 @@ def emit(
         lambda: bus.publish(event.position, event.type, event.subject_id), robust=True
     )
     return event
+
+
+def events_resend(rows: Any) -> int:
+    """Let the relay send the unsettled events among `rows` again at once; return how many.
+
+    What was given up gets all its attempts anew; whoever has applied one does not do it twice.
+    """
+    unsettled = Event.objects.filter(pk__in=rows.values("pk"), settled_at=None)
+    return unsettled.update(relay_at=timezone.now(), attempts=0, failed_at=None)

@@ -60,8 +60,7 @@ async def _chat(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
     outcome, error = Outcome.OK, ""
     try:
         async with aclosing(call.texts()) as texts:
-            async for text in texts:
-                said.append(text)
+            said.extend([text async for text in texts])
     except CallFailed as failed:
         outcome, error = failed.failure.outcome, str(failed.failure.message)
     row = usage_row(

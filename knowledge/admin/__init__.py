@@ -1,0 +1,9 @@
+"""The admin of knowledge, for staff with a role in a space.
+
+Modules import in one direction: access, then one module a page; every write goes through
+`knowledge.services`, so the admin may do exactly what the REST API may.
+"""
+
+from knowledge.admin import index, jobs, nodes, relations, sources, spaces
+
+__all__ = ["index", "jobs", "nodes", "relations", "sources", "spaces"]

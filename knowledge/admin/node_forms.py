@@ -1,0 +1,120 @@
+"""The form of a node: Markdown with a preview, tags as text, and the version it was made from."""
+
+import json
+from typing import Any, ClassVar
+
+from django import forms
+from django.forms.widgets import Script
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from knowledge.models import Node
+from project.http.admin_base import RefusalForm
+
+FIELDS = (
+    "kind",
+    "title",
+    "content",
+    "language",
+    "tags",
+    "metadata",
+    "owner",
+    "external_id",
+    "valid_from",
+    "valid_until",
+    "review_due",
+)
+"""What the form hands to the services."""
+
+KINDS = ("article", "policy", "procedure", "faq", "product", "incident", "guide", "definition")
+"""Proposed while typing; any other may be typed too."""
+
+
+class MarkdownEditor(forms.Textarea):
+    """A text area with a toolbar and a preview; without scripts it is a text area."""
+
+    template_name = "admin/knowledge/node/editor.html"
+
+    class Media:
+        js: ClassVar[list[Any]] = [Script("acervo/admin/editor.js", type="module")]
+
+
+class TagsField(forms.CharField):
+    """Tags as text with commas between them."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("help_text", _("Separate tags with commas."))
+        super().__init__(required=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text of a list of tags."""
+        return ", ".join(value) if isinstance(value, (list, tuple)) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the tags, each once, in order."""
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        names = (each.strip() for each in (value or "").split(","))
+        return list(dict.fromkeys(name for name in names if name))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Return whether the tags differ."""
+        return list(initial or []) != self.to_python(data)
+
+
+class JsonObjectField(forms.JSONField):
+    """A JSON object, shown with one pair a line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the object as readable text; what was typed stays as it is."""
+        if isinstance(value, dict):
+            return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+        return super().prepare_value(value)
+
+    def clean(self, value: Any) -> Any:
+        """Return the object; nothing typed is an empty one."""
+        return super().clean(value) or {}
+
+
+class NodeForm(RefusalForm):
+    """A node as curators write it.
+
+    `expected_version` is the version that the form was filled from. `_expected_version`, the value
+    of a button on the page of a conflict, says that the writer has seen the newer one.
+    """
+
+    tags = TagsField(label=_("tags"), max_length=5000, widget=UnfoldAdminTextInputWidget)
+    metadata = JsonObjectField(
+        label=_("metadata"),
+        required=False,
+        help_text=_("A JSON object, or nothing."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "ac-code"}),
+    )
+    reason = forms.CharField(
+        label=_("Reason for this version"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Kept with the version, for those who read its history."),
+    )
+    expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Node
+        fields = ("space", *FIELDS)
+        widgets: ClassVar[dict[str, Any]] = {"content": MarkdownEditor(attrs={"rows": 26})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding and "expected_version" in self.fields:
+            self.fields["expected_version"].initial = self.instance.version
+
+    def clean_expected_version(self) -> int | None:
+        """Return the version that may be replaced; a form for a stored node must name it."""
+        seen = self.data.get("_expected_version", "")
+        expected: int | None = self.cleaned_data["expected_version"]
+        if seen.isascii() and seen.isdigit() and len(seen) < 10:
+            expected = int(seen)
+        if expected is None and not self.instance._state.adding:
+            raise forms.ValidationError(_("The form does not say which version it was made from."))
+        return expected

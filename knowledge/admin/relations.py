@@ -1,0 +1,162 @@
+"""Relations, on the page of a node and in a list of their own."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from knowledge import services
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
+from knowledge.choices import RelationOrigin, RelationStatus
+from knowledge.models import Node, Relation
+from project.accounts.choices import Role
+from project.accounts.models import User
+from project.http.admin_base import AcervoTabularInline, badge, display, reflect
+
+
+class _Relations(AcervoTabularInline):
+    """Relations at one end of the page's node. To change one, delete it and make another."""
+
+    model = Relation
+    fields = ("kind", "weight", "status", "origin")
+    readonly_fields = ("origin",)
+    show_count = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the relations both of whose ends the person may open."""
+        rows = super().get_queryset(request).visible_to(request.user)
+        light = ("title", "space", "version", "external_id")
+        return rows.select_related("source", "target").only(
+            "kind", "weight", "status", "origin", "created_at",
+            *(f"source__{name}" for name in light), *(f"target__{name}" for name in light),
+        )  # fmt: skip
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person edits the space."""
+        return has_role(request, Role.EDITOR, obj.space_id if obj else None)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person edits the space."""
+        return has_role(request, Role.EDITOR, obj.space_id if obj else None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person edits the space."""
+        return has_role(request, Role.EDITOR, obj.space_id if obj else None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a relation is made and deleted."""
+        return False
+
+
+class RelationsOut(_Relations):
+    """What the node points to."""
+
+    fk_name = "source"
+    fields = ("target", "kind", "weight", "status", "origin")
+    autocomplete_fields = ("target",)
+    verbose_name_plural = _("relations to others")
+
+
+class RelationsIn(_Relations):
+    """What points to the node."""
+
+    fk_name = "target"
+    fields = ("source", "kind", "weight", "status", "origin")
+    autocomplete_fields = ("source",)
+    verbose_name_plural = _("relations from others")
+
+
+def relations_save(user: User, formset: Any) -> None:
+    """Make and delete relations as a formset says. Raises what the services raise."""
+    made = formset.save(commit=False)
+    for relation in formset.deleted_objects:
+        services.relation_delete(acting_user=user, relation=relation)
+    for relation in made:
+        stored = services.relation_create(
+            acting_user=user,
+            source=relation.source,
+            target=relation.target,
+            kind=relation.kind,
+            weight=relation.weight,
+            status=relation.status,
+        )
+        reflect(relation, stored)
+    formset.save_m2m()
+
+
+@admin.register(Relation)
+class RelationAdmin(SpaceScopedAdmin):
+    """Every relation; changing one means deleting it and making another."""
+
+    list_display = (
+        "source",
+        "kind_word",
+        "target",
+        "weight",
+        "status_badge",
+        "origin",
+        "created_at",
+    )
+    list_display_links = ("kind_word",)
+    list_select_related = ("source", "target")
+    list_filter = (("status", ChoicesDropdownFilter), ("origin", ChoicesDropdownFilter))
+    search_fields = ("source__title", "target__title", "kind")
+    autocomplete_fields = ("source", "target")
+    fields = ("source", "kind", "target", "weight", "metadata", "status")
+    ordering = ("-created_at", "id")
+    delete_role = Role.EDITOR
+
+    @display(description=_("kind"), ordering="kind")
+    def kind_word(self, relation: Relation) -> str:
+        """Show the kind with an arrow."""
+        return f"→ {relation.kind.replace('_', ' ')} →"
+
+    @display(description=_("status"), ordering="status")
+    def status_badge(self, relation: Relation) -> str:
+        """Show the status as a coloured word."""
+        is_sure = relation.status == RelationStatus.CONFIRMED
+        return badge(relation.get_status_display(), "success" if is_sure else "warning")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the relations that touch a space the person edits."""
+        rows = super(SpaceScopedAdmin, self).get_queryset(request)
+        editable = Node.objects.editable_by(staff(request))
+        rows = rows.defer("source__content", "target__content")
+        if staff(request).is_superuser:
+            return rows
+        rows = rows.filter(Q(source__in=editable) | Q(target__in=editable))
+        return rows.visible_to(request.user)
+
+    def space_of(self, obj: Any) -> Any:
+        """A relation belongs to the space of its source."""
+        return obj.source.space_id
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a relation is made and deleted."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse for a relation that a text makes: it is removed there."""
+        if isinstance(obj, Relation) and obj.origin == RelationOrigin.TEXT:
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Hand the relation to the service."""
+        stored = services.relation_create(
+            acting_user=staff(request),
+            source=obj.source,
+            target=obj.target,
+            kind=obj.kind,
+            weight=obj.weight,
+            metadata=obj.metadata,
+            status=obj.status,
+        )
+        reflect(obj, stored)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete through the service."""
+        services.relation_delete(acting_user=staff(request), relation=obj)
