@@ -198,7 +198,7 @@ def _session(model_file: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = settings.ACERVO_EMBED_THREADS
     options.inter_op_num_threads = 1
-    # Threads that wait by spinning take the cores of the other processes: beside them, on two cores,
+    # Threads that wait by spinning take the cores of other processes: beside them, on two cores,
     # this model was three times as slow and used twice the time.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # The arena keeps the memory of the largest batch for ever.
