@@ -9,16 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from django.db import connection, transaction
-from pgvector import SparseVector
 
-from knowledge.analysis import TERM_SPACE, term_counts, term_key
+from knowledge.analysis import term_counts, term_key
+from knowledge.binary import sparse_text
+from knowledge.weights import passage_weights
 from memory.models import Episode
 from project.aio import release_connections
 from project.inference.embeddings import default_model, embed_texts
 
 AVERAGE_TERMS = 40.0
-K1 = 1.2
-B = 0.75
 CONTEXT_CHARACTERS = 600
 BATCH = 64
 
@@ -32,10 +31,10 @@ def indexed_text(content: str, *, occurred_at: datetime.datetime, before: str) -
 
 
 def document_weights(counts: Mapping[str, int]) -> dict[int, float]:
-    """Return the BM25 weight of each term of a text, by dimension (k1 1.2, b 0.75)."""
-    length = sum(counts.values())
-    norm = K1 * (1 - B + B * length / AVERAGE_TERMS)
-    return {term_key(term): count * (K1 + 1) / (count + norm) for term, count in counts.items()}
+    """Return the BM25 weight of each term of a text, by its number."""
+    return passage_weights(
+        {term_key(term): float(count) for term, count in counts.items()}, AVERAGE_TERMS
+    )
 
 
 def words_index(episodes: Sequence[Episode]) -> None:
@@ -43,8 +42,8 @@ def words_index(episodes: Sequence[Episode]) -> None:
     rows = []
     for episode in episodes:
         counts: Counter[str] = term_counts(episode.indexed_text, episode.language)
-        terms = SparseVector(document_weights(counts), TERM_SPACE) if counts else None
-        rows.append((sorted(counts), terms.to_text() if terms else None, episode.pk))
+        terms = sparse_text(document_weights(counts)) if counts else None
+        rows.append((sorted(counts), terms, episode.pk))
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE memory_episode SET search = array_to_tsvector(%s::text[]),"

@@ -7,7 +7,6 @@
 """
 
 import datetime
-import math
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +15,10 @@ import structlog
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
-from pgvector import SparseVector, Vector
 
-from knowledge.analysis import TERM_SPACE, term_counts, term_key
+from knowledge.analysis import term_counts, term_key
+from knowledge.binary import sparse_text, vector_text
+from knowledge.weights import rarity
 from memory import ranking
 from memory.models import Episode
 from memory.types import Recollection
@@ -128,12 +128,12 @@ def _keyword_leg(request: RecallQuery, user: User) -> dict[uuid.UUID, float]:
             [lexemes, *values],
         )
         weights = {
-            term_key(terms[number - 1]): counts[terms[number - 1]] * _idf(total, frequency)
+            term_key(terms[number - 1]): counts[terms[number - 1]] * rarity(frequency, total)
             for number, frequency in cursor.fetchall()
         }
         if not weights:
             return {}
-        question = SparseVector(weights, TERM_SPACE).to_text()
+        question = sparse_text(weights)
         cursor.execute(
             "SELECT id, -(terms <#> %s::sparsevec) AS score FROM memory_episode"
             f" WHERE search @@ %s::tsquery AND {where}"
@@ -141,10 +141,6 @@ def _keyword_leg(request: RecallQuery, user: User) -> dict[uuid.UUID, float]:
             [question, " | ".join(lexemes), *values, CANDIDATES],
         )
         return dict(cursor.fetchall())
-
-
-def _idf(total: int, frequency: int) -> float:
-    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def _vector_leg(request: RecallQuery, user: User) -> tuple[dict[uuid.UUID, float], str]:
@@ -162,7 +158,7 @@ def _vector_leg(request: RecallQuery, user: User) -> tuple[dict[uuid.UUID, float
             f" WHERE embedding_model = %s AND embedding IS NOT NULL AND {where})"
             " SELECT id, 1 - (embedding <=> %s::vector) AS score FROM mine"
             " ORDER BY score DESC, id LIMIT %s",
-            [model.key, *values, Vector(query).to_text(), CANDIDATES],
+            [model.key, *values, vector_text(query), CANDIDATES],
         )
         rows = dict(cursor.fetchall())
     return {key: score for key, score in rows.items() if score >= MIN_SIMILARITY}, model.key
