@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from knowledge.models import Node, Space
 from knowledge.querysets import Reader
+from knowledge.retrieval import search
 from knowledge.types import SearchRequest
 
 NEWEST = 30
@@ -91,8 +92,6 @@ def find(wanted: Wanted, user: Reader) -> Found:
 
 
 def _search(wanted: Wanted, user: Reader) -> Found:
-    from knowledge.retrieval import search
-
     spaces = None
     if wanted.space:
         rows = Space.objects.visible_to(user).filter(slug=wanted.space)

@@ -47,18 +47,15 @@ def _connection() -> dict[str, str]:
 
 def _answers() -> dict[str, str]:
     return {
-        "stage_queued": _("Waiting for a free place…"),
         "stage_started": _("Getting ready…"),
-        "stage_moderate": _("Reading the question…"),
-        "stage_cache": _("Looking for an earlier answer…"),
-        "stage_rewrite": _("Understanding the question…"),
+        "stage_understand": _("Understanding the question…"),
         "stage_recall": _("Remembering earlier conversations…"),
         "stage_retrieve": _("Searching the knowledge…"),
         "stage_generate": _("Writing the answer…"),
+        "stage_fallback": _("The language model is away; quoting the sources instead…"),
         "stage_verify": _("Checking the citations…"),
-        "stage_finish": _("Finishing…"),
         "stage_other": _("Working…"),
-        "reset": _("Started over: {reason}"),
+        "reset": _("Starting over…"),
         "answer_ready": _("Answer complete. Sources: {count}."),
         "answer_stopped": _("Answer stopped."),
         "answer_failed": _("The answer failed."),

@@ -70,7 +70,10 @@ export class AnswerView {
       this.#blocks.set(number, [element]);
     }
     this.#open.text += text;
-    this.#open.element.textContent = this.#open.text.trim();
+    const shown = this.#open.text.trim();
+    this.#open.element.textContent = shown;
+    // A table or code is easier to read before it is rendered when its columns line up.
+    this.#open.element.classList.toggle("block-raw", /^(\||```|~~~)/.test(shown));
     this.stage("");
   }
 
@@ -114,7 +117,7 @@ export class AnswerView {
     this.element.dataset.status = STATUS[event.type];
     this.stage("");
     if (event.html) this.#setBody(event.html);
-    else if (this.#open) this.#open.element.classList.remove("block-open");
+    else this.#open?.element.classList.remove("block-open");
     for (const citation of event.citations ?? []) this.#cite(citation);
     if (event.type === "turn.failed") this.fail(event.message);
   }

@@ -71,7 +71,7 @@ export class Conversations {
       const empty = find("[data-empty-list]", this.#list);
       if (empty && words) empty.textContent = t("no_match");
       const shown = find("[aria-current]", this.#list);
-      if (shown) find("[data-title]").textContent = shown.textContent;
+      if (shown) find("[data-chat-title]").textContent = shown.textContent;
     } catch (error) {
       if (asked === this.#asked && words) toast(t("list_failed"));
     }
@@ -157,7 +157,7 @@ export class Conversations {
   #name(id, link, title) {
     link.textContent = link.title = title;
     if (id !== this.current) return;
-    find("[data-title]").textContent = title;
+    find("[data-chat-title]").textContent = title;
     document.title = `${title} · Acervo`;
   }
 

@@ -52,7 +52,8 @@ export class Follower {
   take(event) {
     if (this.isOver || event.seq <= this.last) return;
     this.#lastHeard = Date.now();
-    if (event.seq > this.last + 1) {
+    // A reset voids all that came before it, so that what was missed of it does not matter.
+    if (event.seq > this.last + 1 && event.type !== "answer.reset") {
       // Something is missing in between; ask once, not for each event that follows it.
       if (Date.now() - this.#askedAt > 1000) this.resume();
       return;
