@@ -1,7 +1,9 @@
 """Rate limits, counted atomically in Redis; counted in this process while Redis is away."""
 
+import asyncio
 import functools
 import time
+import weakref
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -11,6 +13,11 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter as AsyncLimite
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
+
+
+_async_limiters: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter]" = (
+    weakref.WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ async def ahit(name: str, key: str, limit: str) -> RateState:
     """Do what `hit` does, without blocking the event loop."""
     item = _item(limit)
     try:
-        limiter = AsyncLimiter(_async_storage())
+        limiter = _async_limiter()
         allowed = await limiter.hit(item, name, key)
         stats = await limiter.get_window_stats(item, name, key)
     except RedisError:
@@ -72,10 +79,16 @@ async def ahit(name: str, key: str, limit: str) -> RateState:
     return _state(allowed=allowed, reset=stats.reset_time, remaining=stats.remaining)
 
 
-def _async_storage() -> AsyncRedisStorage:
-    return AsyncRedisStorage(
-        f"async+{settings.REDIS_URL}",
-        implementation="redispy",
-        socket_timeout=1,
-        socket_connect_timeout=1,
-    )
+def _async_limiter() -> AsyncLimiter:
+    """Return the limiter of the running loop: its connections cannot be used from another."""
+    loop = asyncio.get_running_loop()
+    limiter = _async_limiters.get(loop)
+    if limiter is None:
+        storage = AsyncRedisStorage(
+            f"async+{settings.REDIS_URL}",
+            implementation="redispy",
+            socket_timeout=1,
+            socket_connect_timeout=1,
+        )
+        limiter = _async_limiters[loop] = AsyncLimiter(storage)
+    return limiter
