@@ -4,8 +4,10 @@ Import `stage` before anything that needs Django's settings, then call `begin`.
 """
 
 import atexit
+import itertools
 import os
 import platform
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -101,3 +103,49 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
     print("|" + "---|" * len(header))
     for row in rows:
         print("| " + " | ".join(row) + " |")
+
+
+class Writer:
+    """Writes the same text without meaning on every machine.
+
+    Words are as common as in language once its function words are taken away: the most common one
+    is in about every second passage.
+    """
+
+    def __init__(self, seed: int = 7, vocabulary: int = 20_000) -> None:
+        self._random = random.Random(seed)
+        self._words = sorted({self._word() for _ in range(vocabulary)})
+        self._random.shuffle(self._words)
+        self._weights = list(
+            itertools.accumulate(1 / (rank + 25) for rank in range(len(self._words)))
+        )
+
+    def words(self, count: int) -> list[str]:
+        """Return words by Zipf's law."""
+        return self._random.choices(self._words, cum_weights=self._weights, k=count)
+
+    def text(self, count: int) -> str:
+        """Return sentences of `count` words in all."""
+        sentences = []
+        while count > 0:
+            length = min(count, self._random.randint(6, 18))
+            sentences.append(" ".join(self.words(length)).capitalize() + ".")
+            count -= length
+        return " ".join(sentences)
+
+    def question(self) -> str:
+        """Return a question of some words."""
+        return "What is the " + " ".join(self.words(self._random.randint(3, 7))) + "?"
+
+    def _word(self) -> str:
+        syllables = self._random.randint(1, 4)
+        return "".join(
+            self._random.choice("bcdfghlmnprstv") + self._random.choice("aeiou")
+            for _ in range(syllables)
+        )
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which a share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

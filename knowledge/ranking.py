@@ -51,8 +51,22 @@ def vector_weight(readings: list[bool | None], *, hashing: bool = False) -> floa
     return UNREADABLE_WEIGHT + share * (READABLE_WEIGHT - UNREADABLE_WEIGHT)
 
 
+def field_lengths(joined: npt.NDArray[np.uint32]) -> tuple[Integers, Integers]:
+    """Return where each passage begins, and how many words its three fields have (n, 3).
+
+    `joined` holds the sequences of passages, a 0 after every field.
+    """
+    import numpy as np
+
+    ends = np.flatnonzero(joined == 0).reshape(-1, 3)
+    starts = np.concatenate([[0], ends[:-1, 2] + 1]).astype(np.intp)
+    before = np.column_stack([starts - 1, ends[:, 0], ends[:, 1]])
+    return starts, ends - before - 1
+
+
 def phrase_scores(
-    sequences: list[npt.NDArray[np.uint32]],
+    joined: npt.NDArray[np.uint32],
+    starts: Integers,
     pairs: dict[tuple[int, int], float],
     norms: Floats,
     k1: float,
@@ -63,15 +77,12 @@ def phrase_scores(
     """
     import numpy as np
 
-    scores = np.zeros(len(sequences))
-    if not pairs or not sequences:
-        return scores
-    joined = np.concatenate([np.append(sequence, 0) for sequence in sequences])
-    owners = np.repeat(np.arange(len(sequences)), [len(sequence) + 1 for sequence in sequences])
+    scores = np.zeros(len(starts))
     for (first, second), weight in pairs.items():
         places = np.flatnonzero((joined[:-1] == first) & (joined[1:] == second))
         if len(places):
-            times = np.bincount(owners[places], minlength=len(sequences))
+            owners = np.searchsorted(starts, places, side="right") - 1
+            times = np.bincount(owners, minlength=len(starts))
             scores += weight * times * (k1 + 1) / (times + norms)
     return scores
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from knowledge.analysis import term_of, words
+from knowledge.analysis import fold, term_of
 
 LENGTH = 240
+_WORD = re.compile(r"[^\W_]+")
 _BREAK = re.compile(r"(?<=[.!?…:;])\s+|\n+")
 _SPACES = re.compile(r"\s+")
 
@@ -20,11 +21,11 @@ def snippet(text: str, terms: Mapping[str, float], language: str, *, length: int
     text = _SPACES.sub(" ", text.strip()) if len(text) <= length else text.strip()
     if len(text) <= length:
         return text
-    hits = []
-    for word in words(text):
-        term = term_of(word.folded, language)
-        if term in terms:
-            hits.append((word.start, word.end, term))
+    hits = [
+        (match.start(), match.end(), term)
+        for match in _WORD.finditer(text)
+        if (term := term_of(fold(match.group()), language)) is not None and term in terms
+    ]
     starts = sorted({0, *(match.end() for match in _BREAK.finditer(text))})
     start = _best_start(starts, hits, terms, length)
     end = _cut_after(text, start, length)

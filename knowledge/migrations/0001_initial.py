@@ -311,7 +311,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='node',
-            index=models.Index(fields=['space', 'status'], name='node_by_space_and_status'),
+            index=models.Index(fields=['space', 'status'], include=('id', 'valid_from', 'valid_until'), name='node_by_space_and_status'),
         ),
         migrations.AddIndex(
             model_name='node',

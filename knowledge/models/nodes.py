@@ -126,7 +126,11 @@ class Node(models.Model):
         ]
         indexes = [
             models.Index(fields=["-created_at", "id"], name="node_newest"),  # the list
-            models.Index(fields=["space", "status"], name="node_by_space_and_status"),  # the gate
+            models.Index(  # the gate: a search reads the whole scope, and no row of it
+                fields=["space", "status"],
+                include=["id", "valid_from", "valid_until"],
+                name="node_by_space_and_status",
+            ),
             models.Index("space", Lower("title"), name="node_by_title"),  # wiki links
             GinIndex(fields=["wiki_links"], name="node_by_wiki_link"),  # links to a new title
             GinIndex(fields=["tags"], name="node_by_tag"),

@@ -38,6 +38,7 @@ DEPTH = 100
 """Passages that each leg brings, at least."""
 
 _LANGUAGES = ("en", "pt", "other")
+_END = b"\0\0\0\0"
 
 
 @dataclass(slots=True)
@@ -225,23 +226,14 @@ def _matches(
 
     if not question.highest:
         return np.zeros(len(candidates)), np.zeros(len(candidates))
-    sequences = [sequence_unpack(candidate.sequence) for candidate in candidates]
-    lengths = np.array([_length(sequence) for sequence in sequences])
-    norms = K1 * (1 - B + B * lengths / mean_length(counted))
-    phrases = ranking.phrase_scores(sequences, question.pairs, norms, K1)
+    # Sequences have a 0 between fields; one more after each passage makes them one array.
+    joined = sequence_unpack(b"".join(one.sequence + _END for one in candidates))
+    starts, lengths = ranking.field_lengths(joined)
+    norms = K1 * (1 - B + B * (lengths @ np.array(FIELD_WEIGHTS)) / mean_length(counted))
+    phrases = ranking.phrase_scores(joined, starts, question.pairs, norms, K1)
     phrases = ranking.PHRASE_SHARE * phrases / question.highest
     bm25 = np.array([candidate.bm25 for candidate in candidates]) / question.highest
     return np.minimum(1.0, bm25 + phrases), phrases
-
-
-def _length(sequence: npt.NDArray[np.uint32]) -> float:
-    """Return the weighted number of words of a passage."""
-    import numpy as np
-
-    first, second = np.flatnonzero(sequence == 0)[:2].tolist()
-    title, headings, text = FIELD_WEIGHTS
-    body = len(sequence) - second - 1
-    return title * first + headings * (second - first - 1) + text * body
 
 
 def _smooth(found: Found) -> None:

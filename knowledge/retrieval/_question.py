@@ -11,9 +11,9 @@ from knowledge.statistics import Totals
 from knowledge.weights import highest_score, rarity
 
 MAX_TERMS = 64
-ALL_TERMS_UP_TO = 20_000
-"""Passages up to which every word brings candidates; above, the words that say least do not."""
 DISPENSABLE_SHARE = 0.25
+PLENTY = 1000
+"""Passages that the candidate words must bring together before a common word is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Question:
     `weights` maps the numbers of words that occur in the scope to idf · frequency, `terms` maps the
     words themselves. `highest` is the best BM25 score that a passage could have, `pairs` has the
     words that stand side by side. `languages` is what the question may be written in.
+    `candidates` are the words that bring candidates, `share` is how much of the scope they bring at
+    most.
     """
 
     languages: tuple[str, ...]
@@ -38,6 +40,7 @@ class Question:
     pairs: dict[tuple[int, int], float] = field(default_factory=dict)
     highest: float = 0.0
     candidates: tuple[str, ...] = ()
+    share: float = 0.0
 
 
 def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], list[Reading]]:
@@ -99,27 +102,36 @@ def question_of(languages: tuple[str, ...], readings: list[Reading], totals: Tot
         for first, second in itertools.pairwise(leading)
         if first is not None and second is not None
     }
+    candidates = _candidates(terms, totals)
+    brought = sum(totals.passages_with[term_key(term)] for term in candidates)
     return Question(
         languages=languages,
         terms=terms,
         weights={term_key(term): weight for term, weight in terms.items()},
         pairs=pairs,
         highest=highest,
-        candidates=_candidates(terms, totals),
+        candidates=candidates,
+        share=brought / max(totals.passages, 1),
     )
 
 
 def _candidates(terms: dict[str, float], totals: Totals) -> tuple[str, ...]:
-    """Return the words that bring candidates: all of them, or in a large scope the telling ones.
+    """Return the words that bring candidates, rarest first.
 
-    The words left out, the most common, hold at most a quarter of the highest score together.
+    The most common ones bring many passages that say little: they are left out as long as all that
+    are left out hold at most a quarter of the highest score together, and those that stay bring
+    plenty. The words still count in the scores of what the others bring.
     """
     ordered = sorted(terms, key=lambda term: -terms[term])
-    if totals.passages <= ALL_TERMS_UP_TO:
-        return tuple(ordered)
     spare = DISPENSABLE_SHARE * sum(terms.values())
-    while len(ordered) > 1 and terms[ordered[-1]] <= spare:
-        spare -= terms[ordered.pop()]
+    brought = sum(totals.passages_with[term_key(term)] for term in ordered)
+    while len(ordered) > 1:
+        last = ordered[-1]
+        brought -= totals.passages_with[term_key(last)]
+        spare -= terms[last]
+        if spare < 0 or brought < PLENTY:
+            break
+        ordered.pop()
     return tuple(ordered)
 
 
