@@ -18,6 +18,11 @@ def env_str(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def env_limit(name: str, default: str) -> str:
+    """Return the variable, stripped; empty means no limit, so only an unset one gets `default`."""
+    return os.environ.get(name, default).strip()
+
+
 def env_int(name: str, default: int, *, minimum: int | None = None) -> int:
     """Return the variable as an integer not below `minimum`."""
     raw = os.environ.get(name, "").strip()
