@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import structlog
 from django.contrib import admin
@@ -13,17 +13,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from redis import RedisError
 
 from chat.choices import TurnStatus
 from chat.models import Turn
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import IngestJob, Node, Space
+from monitoring.attention import attention_of, list_url, rows_of
 from project import heartbeat
-from project.events.models import Event
-from project.inference import breaker
-from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.models import UsageRecord
 
 DAYS = 14
 MOST_JOBS = 6
@@ -38,7 +36,7 @@ class Percentile(Aggregate):
     """The value that a share of the rows does not exceed, as Postgres computes it."""
 
     function = "percentile_cont"
-    template: ClassVar[str] = "%(function)s(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+    template = "%(function)s(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
     output_field = FloatField()
 
     def __init__(self, expression: Any, share: float, **extra: Any) -> None:
@@ -57,39 +55,26 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         "freshness": _freshness,
     }
     board = {name: part(request) for name, part in parts.items()}
-    board["attention"] = _attention(request)
-    return context | {"board": board}
-
-
-def _rows(request: HttpRequest, model: Any) -> Any:
-    """Return the rows of a model that the person may see in the admin; None for none at all."""
-    model_admin = admin.site._registry[model]
-    if not model_admin.has_view_permission(request):
-        return None
-    return model_admin.get_queryset(request)
-
-
-def _list(model: Any, query: str = "") -> str:
-    opts = model._meta
-    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist") + query
+    board["attention"] = attention_of(request, board["processes"])
+    return context | {"board": board, "title": _("Dashboard")}
 
 
 def _nodes(request: HttpRequest) -> dict[str, Any] | None:
-    rows = _rows(request, Node)
+    rows = rows_of(request, Node)
     if rows is None:
         return None
     counts = dict(rows.order_by().values_list("status").annotate(Count("pk")))
     total = sum(counts.values())
     return {
         "total": total,
-        "url": _list(Node),
+        "url": list_url(Node),
         "parts": [
             {
                 "label": status.label,
                 "key": str(status),
                 "count": counts.get(status, 0),
                 "share": round(counts.get(status, 0) / total * 100, 2) if total else 0,
-                "url": _list(Node, f"?status__exact={status}"),
+                "url": list_url(Node, f"?status__exact={status}"),
             }
             for status in STATUS_ORDER
         ],
@@ -97,7 +82,7 @@ def _nodes(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def _jobs(request: HttpRequest) -> dict[str, Any] | None:
-    rows = _rows(request, IngestJob)
+    rows = rows_of(request, IngestJob)
     if rows is None:
         return None
     day = timezone.now() - datetime.timedelta(days=1)
@@ -117,8 +102,8 @@ def _jobs(request: HttpRequest) -> dict[str, Any] | None:
     return {
         **counts,
         "is_idle": is_idle,
-        "url": _list(IngestJob),
-        "failed_url": _list(IngestJob, "?status__exact=failed"),
+        "url": list_url(IngestJob),
+        "failed_url": list_url(IngestJob, "?status__exact=failed"),
         "rows": [
             {
                 "name": str(job.source) if job.source else job.get_kind_display(),
@@ -131,7 +116,7 @@ def _jobs(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def _turns(request: HttpRequest) -> dict[str, Any] | None:
-    if _rows(request, Turn) is None:
+    if rows_of(request, Turn) is None:
         return None
     today = timezone.localdate()
     first = today - datetime.timedelta(days=DAYS - 1)
@@ -159,7 +144,7 @@ def _turns(request: HttpRequest) -> dict[str, Any] | None:
         "total": sum(found.values()),
         "today": sum(count for (day, _s), count in found.items() if day == today),
         "failed": sum(count for (_d, status), count in found.items() if status == "failed"),
-        "url": _list(Turn),
+        "url": list_url(Turn),
         "outcomes": [{"key": str(each), "label": each.label} for each in OUTCOMES],
     }
 
@@ -179,7 +164,7 @@ def _stacked(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _latency(request: HttpRequest) -> list[dict[str, Any]] | None:
-    if _rows(request, Turn) is None:
+    if rows_of(request, Turn) is None:
         return None
     now = timezone.now()
     tables = []
@@ -212,7 +197,7 @@ def _latency_bars(row: dict[str, Any], worst: float) -> list[dict[str, Any]]:
 
 
 def _costs(request: HttpRequest) -> dict[str, Any] | None:
-    if _rows(request, UsageRecord) is None:
+    if rows_of(request, UsageRecord) is None:
         return None
     since = timezone.now() - datetime.timedelta(days=7)
     rows = UsageRecord.objects.since(since)
@@ -222,7 +207,7 @@ def _costs(request: HttpRequest) -> dict[str, Any] | None:
         .annotate(calls=Count("pk"), cost=Sum("cost"), tokens=Sum("prompt_tokens"))
         .order_by("-cost", "-calls")[:5]
     )
-    return {**rows.totals(), "purposes": list(by_purpose), "url": _list(UsageRecord)}
+    return {**rows.totals(), "purposes": list(by_purpose), "url": list_url(UsageRecord)}
 
 
 def _processes(request: HttpRequest) -> dict[str, Any] | None:
@@ -238,7 +223,7 @@ def _processes(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def _freshness(request: HttpRequest) -> list[dict[str, Any]] | None:
-    spaces = _rows(request, Space)
+    spaces = rows_of(request, Space)
     if spaces is None:
         return None
     published = Q(nodes__status=NodeStatus.PUBLISHED)
@@ -257,93 +242,7 @@ def _freshness(request: HttpRequest) -> list[dict[str, Any]] | None:
             "behind": space.behind,
             "last": space.last,
             "share": round((1 - space.behind / space.published) * 100) if space.published else 100,
-            "url": _list(Node, f"?space__id__exact={space.pk}&attention=behind"),
+            "url": list_url(Node, f"?space__id__exact={space.pk}&attention=behind"),
         }
         for space in rows
     ]
-
-
-def _attention(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return what somebody should look at, worst first."""
-    items: list[dict[str, Any]] = []
-
-    def add(tone: str, icon: str, text: str, url: str) -> None:
-        items.append({"tone": tone, "icon": icon, "text": text, "url": url})
-
-    processes = _processes(request)
-    for row in processes["rows"] if processes else []:
-        if not row["count"]:
-            text = _("No process of the kind “%(name)s” is alive.") % {"name": row["name"]}
-            add("danger", "dangerous", text, reverse("admin:index") + "#processes")
-    if _rows(request, ModelEndpoint) is not None:
-        for endpoint in ModelEndpoint.objects.active()[:20]:
-            state = breaker.for_endpoint(endpoint).state().state
-            if state != "closed":
-                text = _("The breaker of “%(name)s” is open: it failed too often.")
-                url = reverse("admin:inference_modelendpoint_change", args=[endpoint.pk])
-                add("danger", "power_off", text % {"name": endpoint.name}, url)
-    _attention_jobs(request, add)
-    _attention_nodes(request, add)
-    events = _rows(request, Event)
-    given_up = events.given_up().count() if events is not None else 0
-    if given_up:
-        text = ngettext("%(n)s event was given up.", "%(n)s events were given up.", given_up)
-        add("danger", "outbox", text % {"n": given_up}, _list(Event, "?state=given_up"))
-    return sorted(items, key=lambda each: each["tone"] != "danger")
-
-
-def _attention_jobs(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
-    jobs = _rows(request, IngestJob)
-    failed = jobs.order_by().filter(status=JobStatus.FAILED).count() if jobs is not None else 0
-    if failed:
-        text = ngettext("%(n)s job failed.", "%(n)s jobs failed.", failed)
-        add(
-            "danger",
-            "sync_problem",
-            text % {"n": failed},
-            _list(IngestJob, "?status__exact=failed"),
-        )
-
-
-def _attention_nodes(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
-    nodes = _rows(request, Node)
-    if nodes is None:
-        return
-    now = timezone.now()
-    patience = now - datetime.timedelta(minutes=5)
-    live = Q(status=NodeStatus.PUBLISHED)
-    counts = nodes.order_by().aggregate(
-        review=Count("pk", filter=Q(review_due__lte=now.date()) & ~Q(status=NodeStatus.ARCHIVED)),
-        waiting=Count("pk", filter=Q(status=NodeStatus.IN_REVIEW)),
-        expired=Count("pk", filter=live & Q(valid_until__lte=now)),
-        behind=Count(
-            "pk",
-            filter=live
-            & Q(updated_at__lt=patience)
-            & (Q(indexed_version=None) | ~Q(indexed_version=F("version"))),
-        ),
-    )
-    n = counts["behind"]
-    if n:
-        text = ngettext(
-            "%(n)s published node is not in the index yet.",
-            "%(n)s published nodes are not in the index yet.",
-            n,
-        )
-        add("warning", "manage_search", text % {"n": n}, _list(Node, "?attention=behind"))
-    n = counts["review"]
-    if n:
-        text = ngettext("%(n)s review is overdue.", "%(n)s reviews are overdue.", n)
-        add("warning", "event_busy", text % {"n": n}, _list(Node, "?attention=review"))
-    n = counts["waiting"]
-    if n:
-        text = ngettext("%(n)s node waits for a reviewer.", "%(n)s nodes wait for a reviewer.", n)
-        add("info", "rate_review", text % {"n": n}, _list(Node, "?status__exact=in_review"))
-    n = counts["expired"]
-    if n:
-        text = ngettext(
-            "%(n)s published node is past its validity.",
-            "%(n)s published nodes are past their validity.",
-            n,
-        )
-        add("info", "hourglass_disabled", text % {"n": n}, _list(Node, "?attention=expired"))

@@ -80,7 +80,9 @@ def _link(title: str, icon: str, *names: str) -> dict[str, Any] | None:
     """Return a link to the first of the named addresses that exists."""
     for name in names:
         try:
-            return {"title": title, "icon": icon, "link": reverse(name)}
+            item = {"title": title, "icon": icon, "link": reverse(name)}
+            # The theme takes a link for the page that is open when the path begins so; "/" always.
+            return item if name == "admin:index" else {**item, "active": False}
         except NoReverseMatch:
             continue
     return None

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from project.env import env_bool, env_int, env_list, env_path, env_secret, env_str
+from project.env import env_bool, env_int, env_limit, env_list, env_path, env_secret, env_str
 from project.logs import configure_logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -342,9 +342,9 @@ ACERVO_TURN_LEASE = env_int("ACERVO_TURN_LEASE", 15, minimum=2)
 
 # -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
 
-ACERVO_RATE_API = env_str("ACERVO_RATE_API", "1200/minute")
-ACERVO_RATE_MESSAGES = env_str("ACERVO_RATE_MESSAGES", "120/minute")
-ACERVO_RATE_UPLOADS = env_str("ACERVO_RATE_UPLOADS", "600/hour")
+ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "1200/minute")
+ACERVO_RATE_MESSAGES = env_limit("ACERVO_RATE_MESSAGES", "120/minute")
+ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "600/hour")
 
 # -- Models -------------------------------------------------------------------------------------
 
@@ -427,6 +427,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": reverse_lazy("set-language"), "navigation": []},
     "STYLES": [f"{STATIC_URL}acervo/admin/admin.css"],
     "COLORS": {  # the green of the chat
         "primary": {

@@ -96,5 +96,5 @@ class SpaceScopedAdmin(AcervoAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the rows of the spaces in which the person has the role."""
-        rows = super().get_queryset(request)
+        rows: Any = super().get_queryset(request)
         return rows.in_spaces_with_role(request.user, self.view_role)

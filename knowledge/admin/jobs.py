@@ -108,9 +108,9 @@ class IngestJobAdmin(SpaceScopedAdmin):
     def timing_bars(self, job: IngestJob) -> str | SafeString:
         """Show how long each stage took, as bars."""
         steps = [
-            (JobStage(name).label if name in JobStage.values else name, float(seconds))
-            for name, seconds in job.timings.items()
-            if isinstance(seconds, (int, float))
+            (stage.label, float(job.timings[stage]))
+            for stage in JobStage
+            if isinstance(job.timings.get(stage), (int, float))
         ]
         longest = max((seconds for _name, seconds in steps), default=0.0)
         if not longest:

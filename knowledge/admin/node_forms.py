@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.forms.widgets import Script
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -38,6 +40,10 @@ class MarkdownEditor(forms.Textarea):
     class Media:
         js: ClassVar[list[Any]] = [Script("acervo/admin/editor.js", type="module")]
 
+    def _render(self, template_name: str, context: Any, renderer: Any = None) -> SafeString:
+        # The renderer of forms does not look where the project keeps its templates.
+        return mark_safe(render_to_string(template_name, context))  # noqa: S308 - the template escapes
+
 
 class TagsField(forms.CharField):
     """Tags as text with commas between them."""
@@ -59,7 +65,7 @@ class TagsField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Return whether the tags differ."""
-        return list(initial or []) != self.to_python(data)
+        return bool(list(initial or []) != self.to_python(data))
 
 
 class JsonObjectField(forms.JSONField):
@@ -83,9 +89,15 @@ class NodeForm(RefusalForm):
     of a button on the page of a conflict, says that the writer has seen the newer one.
     """
 
-    tags = TagsField(label=_("tags"), max_length=5000, widget=UnfoldAdminTextInputWidget)
+    content = forms.CharField(
+        label=_("Content"),
+        required=False,
+        strip=False,
+        widget=MarkdownEditor(attrs={"rows": 26}),
+    )
+    tags = TagsField(label=_("Tags"), max_length=5000, widget=UnfoldAdminTextInputWidget)
     metadata = JsonObjectField(
-        label=_("metadata"),
+        label=_("Metadata"),
         required=False,
         help_text=_("A JSON object, or nothing."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "ac-code"}),
@@ -102,12 +114,17 @@ class NodeForm(RefusalForm):
     class Meta:
         model = Node
         fields = ("space", *FIELDS)
-        widgets: ClassVar[dict[str, Any]] = {"content": MarkdownEditor(attrs={"rows": 26})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding and "expected_version" in self.fields:
             self.fields["expected_version"].initial = self.instance.version
+
+    def clean_content(self) -> str:
+        """Return the text with the line ends it had: browsers send their own kind."""
+        typed = _unified(self.cleaned_data["content"])
+        stored: str = self.instance.content
+        return stored if typed == _unified(stored) else typed
 
     def clean_expected_version(self) -> int | None:
         """Return the version that may be replaced; a form for a stored node must name it."""
@@ -118,3 +135,7 @@ class NodeForm(RefusalForm):
         if expected is None and not self.instance._state.adding:
             raise forms.ValidationError(_("The form does not say which version it was made from."))
         return expected
+
+
+def _unified(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,4 @@
-"""The list of nodes: its columns and filters."""
+"""What the admin says of nodes: the columns and filters of the list, and the moves of one."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from knowledge.choices import NodeStatus
 from knowledge.models import Node
+from project.accounts.choices import Role
 
 STATUS_TONES = {
     NodeStatus.DRAFT: "default",
@@ -122,3 +123,25 @@ def index_state(node: Node) -> tuple[str, str]:
     if node.indexed_version is None:
         return _("Waiting"), "warning"
     return _("Behind"), "warning"
+
+
+def moves_of(node: Node, role: Role | None) -> list[dict[str, str]]:
+    """Return the buttons that change the status of a node, as far as the role allows."""
+    submit = {"to": "in_review", "text": _("Submit for review"), "icon": "rate_review"}
+    publish = {"to": "published", "text": _("Publish"), "icon": "publish", "tone": "primary"}
+    archive = {"to": "archived", "text": _("Archive"), "icon": "archive"}
+    draft = {"to": "draft", "text": _("Back to draft"), "icon": "undo"}
+    match node.status:
+        case NodeStatus.DRAFT:
+            moves = [submit, publish, archive]
+        case NodeStatus.IN_REVIEW:
+            moves = [publish, draft, archive]
+        case NodeStatus.PUBLISHED:
+            moves = [{**draft, "text": _("Unpublish")}, archive]
+        case _:
+            moves = [draft, publish]
+    if role is None or role < Role.EDITOR:
+        return []
+    is_open = node.status in {NodeStatus.DRAFT, NodeStatus.IN_REVIEW}
+    open_moves = {"in_review", "draft"} if is_open else set()
+    return [each for each in moves if role >= Role.CURATOR or each["to"] in open_moves]

@@ -23,6 +23,7 @@ from knowledge.admin.node_lists import (
     LanguageFilter,
     TagFilter,
     index_state,
+    moves_of,
 )
 from knowledge.admin.relations import RelationsIn, RelationsOut, relations_save
 from knowledge.admin.versions import VersionPages, conflict_of
@@ -160,7 +161,8 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Hand the node to the service, and go on with what it stored."""
-        data = {name: form.cleaned_data[name] for name in FIELDS if name in form.cleaned_data}
+        wanted = form.changed_data if change else form.cleaned_data
+        data = {name: form.cleaned_data[name] for name in FIELDS if name in wanted}
         reason = form.cleaned_data.get("reason", "")
         status = request.POST.get("_status")
         if status in NodeStatus.values:
@@ -204,7 +206,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
                 "stored": stored,
                 "status_tone": tone_of(STATUS_TONES, stored.status),
                 "index_state": index_state(stored),
-                "moves": _moves(stored, role),
+                "moves": moves_of(stored, role),
                 "conflict": conflict_of(
                     getattr(request, REFUSAL, None), stored, context["adminform"].form
                 ),
@@ -221,7 +223,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
             facts = {"title": obj, "status": obj.get_status_display(), "version": obj.version}
             messages.success(request, text % facts)
             return self.redirect_to(obj.pk)
-        return cast("HttpResponse", super().response_change(request, obj))
+        return super().response_change(request, obj)
 
     # -- deleting, many at once ------------------------------------------------------------------
 
@@ -278,7 +280,9 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
             return HttpResponse(status=403)
         text = request.POST.get("content", "")
         wanted = uuid_or_none(request.POST.get("space", ""))
-        space = Space.objects.visible_to(request.user).filter(pk=wanted).first()
+        space = (
+            Space.objects.visible_to(request.user).filter(pk__in=[wanted] if wanted else []).first()
+        )
         node = Node(space=space) if space is not None else None
         resolver = wiki_links(node, staff(request)) if node is not None else None
         html = render_markdown(text[:PREVIEW_CHARS], link_resolver=resolver, heading_ids=True)
@@ -287,25 +291,3 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         """Lead to the versions: they are the history of a node."""
         return HttpResponseRedirect(self.address("versions", object_id))
-
-
-def _moves(node: Node, role: Role | None) -> list[dict[str, str]]:
-    """Return the buttons that change the status of a node, as far as the role allows."""
-    submit = {"to": "in_review", "text": _("Submit for review"), "icon": "rate_review"}
-    publish = {"to": "published", "text": _("Publish"), "icon": "publish", "tone": "primary"}
-    archive = {"to": "archived", "text": _("Archive"), "icon": "archive"}
-    draft = {"to": "draft", "text": _("Back to draft"), "icon": "undo"}
-    match node.status:
-        case NodeStatus.DRAFT:
-            moves = [submit, publish, archive]
-        case NodeStatus.IN_REVIEW:
-            moves = [publish, draft, archive]
-        case NodeStatus.PUBLISHED:
-            moves = [{**draft, "text": _("Unpublish")}, archive]
-        case _:
-            moves = [draft, publish]
-    if role is None or role < Role.EDITOR:
-        return []
-    is_open = node.status in {NodeStatus.DRAFT, NodeStatus.IN_REVIEW}
-    open_moves = {"in_review", "draft"} if is_open else set()
-    return [each for each in moves if role >= Role.CURATOR or each["to"] in open_moves]

@@ -1,6 +1,6 @@
 """Relations, on the page of a node and in a list of their own."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q
@@ -21,13 +21,14 @@ class _Relations(AcervoTabularInline):
     """Relations at one end of the page's node. To change one, delete it and make another."""
 
     model = Relation
-    fields = ("kind", "weight", "status", "origin")
+    fields: ClassVar[Any] = ("kind", "weight", "status", "origin")
     readonly_fields = ("origin",)
     show_count = True
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the relations both of whose ends the person may open."""
-        rows = super().get_queryset(request).visible_to(request.user)
+        every: Any = super().get_queryset(request)
+        rows = every.visible_to(request.user)
         light = ("title", "space", "version", "external_id")
         return rows.select_related("source", "target").only(
             "kind", "weight", "status", "origin", "created_at",
@@ -97,7 +98,6 @@ class RelationAdmin(SpaceScopedAdmin):
         "target",
         "weight",
         "status_badge",
-        "origin",
         "created_at",
     )
     list_display_links = ("kind_word",)
@@ -122,7 +122,7 @@ class RelationAdmin(SpaceScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the relations that touch a space the person edits."""
-        rows = super(SpaceScopedAdmin, self).get_queryset(request)
+        rows: Any = super(SpaceScopedAdmin, self).get_queryset(request)
         editable = Node.objects.editable_by(staff(request))
         rows = rows.defer("source__content", "target__content")
         if staff(request).is_superuser:

@@ -210,7 +210,11 @@ class SourceAdmin(SpaceScopedAdmin):
 
     def _space(self, request: HttpRequest) -> Space:
         wanted = uuid_or_none(request.POST.get("space", ""))
-        space = Space.objects.editable_by(staff(request)).filter(pk=wanted).first()
+        space = (
+            Space.objects.editable_by(staff(request))
+            .filter(pk__in=[wanted] if wanted else [])
+            .first()
+        )
         if space is None:
             raise Invalid(_("Choose a space that you may write in."), field="space")
         return space

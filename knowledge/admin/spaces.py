@@ -4,35 +4,27 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
+from knowledge.admin.members import MemberPages
 from knowledge.choices import Visibility
 from knowledge.models import Node, Space, SpaceRole
-from knowledge.services.spaces import group_name
 from project.accounts.choices import Role
-from project.accounts.models import User
 from project.http.admin_base import (
     AcervoTabularInline,
     RefusalForm,
     badge,
     display,
-    posted_only,
     reflect,
-    refusals_as_messages,
 )
-from project.http.errors import Invalid
 
 FIELDS = ("name", "slug", "description", "visibility", "language")
 ANY = "any"
@@ -98,8 +90,8 @@ def by_language(stored: Any) -> dict[str, list[str]]:
     return lists
 
 
-for _code, _label in ((ANY, gettext_lazy("any language")), *settings.LANGUAGES):
-    SpaceForm.base_fields[field_name(_code)] = QuestionsField(
+for _code, _label in ((ANY, gettext_lazy("Any language")), *settings.LANGUAGES):
+    SpaceForm.declared_fields[field_name(_code)] = QuestionsField(
         label=_label, required=False, help_text=gettext_lazy("One question a line, at most twelve.")
     )
 
@@ -121,7 +113,7 @@ class GroupRoles(AcervoTabularInline):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer groups without the link that makes new ones."""
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         for link in ("can_add_related", "can_change_related", "can_view_related"):
             setattr(field.widget, link, False)
         return field
@@ -147,7 +139,7 @@ class GroupRoles(AcervoTabularInline):
 
 
 @admin.register(Space)
-class SpaceAdmin(SpaceScopedAdmin):
+class SpaceAdmin(MemberPages, SpaceScopedAdmin):
     """Spaces; managers change theirs, and whoever may add spaces makes new ones."""
 
     form = SpaceForm
@@ -181,7 +173,7 @@ class SpaceAdmin(SpaceScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the spaces in which the person has a role."""
-        rows = super(SpaceScopedAdmin, self).get_queryset(request)
+        rows: Any = super(SpaceScopedAdmin, self).get_queryset(request)
         rows = rows.with_role(request.user, self.view_role)
         match = request.resolver_match
         if match is None or not (match.url_name or "").endswith("_changelist"):
@@ -243,96 +235,6 @@ class SpaceAdmin(SpaceScopedAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete through the service."""
         services.space_delete(acting_user=staff(request), space=obj)
-
-    # -- members ---------------------------------------------------------------------------------
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the pages of members."""
-        wrap, base = self.admin_site.admin_view, "<path:object_id>/members/"
-        return [
-            path(base, wrap(self.members_view), name="knowledge_space_members"),
-            path(f"{base}set/", wrap(self.member_set_view), name="knowledge_space_member_set"),
-            *super().get_urls(),
-        ]
-
-    def members_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """List the people who have a role in the space, and how."""
-        space = self._opened(request, object_id)
-        context = self.page_context(
-            request,
-            title=_("Members"),
-            subtitle=str(space),
-            original=space,
-            space=space,
-            members=members_of(space),
-            roles=Role.choices,
-            may_manage=has_role(request, Role.MANAGER, space.pk),
-        )
-        return TemplateResponse(request, "admin/knowledge/space/members.html", context)
-
-    def member_set_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Give a person a role, another one, or none."""
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
-        space = self._opened(request, object_id)
-        with refusals_as_messages(request):
-            user = _person(request.POST.get("person", ""))
-            role = _role(request.POST.get("role", ""))
-            services.member_set(acting_user=staff(request), space=space, user=user, role=role)
-            if role is None:
-                text = _("%(person)s has no role in this space any more.")
-            else:
-                text = _("%(person)s is now: %(role)s.")
-            facts = {"person": user, "role": role.label if role else ""}
-            messages.success(request, text % facts)
-            self.log_change(request, space, text % facts)
-        return HttpResponseRedirect(self.address("members", space.pk))
-
-    def _opened(self, request: HttpRequest, object_id: str) -> Space:
-        space = self.get_object(request, unquote(object_id))
-        if space is None or not self.has_view_permission(request, space):
-            raise Http404(_("There is no such space, or it is not yours to see."))
-        assert isinstance(space, Space)
-        return space
-
-
-def members_of(space: Space) -> list[dict[str, Any]]:
-    """Return who has a role in a space: the person, the space's own role, those of other groups."""
-    own = [group_name(space.slug, role) for role in Role]
-    rows = SpaceRole.objects.filter(space=space, group__user__isnull=False)
-    found: dict[int, dict[str, Any]] = {}
-    pairs = rows.order_by("role").values_list("group__user", "group__name", "role")
-    for user_id, group, role in pairs:
-        entry = found.setdefault(user_id, {"own": None, "others": []})
-        if group in own:
-            entry["own"] = Role(role)
-        else:
-            entry["others"].append({"group": group, "role": Role(role).label})
-    people = User.objects.in_bulk(found)
-    members = [{"person": people[user_id], **entry} for user_id, entry in found.items()]
-    return sorted(members, key=lambda each: (-(each["own"] or 0), str(each["person"])))
-
-
-def _person(name: str) -> User:
-    """Return the active user of that name or e-mail address; managers need not see the others."""
-    name = name.strip()
-    people = list(
-        User.objects.filter(Q(username=name) | Q(email__iexact=name, email__gt=""), is_active=True)
-    )
-    if len(people) != 1:
-        message = _("There is nobody, or more than one, with the name or address “%(name)s”.")
-        raise Invalid(message % {"name": name}, field="person")
-    return people[0]
-
-
-def _role(value: str) -> Role | None:
-    if value == "":
-        return None
-    try:
-        return Role(int(value))
-    except ValueError:
-        raise Invalid(_("There is no such role."), field="role") from None
 
 
 def _or_zero(count: Any) -> Any:

@@ -149,7 +149,7 @@ def comparison_of(old: Any, new: Any) -> Comparison:
     """Return how two states of a node differ; each has the content fields of one."""
     facts = [
         {
-            "name": Node._meta.get_field(change["field"]).verbose_name,
+            "name": getattr(Node._meta.get_field(change["field"]), "verbose_name", ""),
             "old": _shown(change["old"]),
             "new": _shown(change["new"]),
         }

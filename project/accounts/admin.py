@@ -1,8 +1,7 @@
-"""People, groups, the keys of programs, and refused sign-ins."""
+"""People, groups, and the keys of programs."""
 
 from typing import Any, ClassVar
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -26,7 +25,6 @@ from project.accounts.models import ApiKey, User
 from project.accounts.services import api_key_create, api_key_revoke
 from project.http.admin_base import (
     AcervoAdmin,
-    ReadOnlyAdmin,
     RefusalForm,
     badge,
     display,
@@ -36,15 +34,14 @@ from project.http.admin_base import (
     refusals_as_messages,
 )
 
-for _model in (Group, AccessAttempt, AccessFailureLog, AccessLog):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
+if admin.site.is_registered(Group):
+    admin.site.unregister(Group)
 
 ONCE = "_acervo_shown_once"
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, AcervoAdmin):
+class UserAdmin(DjangoUserAdmin, AcervoAdmin):  # type: ignore[misc]  # both take what Django hands in
     """People. Roles in spaces are given on the page of a space's members."""
 
     form = UserChangeForm
@@ -112,7 +109,7 @@ class UserAdmin(DjangoUserAdmin, AcervoAdmin):
         rows = [
             (link.space, link.get_role_display(), group.name)
             for group in user.groups.all()
-            for link in group.space_roles.select_related("space")  # type: ignore[attr-defined]
+            for link in group.space_roles.select_related("space")
         ]
         if not rows:
             return "–"
@@ -145,7 +142,7 @@ class ApiKeyForm(RefusalForm):
     """A new key: for whom, for what, and until when."""
 
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("scopes"),
+        label=gettext_lazy("Scopes"),
         choices=Scope.choices,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=gettext_lazy("A key may never do more than its user."),
@@ -232,6 +229,19 @@ class ApiKeyAdmin(AcervoAdmin):
         reflect(obj, stored)
         setattr(request, ONCE, secret)
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        change: bool = False,  # noqa: FBT001, FBT002
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        """Offer one button: what follows is the page with the secret."""
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Show the secret: in this answer only, which no cache keeps."""
         context = self.page_context(
@@ -273,35 +283,3 @@ class ApiKeyAdmin(AcervoAdmin):
 def _person(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
-
-
-@admin.register(AccessAttempt)
-class AccessAttemptAdmin(ReadOnlyAdmin):
-    """Read-only counts of refused sign-ins; deleting one opens the door again at once."""
-
-    list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "path_info")
-    search_fields = ("username", "ip_address")
-    list_filter_submit = False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow unlocking to those who have Django's permission."""
-        return request.user.has_perm("axes.delete_accessattempt")
-
-
-@admin.register(AccessLog)
-class AccessLogAdmin(ReadOnlyAdmin):
-    """Read-only: who signed in, from where; a log that can be edited proves nothing."""
-
-    list_display = ("username", "ip_address", "attempt_time", "logout_time", "path_info")
-    search_fields = ("username", "ip_address")
-    list_filter_submit = False
-
-
-@admin.register(AccessFailureLog)
-class AccessFailureLogAdmin(ReadOnlyAdmin):
-    """Read-only: every refused sign-in; a log that can be edited proves nothing."""
-
-    list_display = ("username", "ip_address", "attempt_time", "locked_out", "path_info")
-    list_filter = ("locked_out",)
-    search_fields = ("username", "ip_address")
-    list_filter_submit = False

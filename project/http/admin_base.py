@@ -76,7 +76,7 @@ class AcervoAdmin(ThemedModelAdmin):
         for each in self.list_filter:
             wanted = each[1] if isinstance(each, (tuple, list)) else each
             form = getattr(wanted, "form_class", None)
-            if hasattr(form, "Media"):
+            if form is not None and hasattr(form, "Media"):
                 media += forms.Media(form.Media)
         return media
 
@@ -84,7 +84,8 @@ class AcervoAdmin(ThemedModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """List rows without the theme's habit of keeping the request on this shared object."""
-        return super(ThemedModelAdmin, self).changelist_view(request, extra_context)
+        above: Any = super(ThemedModelAdmin, self)
+        return above.changelist_view(request, extra_context)
 
     def changeform_view(
         self,
@@ -218,13 +219,12 @@ def reflect(obj: models.Model, stored: models.Model) -> None:
     obj._state.adding = False
 
 
-def badge(text: object, tone: str = "default", **attributes: str) -> SafeString:
+def badge(text: object, tone: str = "default") -> SafeString:
     """Return a small coloured word."""
-    extra = format_html("".join(f' data-{name}="{{{name}}}"' for name in attributes), **attributes)
-    return format_html('<span class="ac-badge ac-{}"{}>{}</span>', tone, extra, text)
+    return format_html('<span class="ac-badge ac-{}">{}</span>', tone, text)
 
 
-def tone_of(tones: Mapping[str, str], value: object) -> str:
+def tone_of(tones: Mapping[Any, str], value: object) -> str:
     """Return the tone that a vocabulary gives to a value."""
     return tones.get(str(value), "default")
 

@@ -1,6 +1,6 @@
 """Model endpoints with their secrets and breakers, and the account of what was called."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -72,7 +72,7 @@ class EndpointForm(RefusalForm):
 
     def clean(self) -> dict[str, Any]:
         """Refuse to set and to remove a key at once."""
-        data = cast("dict[str, Any]", super().clean() or self.cleaned_data)
+        data: dict[str, Any] = super().clean() or self.cleaned_data
         if data.get("new_api_key") and data.get("clear_api_key"):
             self.add_error("clear_api_key", _("Either replace the key or remove it."))
         return data

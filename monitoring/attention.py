@@ -1,0 +1,117 @@
+"""What somebody should look at, for the admin's first page."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, F, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from knowledge.choices import JobStatus, NodeStatus
+from knowledge.models import IngestJob, Node
+from project.events.models import Event
+from project.inference import breaker
+from project.inference.models import ModelEndpoint
+
+
+def rows_of(request: HttpRequest, model: Any) -> Any:
+    """Return the rows of a model that the person may see in the admin; None for none at all."""
+    model_admin = admin.site._registry[model]
+    if not model_admin.has_view_permission(request):
+        return None
+    return model_admin.get_queryset(request)
+
+
+def list_url(model: Any, query: str = "") -> str:
+    opts = model._meta
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist") + query
+
+
+def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what somebody should look at, worst first."""
+    items: list[dict[str, Any]] = []
+
+    def add(tone: str, icon: str, text: str, url: str) -> None:
+        items.append({"tone": tone, "icon": icon, "text": text, "url": url})
+
+    for row in processes["rows"] if processes else []:
+        if not row["count"]:
+            text = _("No process of the kind “%(name)s” is alive.") % {"name": row["name"]}
+            add("danger", "dangerous", text, reverse("admin:index") + "#processes")
+    if rows_of(request, ModelEndpoint) is not None:
+        for endpoint in ModelEndpoint.objects.active()[:20]:
+            state = breaker.for_endpoint(endpoint).state().state
+            if state != "closed":
+                text = _("The breaker of “%(name)s” is open: it failed too often.")
+                url = reverse("admin:inference_modelendpoint_change", args=[endpoint.pk])
+                add("danger", "power_off", text % {"name": endpoint.name}, url)
+    _attention_jobs(request, add)
+    _attention_nodes(request, add)
+    events = rows_of(request, Event)
+    given_up = events.given_up().count() if events is not None else 0
+    if given_up:
+        text = ngettext("%(n)s event was given up.", "%(n)s events were given up.", given_up)
+        add("danger", "outbox", text % {"n": given_up}, list_url(Event, "?state=given_up"))
+    return sorted(items, key=lambda each: each["tone"] != "danger")
+
+
+def _attention_jobs(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
+    jobs = rows_of(request, IngestJob)
+    failed = jobs.order_by().filter(status=JobStatus.FAILED).count() if jobs is not None else 0
+    if failed:
+        text = ngettext("%(n)s job failed.", "%(n)s jobs failed.", failed)
+        add(
+            "danger",
+            "sync_problem",
+            text % {"n": failed},
+            list_url(IngestJob, "?status__exact=failed"),
+        )
+
+
+def _attention_nodes(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
+    nodes = rows_of(request, Node)
+    if nodes is None:
+        return
+    now = timezone.now()
+    patience = now - datetime.timedelta(minutes=5)
+    live = Q(status=NodeStatus.PUBLISHED)
+    counts = nodes.order_by().aggregate(
+        review=Count("pk", filter=Q(review_due__lte=now.date()) & ~Q(status=NodeStatus.ARCHIVED)),
+        waiting=Count("pk", filter=Q(status=NodeStatus.IN_REVIEW)),
+        expired=Count("pk", filter=live & Q(valid_until__lte=now)),
+        behind=Count(
+            "pk",
+            filter=live
+            & Q(updated_at__lt=patience)
+            & (Q(indexed_version=None) | ~Q(indexed_version=F("version"))),
+        ),
+    )
+    n = counts["behind"]
+    if n:
+        text = ngettext(
+            "%(n)s published node is not in the index yet.",
+            "%(n)s published nodes are not in the index yet.",
+            n,
+        )
+        add("warning", "manage_search", text % {"n": n}, list_url(Node, "?attention=behind"))
+    n = counts["review"]
+    if n:
+        text = ngettext("%(n)s review is overdue.", "%(n)s reviews are overdue.", n)
+        add("warning", "event_busy", text % {"n": n}, list_url(Node, "?attention=review"))
+    n = counts["waiting"]
+    if n:
+        text = ngettext("%(n)s node waits for a reviewer.", "%(n)s nodes wait for a reviewer.", n)
+        add("info", "rate_review", text % {"n": n}, list_url(Node, "?status__exact=in_review"))
+    n = counts["expired"]
+    if n:
+        text = ngettext(
+            "%(n)s published node is past its validity.",
+            "%(n)s published nodes are past their validity.",
+            n,
+        )
+        add("info", "hourglass_disabled", text % {"n": n}, list_url(Node, "?attention=expired"))
