@@ -10,10 +10,10 @@ import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from knowledge.types import SearchRequest
 from psycopg_pool import PoolTimeout
 
 from knowledge import retrieval
+from knowledge.types import SearchRequest
 from monitoring import readings
 from project import heartbeat
 from project.aio import sync_redis

@@ -47,7 +47,7 @@ def _body(answer: SearchResponse) -> dict[str, Any]:
     """Return the answer as JSON, written out: a serializer would take longer than the search."""
     results = []
     for each in answer.results:
-        row = {
+        row: dict[str, Any] = {
             "node": each.node,
             "external_id": each.external_id,
             "version": each.version,

@@ -14,7 +14,8 @@ TOUCH_EVERY = datetime.timedelta(minutes=1)
 
 def key_find(secret: str) -> ApiKey | None:
     """Return the usable key with that secret, noting its use at most once a minute."""
-    key = ApiKey.objects.usable().select_related("user").filter(hash=ApiKey.hash_of(secret)).first()
+    keys = ApiKey.objects.usable().select_related("user")
+    key: ApiKey | None = keys.filter(hash=ApiKey.hash_of(secret)).first()
     if key is None:
         return None
     now = timezone.now()
