@@ -12,8 +12,10 @@ from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import (
@@ -108,11 +110,11 @@ class ConversationAdmin(ReadOnlyAdmin):
         rows = Message.objects.filter(conversation=conversation).order_by("created_at")[:200]
         parts = [
             format_html(
-                '<article class="ac-message ac-{}"><h4>{} <small>{:%Y-%m-%d %H:%M}</small></h4>'
+                '<article class="ac-message ac-{}"><h4>{} <small>{}</small></h4>'
                 '<div class="ac-prose">{}</div></article>',
                 message.role,
                 message.get_role_display(),
-                message.created_at,
+                date_format(localtime(message.created_at), "SHORT_DATETIME_FORMAT"),
                 mark_safe(render_markdown(message.content)),  # noqa: S308 - sanitised
             )
             for message in rows

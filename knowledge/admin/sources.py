@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
@@ -84,11 +86,14 @@ class SourceAdmin(SpaceScopedAdmin):
     def job_list(self, source: Source) -> str | SafeString:
         """Show the jobs that read it."""
         rows = [
-            (reverse("admin:knowledge_ingestjob_change", args=[job.pk]), job.created_at,
-             progress_cell(job))
+            (
+                reverse("admin:knowledge_ingestjob_change", args=[job.pk]),
+                date_format(localtime(job.created_at), "SHORT_DATETIME_FORMAT"),
+                progress_cell(job),
+            )
             for job in source.jobs.order_by("-created_at")[:10]
-        ]  # fmt: skip
-        line = '<li><a class="ac-link" href="{}">{:%Y-%m-%d %H:%M}</a> {}</li>'
+        ]
+        line = '<li><a class="ac-link" href="{}">{}</a> {}</li>'
         return format_html('<ul class="ac-plain">{}</ul>', format_html_join("", line, rows))
 
     @display(description=gettext_lazy("nodes"))

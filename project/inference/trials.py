@@ -12,9 +12,9 @@ from project.inference.chat_calls import CallFailed, ChatCall, Prompt
 from project.inference.choices import CallKind, Outcome, Purpose
 from project.inference.embeddings import embed_texts, model_for_endpoint
 from project.inference.language_models import warm_up
-from project.inference.models import ModelEndpoint
+from project.inference.models import ModelEndpoint, UsageRecord
 from project.inference.types import EmbeddingUnavailable, UsageContext
-from project.inference.usage import usage_row, usage_store_async
+from project.inference.usage import usage_row, usage_store
 
 PURPOSE = "test"
 SECONDS = 30.0
@@ -39,7 +39,9 @@ def endpoint_try(endpoint: ModelEndpoint, *, user_id: int | None = None) -> Tria
     context = UsageContext(PURPOSE, user_id=user_id)
     if endpoint.purpose == Purpose.EMBEDDING:
         return _embedding(endpoint, context)
-    return async_to_sync(_chat)(endpoint, context)
+    trial, row = async_to_sync(_chat)(endpoint, context)
+    usage_store([row])
+    return trial
 
 
 def _embedding(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
@@ -53,7 +55,7 @@ def _embedding(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
     return Trial(is_ok=True, text=text, latency_ms=_since(started))
 
 
-async def _chat(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
+async def _chat(endpoint: ModelEndpoint, context: UsageContext) -> tuple[Trial, UsageRecord]:
     await warm_up()
     call = ChatCall(endpoint, _PROMPT, asyncio.get_running_loop().time() + SECONDS)
     said: list[str] = []
@@ -74,13 +76,13 @@ async def _chat(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
         tokens=call.usage,
         error=error,
     )
-    await usage_store_async([row])
-    return Trial(
+    trial = Trial(
         is_ok=outcome == Outcome.OK,
         text="".join(said)[:200] if outcome == Outcome.OK else error,
         latency_ms=call.latency_ms,
         first_token_ms=call.first_token_ms,
     )
+    return trial, row
 
 
 def _since(started: float) -> int:
