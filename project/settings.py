@@ -383,6 +383,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "NodeStatus": "knowledge.choices.NodeStatus",
+        "RelationStatus": "knowledge.choices.RelationStatus",
+        "JobStatus": "knowledge.choices.JobStatus",
+        "JobStage": "knowledge.choices.JobStage",
+        "JobKind": "knowledge.choices.JobKind",
+        "SourceKind": "knowledge.choices.SourceKind",
+        "Visibility": "knowledge.choices.Visibility",
+        "SearchMode": "knowledge.choices.SearchMode",
+        "TurnStatus": "chat.choices.TurnStatus",
+    },
 }
 
 # -- Languages ----------------------------------------------------------------------------------

@@ -10,3 +10,7 @@ class AccountsConfig(AppConfig):
     name = "project.accounts"
     label = "accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        """Register how the API's schema describes signing in."""
+        from project.accounts import schema  # noqa: F401, PLC0415 - registers itself when apps are ready
