@@ -59,11 +59,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows; `took_ms` and `degraded` (legs that did not work) of a search."""
+    """The rows; of a search, also its time, the legs that did not work, and if more matched."""
 
     hits: list[Hit]
     took_ms: int | None = None
     degraded: list[str] = field(default_factory=list)
+    is_cut: bool = False
 
 
 def choices(user: Reader) -> Choices:
@@ -111,4 +112,4 @@ def _search(wanted: Wanted, user: Reader) -> Found:
         for each in response.results
         if each.node in nodes
     ]
-    return Found(hits, response.took_ms, response.degraded)
+    return Found(hits, response.took_ms, response.degraded, is_cut=len(hits) >= RESULTS)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
 
 from project.accounts.preferences import interface_strings
 
@@ -45,8 +46,19 @@ def minutes(duration: datetime.timedelta | None) -> int:
 
 @register.filter
 def kind_name(kind: str) -> str:
-    """Return a kind such as `how_to` as words."""
-    return kind.replace("_", " ").replace("-", " ").capitalize()
+    """Return what a page calls a kind of node; unknown ones such as `how_to` as their words."""
+    known = {
+        "article": _("Article"),
+        "policy": _("Policy"),
+        "procedure": _("Procedure"),
+        "faq": _("Questions and answers"),
+        "product": _("Product"),
+        "incident": _("Incident"),
+        "guide": _("Guide"),
+        "glossary": _("Glossary"),
+        "document": _("Document"),
+    }
+    return known.get(kind) or kind.replace("_", " ").replace("-", " ").capitalize()
 
 
 @register.filter

@@ -1,11 +1,15 @@
 """Signing in and out, the account page, languages, and the pages that say what went wrong."""
 
+import re
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import Client, RequestFactory
+from django.utils import translation
 from pytest_django import Settings
 
 from project.accounts.models import User
+from project.accounts.preferences import interface_strings
 from project.http import error_pages
 from tests.conftest import PASSWORD
 
@@ -71,6 +75,21 @@ def test_a_visitor_gets_the_language_of_the_browser(
 ) -> None:
     page = client.get("/sign-in/", headers={"accept-language": header}).content.decode()
     assert f'<html lang="{language}"' in page
+
+
+def test_the_pages_and_their_scripts_speak_portuguese(client: Client, db: None) -> None:
+    page = client.get("/sign-in/", headers={"accept-language": "pt-BR"}).content.decode()
+    assert "Entrar no Acervo" in page
+    with translation.override("en"):
+        english = interface_strings()
+    with translation.override("pt-br"):
+        portuguese = interface_strings()
+    same = [key for key, sentence in english.items() if portuguese[key] == sentence]
+    assert same == []
+    for key, sentence in english.items():
+        assert set(re.findall(r"{\w+}", sentence)) == set(re.findall(r"{\w+}", portuguese[key])), (
+            key
+        )
 
 
 def test_preferences_are_saved(client: Client, owner: User) -> None:
