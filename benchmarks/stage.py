@@ -8,8 +8,12 @@ import itertools
 import os
 import platform
 import random
+import socket
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +153,28 @@ def percentile(values: list[float], share: float) -> float:
     """Return the value below which a share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def at_end(call: Callable[[], object]) -> None:
+    """Have something done before the servers of this run stop."""
+    atexit.register(call)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+    """Wait until a process listens; exit when it ends or takes too long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("The web process did not start.")

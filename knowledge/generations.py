@@ -127,6 +127,7 @@ def generation_activate(generation_id: uuid.UUID) -> bool:
 
 def generation_delete(generation: IndexGeneration) -> None:
     """Remove a retired generation and its vectors. Raises ValueError for one in use."""
+    generation.refresh_from_db()
     if generation.status == GenerationStatus.ACTIVE:
         raise ValueError("The active generation cannot be removed.")
     with connection.cursor() as cursor:

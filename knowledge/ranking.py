@@ -9,10 +9,15 @@ The score of a node, 0 to 1, comparable between searches over the same model:
    scales keep what min-max or ranks throw away: how good the best one really is. (Bruch, Gai and
    Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023.) The weight depends on
    whether the embedding model reads the question's language, so that a leg that understands
-   nothing cannot spoil the one that does.
-3. Nodes near each other should score alike: each takes over a share of its nearest neighbours'
+   nothing cannot spoil the one that does; and it sinks where one passage holds most words of the
+   question, because who knows the words wants the passage that has them.
+3. The question moves a little towards the best nodes, which say in their own words what it is
+   about. (Rocchio, "Relevance feedback in information retrieval", 1971, without the user.)
+4. Nodes near each other should score alike: each takes over a share of its nearest neighbours'
    scores among the best. (Diaz, "Regularizing ad hoc retrieval scores", 2005.)
-4. Confirmed relations lead a share of a node's score to its neighbours in the graph.
+5. Confirmed relations lead a share of a node's score to its neighbours in the graph.
+
+Steps 3 and 4 are taken only with a model that reads the question: to another, near means nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +38,13 @@ HASHING_WEIGHT = 0.1
 
 PHRASE_SHARE = 0.2
 NEIGHBOURS = 5
-NEIGHBOUR_SHARE = 0.3
+NEIGHBOUR_SHARE = 0.2
+FEEDBACK = 3
+FEEDBACK_SHARE = 0.4
+"""Best nodes that the question moves towards, and how far."""
+LITERAL_FROM = 0.4
+LITERAL_SHARE = 0.5
+"""From which best match on the vector leg loses weight, and how much at a perfect match."""
 NEIGHBOURHOOD = 48
 """Nodes from the best on that take part in the exchange of scores."""
 
@@ -49,6 +60,39 @@ def vector_weight(readings: list[bool | None], *, hashing: bool = False) -> floa
         return (READABLE_WEIGHT + UNREADABLE_WEIGHT) / 2
     share = sum(map(bool, readings)) / len(readings)
     return UNREADABLE_WEIGHT + share * (READABLE_WEIGHT - UNREADABLE_WEIGHT)
+
+
+def literal_factor(best_match: float) -> float:
+    """Return what is left of the vector leg's weight when the best match is that good."""
+    above = (best_match - LITERAL_FROM) / (1.0 - LITERAL_FROM)
+    return 1.0 - LITERAL_SHARE * min(1.0, max(0.0, above))
+
+
+def refined_similarities(
+    question: npt.NDArray[np.float32],
+    vectors: npt.NDArray[np.float32],
+    similarities: Floats,
+    scores: Floats,
+) -> Floats:
+    """Return similarities to the question once it has moved towards the best by `scores`.
+
+    Rows of `vectors` are unit vectors, best first; a row of zeros keeps its similarity. The best
+    similarity stays what it was, so that scores keep their scale.
+    """
+    import numpy as np
+
+    known = np.flatnonzero(vectors.any(axis=1))
+    best = known[:FEEDBACK]
+    total = float(scores[best].sum())
+    if not len(best) or total <= 0.0:
+        return similarities
+    shares = (scores[best] / total).astype(np.float32)
+    moved = question + FEEDBACK_SHARE * (shares @ vectors[best])
+    moved /= np.linalg.norm(moved)
+    refined = similarities.copy()
+    refined[known] += vectors[known] @ moved - vectors[known] @ question
+    refined[known] += similarities[known].max() - refined[known].max()
+    return np.clip(refined, 0.0, 1.0)
 
 
 def field_lengths(joined: npt.NDArray[np.uint32]) -> tuple[Integers, Integers]:

@@ -56,6 +56,7 @@ class Unit:
     weight: float
     passages: list[Candidate]
     fused: float = 0.0
+    refined: float | None = None
     led: float = 0.0
     led_from: uuid.UUID | None = None
 
@@ -71,6 +72,7 @@ class Found:
     scope_passages: int = 0
     candidates: int = 0
     is_exact: bool = True
+    best_match: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -116,7 +118,7 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool) -> Found:
     with found.stage("rank"):
         found.units = _units(found, candidates, counted, request.mode, by_node=by_node)
         if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH}:
-            _smooth(found)
+            _refine(found)
     if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH} and found.units:
         with found.stage("graph"):
             _lead(found, scope, counted, request.mode, user, by_node=by_node)
@@ -175,11 +177,12 @@ def _units(
 
     if not candidates:
         return []
-    weights = np.array([_weight(found, candidate) for candidate in candidates])
     similarity = np.array([max(candidate.similarity or 0.0, 0.0) for candidate in candidates])
     match, phrase = _matches(found.question, candidates, counted)
     if mode == SearchMode.VECTOR and found.vectors:
         match, phrase = np.zeros_like(match), np.zeros_like(phrase)
+    found.best_match = max(found.best_match, float(match.max()))
+    weights = np.array([_weight(found, candidate) for candidate in candidates])
     numbers: dict[uuid.UUID, int] = {}
     groups = np.array(
         [
@@ -215,7 +218,8 @@ def _weight(found: Found, candidate: Candidate) -> float:
     """Return the weight of the vector leg for a passage, 0 when there is none at all."""
     if not found.vectors:
         return 0.0
-    return found.vectors[candidate.model or 0].weight
+    weight = found.vectors[candidate.model or 0].weight
+    return weight * ranking.literal_factor(found.best_match)
 
 
 def _matches(
@@ -236,13 +240,15 @@ def _matches(
     return np.minimum(1.0, bm25 + phrases), phrases
 
 
-def _smooth(found: Found) -> None:
-    """Let near units exchange scores, where one model that reads the question can tell near."""
+def _refine(found: Found) -> None:
+    """Look around the best units, where one model that reads the question can tell near."""
     import numpy as np
 
     if len(found.vectors) != 1 or found.vectors[0].weight < ranking.READABLE_WEIGHT:
         return
     top = found.units[: ranking.NEIGHBOURHOOD]
+    if not top:
+        return
     query = found.vectors[0]
     packed = _legs.vectors_of(
         [generation.pk for generation in query.generations], [unit.best.chunk for unit in top]
@@ -251,11 +257,15 @@ def _smooth(found: Found) -> None:
     for number, unit in enumerate(top):
         if unit.best.chunk in packed:
             rows[number] = vector_unpack(packed[unit.best.chunk])
-    scores = ranking.smoothed(np.array([unit.score for unit in top]), rows)
+    weights = np.array([unit.weight for unit in top])
+    similarities = np.array([unit.similarity for unit in top])
+    scores = np.array([unit.score for unit in top])
+    refined = ranking.refined_similarities(query.vector, rows, similarities, scores)
+    scores = ranking.smoothed(scores + weights * (refined - similarities), rows)
     for unit, score in zip(top, scores.tolist(), strict=True):
-        unit.score = score
+        unit.score = unit.refined = min(1.0, max(0.0, score))
     # The rest was below and stays below.
-    floor = min((unit.score for unit in top), default=0.0)
+    floor = min(unit.score for unit in top)
     for unit in found.units[ranking.NEIGHBOURHOOD :]:
         unit.score = min(unit.score, floor)
     found.units.sort(key=lambda unit: (-unit.score, unit.best.chunk))

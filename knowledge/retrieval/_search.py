@@ -199,6 +199,7 @@ def _signals(unit: Unit, found: Found) -> dict[str, Any]:
             "phrases": round(unit.phrase, 6),
         },
         "fused": round(unit.fused, 6),
+        "refined": None if unit.refined is None else round(unit.refined, 6),
         "graph": None,
         "passages": [str(candidate.chunk) for candidate in unit.passages],
     }
