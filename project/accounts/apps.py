@@ -13,4 +13,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register how the API's schema describes signing in."""
-        from project.accounts import schema  # noqa: F401, PLC0415 - registers itself when apps are ready
+        from project.accounts import schema  # noqa: F401 - registers itself when apps are ready

@@ -1,6 +1,6 @@
 """How the OpenAPI schema is made: what holds for every operation is said in one place."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -45,12 +45,13 @@ class AcervoSchema(AutoSchema):
         """Return the parameters that every POST has."""
         return [IDEMPOTENCY_KEY] if self.method == "POST" else []
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
         responses = super()._get_response_bodies(direction)
         for code, description in ERRORS.items():
             if code in responses or (code == "409" and self.method == "GET"):
                 continue
-            responses[code] = self._get_response_for_code(
-                OpenApiResponse(ErrorEnvelope, description), code
-            )
+            body = OpenApiResponse(ErrorEnvelope, description)
+            responses[code] = self._get_response_for_code(body, code)  # type: ignore[no-untyped-call]
         return responses
