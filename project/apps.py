@@ -15,4 +15,4 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from project import checks  # noqa: F401, PLC0415 - registers itself when apps are ready
+        from project import checks  # noqa: F401 - registers itself when apps are ready
