@@ -92,7 +92,11 @@ class ConversationAdmin(ReadOnlyAdmin):
     list_filter = (("updated_at", RangeDateFilter), ("space", RelatedDropdownFilter))
     search_fields = ("title", "user__username", "id__exact")
     ordering = ("-updated_at", "id")
-    fields = ("title", "user", "space", "model_tier", "created_at", "updated_at", "reading")
+    fields = (
+        ("user", "space", "model_tier"),
+        ("created_at", "updated_at"),
+        "reading",
+    )
 
     @display(description=gettext_lazy("conversation"), ordering="title")
     def summary(self, conversation: Conversation) -> str:
@@ -242,8 +246,23 @@ def _passage_row(passage: dict[str, Any], cited: dict[str, int]) -> dict[str, An
         "url": f"{reverse('node-page', args=[node])}?version={passage.get('version', '')}"
         if node
         else "",
-        "signals": sorted(signals.items()) if isinstance(signals, dict) else [],
+        "signals": flat_signals(signals) if isinstance(signals, dict) else [],
     }
+
+
+def flat_signals(signals: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return the signals of a rank as pairs of name and value; nested ones get dotted names."""
+    rows: list[tuple[str, str]] = []
+    for name, value in sorted(signals.items()):
+        if name == "from":
+            continue  # the id of the node that led there
+        if isinstance(value, dict):
+            rows += flat_signals(value, f"{prefix}{name}.")
+        elif isinstance(value, float):
+            rows.append((prefix + name, f"{value:.3f}"))
+        elif value is not None and not isinstance(value, list):
+            rows.append((prefix + name, str(value)))
+    return rows
 
 
 def waterfall(timings: dict[str, Any]) -> list[dict[str, Any]]:

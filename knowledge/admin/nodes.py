@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Q
+from django.db.models import DateTimeField, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.widgets import UnfoldAdminSplitDateTimeVerticalWidget
 
 from knowledge import services
 from knowledge.access import role_of
@@ -51,6 +52,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
     """Every save goes through the services: it makes a version, or is refused and loses nothing."""
 
     form = NodeForm
+    formfield_overrides = {DateTimeField: {"widget": UnfoldAdminSplitDateTimeVerticalWidget}}
     inlines = [RelationsOut, RelationsIn]
     list_display = (
         "summary", "space", "status_badge", "version", "owner", "language", "index", "updated_at",
