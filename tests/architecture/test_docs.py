@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READER = re.compile(r"env_(?:str|int|bool|list|secret|path)\(\s*\"([A-Z_]+)\"")
+READER = re.compile(r"env_(?:str|int|bool|list|secret|path|limit)\(\s*\"([A-Z_]+)\"")
 DIRECT = re.compile(r"environ(?:\.get)?[\[(]\"(ACERVO_[A-Z_]+|DATABASE_URL|REDIS_URL)\"")
 
 
