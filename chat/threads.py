@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Prefetch
 from django.utils.safestring import SafeString, mark_safe
 
-from chat.choices import FINAL_STATUSES, MessageRole, TurnRoute, TurnStatus
+from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
 from chat.models import Citation, Conversation, Feedback, Message, Turn
 from chat.rendering import citation_urls, render_answer
 from project.accounts.models import User
@@ -58,11 +58,6 @@ class Answer:
     def notice(self) -> str:
         """A sentence that the answering left for the reader, or the empty string."""
         return str(self.turn.trace.get("notice", ""))
-
-    @property
-    def is_extractive(self) -> bool:
-        """Whether the sentences are quotations, joined without a language model."""
-        return self.turn.route == TurnRoute.EXTRACTIVE
 
 
 @dataclass(frozen=True, slots=True)

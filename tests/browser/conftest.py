@@ -34,7 +34,9 @@ from project.inference.models import ModelEndpoint
 from tests.conftest import PASSWORD
 from tests.support.model_server import ModelServer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 READY_WITHIN = 60  # seconds
 
 TIDES = """# Tide table

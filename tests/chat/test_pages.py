@@ -133,7 +133,6 @@ def test_an_answer_shows_its_citations_and_what_was_thought_of_it(
         (TurnStatus.FAILED, "Half", {"error_message": "No model."}, "The answer broke off."),
         (TurnStatus.STOPPED, "Half", {}, "You stopped this answer."),
         (TurnStatus.COMPLETED, "Half", {"is_partial": True}, "this answer is incomplete"),
-        (TurnStatus.COMPLETED, "All", {"route": "extractive"}, "without a language model"),
         (TurnStatus.COMPLETED, "All", {"trace": {"notice": "It rained."}}, "It rained."),
     ],
 )

@@ -169,6 +169,7 @@ export function prepareCitations(root) {
   const links = findAll("a.citation", root);
   if (root.matches?.("a.citation")) links.push(root);
   for (const link of links) {
+    keepWithText(link);
     link.setAttribute("role", "button");
     link.setAttribute("aria-controls", "source-panel");
     link.setAttribute("aria-expanded", "false");
@@ -176,4 +177,10 @@ export function prepareCitations(root) {
     const title = item ? find("[data-title]", item).textContent : "";
     link.setAttribute("aria-label", t("source_number", { number: link.dataset.citation, title }));
   }
+}
+
+/** A number must not begin a line: it belongs to the words before it. */
+function keepWithText(link) {
+  const before = link.previousSibling;
+  if (before?.nodeType === Node.TEXT_NODE) before.data = before.data.replace(/\s+$/, "\u202f");
 }
