@@ -53,6 +53,7 @@ def configure_logs(*, form: str, level: str) -> None:
                 "openai": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
             },
         }
