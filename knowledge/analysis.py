@@ -116,15 +116,26 @@ def _plain(raw: str, start: int) -> Iterator[Word]:
             yield Word(raw[place : place + 2], start + place, start + place + 2)
 
 
+@functools.lru_cache(maxsize=200_000)
 def term_of(folded: str, language: str) -> str | None:
     """Return the term of a folded word, or None for a stop word of the language."""
-    return _term(folded, base_language(language))
+    base = base_language(language)
+    if folded in STOP_WORDS.get(base, ()):
+        return None
+    if base not in _STEMMERS or any(letter.isdigit() for letter in folded):
+        return folded
+    word = folded
+    if base == "pt":
+        for ending, replacement in _PORTUGUESE_ENDINGS:
+            word, changed = ending.subn(replacement, word)
+            if changed:
+                break
+    return fold(str(_stemmer(base).stemWord(word)))
 
 
 def terms_of(text: str, language: str) -> list[str]:
     """Return the terms of a text in order, with repetitions."""
-    base = base_language(language)
-    found = (_term(word.folded, base) for word in words(text))
+    found = (term_of(word.folded, language) for word in words(text))
     return [term for term in found if term is not None]
 
 
@@ -155,21 +166,6 @@ def likely_language(folded_words: Iterable[str], candidates: Iterable[str]) -> s
     if not best or not best[0][1] or (len(best) > 1 and best[0][1] == best[1][1]):
         return None
     return best[0][0]
-
-
-@functools.lru_cache(maxsize=100_000)
-def _term(folded: str, base: str) -> str | None:
-    if folded in STOP_WORDS.get(base, ()):
-        return None
-    if base not in _STEMMERS or any(letter.isdigit() for letter in folded):
-        return folded
-    word = folded
-    if base == "pt":
-        for ending, replacement in _PORTUGUESE_ENDINGS:
-            word, changed = ending.subn(replacement, word)
-            if changed:
-                break
-    return fold(str(_stemmer(base).stemWord(word)))
 
 
 _STEMMERS = {"en": "english", "pt": "portuguese"}

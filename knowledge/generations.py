@@ -196,9 +196,8 @@ def _nodes_embed(
     chunk_ids, texts = [], []
     for node in Node.objects.filter(pk__in=missing):
         for indexed in passages_of(node):
-            chunk_id = missing[node.pk].get(indexed.passage.position)
-            if chunk_id:
-                chunk_ids.append(chunk_id)
+            if indexed.passage.position in missing[node.pk]:
+                chunk_ids.append(missing[node.pk][indexed.passage.position])
                 texts.append(indexed.embedded)
     if not connection.in_atomic_block:
         connection.close()  # back to the pool while the model works

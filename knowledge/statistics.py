@@ -172,7 +172,12 @@ def space_reweigh(space_id: uuid.UUID, average: float) -> None:
         last = batch[-1][0]
         _weights_store(
             [
-                (pk, sparse_pack(passage_weights(word_counts(sequence_unpack(packed)), average)))
+                (
+                    pk,
+                    sparse_pack(
+                        passage_weights(word_counts(sequence_unpack(bytes(packed))), average)
+                    ),
+                )
                 for pk, packed in batch
             ]
         )

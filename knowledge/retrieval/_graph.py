@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from django.db import connection
+
 from knowledge.choices import RelationStatus
-from knowledge.models import Relation
 
 SEEDS: Final = 5
 LIGHT_SHARE: Final = 0.1
@@ -51,8 +52,18 @@ def led_scores(
 
 
 def _relations(front: Mapping[uuid.UUID, float]) -> list[tuple[uuid.UUID, uuid.UUID, float]]:
-    confirmed = Relation.objects.filter(status=RelationStatus.CONFIRMED).order_by()
-    fields = ("source", "target", "weight")
-    out = confirmed.filter(source__in=front).values_list(*fields)
-    back = confirmed.filter(target__in=front).values_list(*fields)
-    return list(out.union(back, all=True).order_by("-weight")[:MOST_RELATIONS])
+    """Return source, target and weight of the confirmed relations at some nodes, heaviest first."""
+    nodes = list(front)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT source_id, target_id, weight FROM knowledge_relation
+            WHERE status = %s AND source_id = ANY(%s)
+            UNION
+            SELECT source_id, target_id, weight FROM knowledge_relation
+            WHERE status = %s AND target_id = ANY(%s)
+            ORDER BY weight DESC LIMIT %s
+            """,
+            [RelationStatus.CONFIRMED, nodes, RelationStatus.CONFIRMED, nodes, MOST_RELATIONS],
+        )
+        return list(cursor.fetchall())

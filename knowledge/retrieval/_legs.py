@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from knowledge.binary import sparse_text, vector_text
-from knowledge.models import IndexGeneration
 from knowledge.retrieval._question import Question
-from knowledge.retrieval._scope import Scope
+from knowledge.retrieval._scope import Scope, ServingGeneration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +36,7 @@ class QueryVector:
     """The question's vector in one model, and the generations that hold vectors of that model."""
 
     model_key: str
-    generations: tuple[IndexGeneration, ...]
+    generations: tuple[ServingGeneration, ...]
     vector: npt.NDArray[np.float32]
     weight: float
 

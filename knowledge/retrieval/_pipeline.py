@@ -15,17 +15,16 @@ from django.db import connection
 from knowledge import ranking
 from knowledge.binary import sequence_unpack, vector_unpack
 from knowledge.choices import SearchMode
-from knowledge.generations import generation_model
-from knowledge.models import IndexGeneration, Node
+from knowledge.models import Node
 from knowledge.retrieval import _graph, _legs
 from knowledge.retrieval._legs import Candidate, QueryVector
 from knowledge.retrieval._question import Question, keys_of, question_of, readings_of, reads
-from knowledge.retrieval._scope import Reader, Scope, scope_of
+from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
 from knowledge.statistics import Totals, mean_length, totals
 from knowledge.types import SearchRequest
 from knowledge.weights import FIELD_WEIGHTS, K1, B
 from project.inference.choices import Backend
-from project.inference.embeddings import embed_texts
+from project.inference.embeddings import embed_texts, model_for_key
 from project.inference.types import EmbeddingModel, EmbeddingUnavailable
 
 if TYPE_CHECKING:
@@ -137,10 +136,11 @@ def _question(request: SearchRequest, counted: Totals) -> Question:
 
 def _embed(found: Found, scope: Scope, request: SearchRequest) -> None:
     """Embed the question in every model of the scope; a model that is away is left out."""
-    by_model: dict[EmbeddingModel, list[IndexGeneration]] = {}
+    by_model: dict[EmbeddingModel, list[ServingGeneration]] = {}
     for generation in scope.generations:
         try:
-            by_model.setdefault(generation_model(generation), []).append(generation)
+            model = model_for_key(generation.model_key, generation.endpoint_id)
+            by_model.setdefault(model, []).append(generation)
         except EmbeddingUnavailable as error:
             log.warning("search_without_vectors", model=generation.model_key, reason=error.reason)
             found.degraded = ["vector"]

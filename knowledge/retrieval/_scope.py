@@ -7,15 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.core.exceptions import EmptyResultSet
+from django.db.models import FilteredRelation, Q, QuerySet
 
 from knowledge.analysis import base_language
 from knowledge.choices import GenerationStatus
-from knowledge.models import IndexGeneration, Node, Space
+from knowledge.models import Node, Space
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 
 Reader = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class ServingGeneration:
+    """What a search has to know of an active generation."""
+
+    pk: uuid.UUID
+    model_key: str
+    endpoint_id: uuid.UUID | None
+    dimensions: int
+    has_ann_index: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,7 @@ class Scope:
     permitted: str
     parameters: tuple[Any, ...]
     is_narrow: bool
-    generations: tuple[IndexGeneration, ...]
+    generations: tuple[ServingGeneration, ...]
 
 
 def scope_of(request: SearchRequest, user: Reader) -> Scope:
@@ -38,14 +50,21 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
     spaces = Space.objects.visible_to(user)
     if request.spaces is not None:
         spaces = spaces.filter(pk__in=request.spaces)
-    space_ids = tuple(spaces.order_by().values_list("pk", flat=True))
-    nodes = _filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
-    sql, parameters = (
-        nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
+    active = FilteredRelation(
+        "generations", condition=Q(generations__status=GenerationStatus.ACTIVE)
     )
-    generations = IndexGeneration.objects.filter(
-        space__in=space_ids, status=GenerationStatus.ACTIVE
-    ).order_by("pk")
+    fields = ("pk", "active", "active__model_key", "active__endpoint", "active__dimensions")
+    rows = list(
+        spaces.order_by().annotate(active=active).values_list(*fields, "active__has_ann_index")
+    )
+    space_ids = tuple(row[0] for row in rows)
+    nodes = _filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
+    try:
+        sql, parameters = (
+            nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
+        )
+    except EmptyResultSet:  # an empty list among the filters: nothing can match
+        space_ids, sql, parameters = (), "", ()
     narrowing = (
         request.kinds,
         request.tags,
@@ -60,7 +79,7 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
         permitted=sql,
         parameters=tuple(parameters),
         is_narrow=any(value is not None for value in narrowing),
-        generations=tuple(generations) if space_ids else (),
+        generations=tuple(ServingGeneration(*row[1:]) for row in rows if row[1] is not None),
     )
 
 
