@@ -364,7 +364,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["project.accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["project.http.parsers.JsonParser"],
     "DEFAULT_PAGINATION_CLASS": "project.http.pagination.CursorPages",
     "DEFAULT_THROTTLE_CLASSES": ["project.http.throttling.ApiThrottle"],
     "DEFAULT_SCHEMA_CLASS": "project.http.schema.AcervoSchema",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -158,8 +159,8 @@ class NodeViewSet(ApiViewSet):
 
     def _number(self, name: str) -> int:
         raw = self.request.query_params.get(name, "")
-        if not (raw.isascii() and raw.isdigit() and 0 < int(raw) < 10**9):
-            message = f"{name} must be a version number."
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 10 and int(raw)):
+            message = _("“%(name)s” must be a version number.") % {"name": name}
             raise Invalid(message, field=name)
         return int(raw)
 

@@ -1,7 +1,9 @@
 """What knowledge looks like over REST."""
 
+import json
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -130,15 +132,18 @@ class NodeBulkInput(StrictSerializer):
     )
 
     def validate_nodes(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Validate every row; the error's details name each row at fault."""
+        """Return every row as it is stored; the error's details name each row at fault."""
+        valid: list[dict[str, Any]] = []
         problems: dict[str, Any] = {}
         for number, row in enumerate(rows):
             checked = NodeFields(data=row)
             if not checked.is_valid():
                 problems[str(number)] = checked.errors
+            else:
+                valid.append(json.loads(json.dumps(checked.validated_data, cls=DjangoJSONEncoder)))
         if problems:
             raise serializers.ValidationError(problems)
-        return rows
+        return valid
 
 
 class NodeRevertInput(StrictSerializer):

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar, TypeVar, cast
 
 from django.db import models
+from django.utils.translation import gettext as _
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -64,7 +65,7 @@ def find(rows: "models.QuerySet[Row]", pk: object) -> Row:
 
 def missing() -> NotFound:
     """Return the one answer for what is absent and for what is not the caller's to see."""
-    return NotFound("There is no such object, or it is not yours to see.")
+    return NotFound(_("There is no such object, or it is not yours to see."))
 
 
 def expected_version(request: Request, body: dict[str, Any]) -> int | None:
@@ -77,7 +78,7 @@ def expected_version(request: Request, body: dict[str, Any]) -> int | None:
     if header is None or header.strip() == "*":
         return cast("int | None", stated)
     raw = header.strip().removeprefix("W/").strip('"')
-    if not (raw.isascii() and raw.isdigit()):
-        message = 'If-Match must be the version in quotes, such as "3".'
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+        message = _('If-Match must be the version in quotes, such as "3".')
         raise Invalid(message, field="If-Match")
     return int(raw)

@@ -3,9 +3,15 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import OperationalError
-from django.http import Http404
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, UnreadablePostError
+from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -22,7 +28,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if known is None:
         log.error("request_failed", exc_info=error)
         known = errors.ApiError(
-            "Something went wrong on the server. Try again; if it stays, report the request id.",
+            _("Something went wrong on the server. Try again; if it stays, report the request id."),
             code="internal",
         )
         known.status = 500
@@ -42,22 +48,34 @@ def to_api_error(error: Exception) -> errors.ApiError | None:
         return _validation(error)
     if isinstance(error, exceptions.Throttled):
         return errors.TooMany(
-            "Too many requests. Wait and try again.",
+            _("Too many requests. Wait and try again."),
             retry_after=int(getattr(error, "wait", None) or 1),
         )
     if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
         return errors.Unauthenticated(str(error.detail))
     if isinstance(error, (exceptions.PermissionDenied, PermissionDenied)):
-        return errors.Forbidden(str(getattr(error, "detail", "")) or "You may not do this.")
+        return errors.Forbidden(str(getattr(error, "detail", "")) or _("You may not do this."))
     if isinstance(error, (Http404, exceptions.NotFound, ObjectDoesNotExist)):
-        return errors.NotFound("There is no such object, or it is not yours to see.")
+        return errors.NotFound(_("There is no such object, or it is not yours to see."))
     if isinstance(error, exceptions.APIException):
         known = errors.ApiError(str(error.detail), code=str(error.get_codes()))
         known.status = error.status_code
         return known
-    if isinstance(error, (OperationalError, PoolTimeout)):
+    return _outside(error)
+
+
+def _outside(error: Exception) -> errors.ApiError | None:
+    """Return what is at fault outside our code: the request as it came, or the database."""
+    if isinstance(error, RequestDataTooBig):
+        return errors.TooLarge(_("The body is larger than is allowed."))
+    if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
+        return errors.Invalid(_("The request cannot be read."))
+    if isinstance(error, DataError):
+        log.warning("value_not_storable", exc_info=error)
+        return errors.Invalid(_("A value is out of the range that can be stored."))
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
         log.warning("database_away", error=type(error).__name__)
-        return errors.Unavailable("The database is not answering. Try again.", retry_after=2)
+        return errors.Unavailable(_("The database is not answering. Try again."), retry_after=2)
     return None
 
 

@@ -2,8 +2,11 @@
 
 The same key and body gets the stored answer; the same key with another body is refused. A record
 is written before the view runs, so that of two equal requests at once one works and the other
-waits for its answer. Modelled on the behaviour that Stripe documents for its API: nothing is
-stored for requests that never began (401, 403, 429) or that failed on the server's side.
+waits for its answer. What the view does and the stored answer are one transaction: a process or
+server that dies in the middle leaves neither, and the repetition does the work.
+
+Modelled on the behaviour that Stripe documents for its API: nothing is stored for requests that
+never began (401, 403, 429) or that failed on the server's side.
 
 This middleware is the innermost and synchronous on purpose: with it the whole chain runs in one
 thread, instead of one hop between threads for each middleware.
@@ -16,11 +19,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
@@ -30,9 +35,12 @@ from project.http.models import IdempotencyRecord
 from project.tracing import current_trace_id
 
 PREFIXES = ("/api/v1/", "/v1/")
-LOCK = datetime.timedelta(seconds=60)
+LOCK = datetime.timedelta(seconds=10)
+"""Between the claim and the lock on its row; from then on the lock tells who is alive."""
+
 WAIT_SECONDS = 20.0
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+log = structlog.get_logger(__name__)
 _NOT_STORED = frozenset({401, 403, 408, 409, 425, 429})
 
 
@@ -51,36 +59,66 @@ class IdempotencyMiddleware:
             return self.get_response(request)  # the view answers 401
         try:
             if not _KEY.fullmatch(key):
-                message = "Idempotency-Key must be 1 to 200 printable ASCII characters."
+                message = _("Idempotency-Key must be 1 to 200 printable ASCII characters.")
                 raise Invalid(message, code="invalid_idempotency_key")
             record, is_mine = _claim(actor, key, _digest(request))
+            return self._work(request, record) if is_mine else _replay(record)
         except ApiError as error:
-            return JsonResponse(error.body(current_trace_id()), status=error.status)
-        if not is_mine:
-            return _replay(record)
-        return self._run(request, record)
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            body = error.body(current_trace_id())
+            return JsonResponse(body, status=error.status, headers=headers)
+
+    def _work(self, request: HttpRequest, record: IdempotencyRecord) -> HttpResponseBase:
+        try:
+            response = self._run(request, record)
+        except BaseException:
+            _forget(record)
+            raise
+        if not _is_stored(response):
+            _forget(record)
+        return response
 
     def _run(self, request: HttpRequest, record: IdempotencyRecord) -> HttpResponseBase:
-        try:
+        with transaction.atomic():
+            # Held to the end: nobody takes the place of a request that is still being worked on.
+            rows = IdempotencyRecord.objects.select_for_update()
+            if rows.filter(pk=record.pk, locked_until=record.locked_until).first() is None:
+                raise _in_progress()
             response = self.get_response(request)
-        except BaseException:
-            record.delete()
-            raise
-        if (
-            isinstance(response, HttpResponse)
-            and response.status_code < 500
-            and response.status_code not in _NOT_STORED
-        ):
-            if hasattr(response, "render") and not getattr(response, "is_rendered", True):
-                response.render()
-            IdempotencyRecord.objects.filter(pk=record.pk).update(
-                status=response.status_code,
-                content_type=response.headers.get("Content-Type", ""),
-                body=response.content,
-            )
-        else:
-            record.delete()
-        return response
+            if _is_refused(response):
+                transaction.set_rollback(True)
+            elif isinstance(response, HttpResponse):
+                if hasattr(response, "render") and not getattr(response, "is_rendered", True):
+                    response.render()
+                IdempotencyRecord.objects.filter(pk=record.pk).update(
+                    status=response.status_code,
+                    content_type=response.headers.get("Content-Type", ""),
+                    body=response.content,
+                )
+            return response
+
+
+def _is_refused(response: HttpResponseBase) -> bool:
+    return response.status_code >= 500 or response.status_code in _NOT_STORED
+
+
+def _is_stored(response: HttpResponseBase) -> bool:
+    return isinstance(response, HttpResponse) and not _is_refused(response)
+
+
+def _forget(record: IdempotencyRecord) -> None:
+    """Let the key be used anew; when the database is away, the claim runs out by itself."""
+    try:
+        IdempotencyRecord.objects.filter(
+            pk=record.pk, status=None, locked_until=record.locked_until
+        ).delete()
+    except DatabaseError as error:
+        log.warning("idempotency_claim_left", error=type(error).__name__)
+
+
+def _in_progress() -> Conflict:
+    message = _("The first request with this Idempotency-Key is still running. Try again.")
+    return Conflict(message, code="idempotency_in_progress", retry_after=5)
 
 
 def _actor(request: HttpRequest) -> str | None:
@@ -139,25 +177,30 @@ def _claim(actor: str, key: str, digest: str) -> tuple[IdempotencyRecord, bool]:
         if record is None:
             continue  # its request failed and took the record away; try to be the one
         if record.digest != digest:
-            message = "This Idempotency-Key was used for another request. Use a new one."
+            message = _("This Idempotency-Key was used for another request. Use a new one.")
             raise Conflict(message, code="idempotency_mismatch")
         if record.status is not None:
             return record, False
         if record.locked_until < now and _take_over(record, now):
             return record, True
         if time.monotonic() > deadline:
-            message = "The first request with this Idempotency-Key is still running. Try again."
-            raise Conflict(message, code="idempotency_in_progress", retry_after=5)
+            raise _in_progress()
         time.sleep(0.05)
 
 
 def _take_over(record: IdempotencyRecord, now: datetime.datetime) -> bool:
-    """Take the place of a request whose process died."""
-    return bool(
-        IdempotencyRecord.objects.filter(
-            pk=record.pk, status=None, locked_until=record.locked_until
-        ).update(locked_until=now + LOCK)
-    )
+    """Take the place of a request whose process died: nobody holds the lock on its row."""
+    with transaction.atomic():
+        abandoned = (
+            IdempotencyRecord.objects.select_for_update(skip_locked=True)
+            .filter(pk=record.pk, status=None, locked_until=record.locked_until)
+            .first()
+        )
+        if abandoned is None:
+            return False
+        record.locked_until = abandoned.locked_until = now + LOCK
+        abandoned.save(update_fields=["locked_until"])
+    return True
 
 
 def _replay(record: IdempotencyRecord) -> HttpResponse:

@@ -1,5 +1,10 @@
 """Cursor pages: `limit` 1 to 200 (50), newest first, stable while rows come in."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,10 +25,22 @@ class CursorPages(CursorPagination):
         raw = request.query_params.get("limit")
         if raw is None:
             return self.page_size
-        if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw) <= self.max_page_size:
+        is_number = raw.isascii() and raw.isdigit() and len(raw) < 10
+        if not is_number or not 1 <= int(raw) <= self.max_page_size:
             message = f"limit must be a whole number from 1 to {self.max_page_size}."
             raise Invalid(message, field="limit")
         return int(raw)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """Return the rows of the page; raises Invalid for a cursor that no page gave out."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (NotFound, ValidationError, ValueError, TypeError, OverflowError):
+            # The position in a cursor goes into a filter as it stands.
+            if self.cursor_query_param not in request.query_params:
+                raise
+            message = _("The cursor is not one of a page's next or previous.")
+            raise Invalid(message, field=self.cursor_query_param) from None
 
     def get_paginated_response(self, data: object) -> Response:
         """Return the page and its neighbours."""

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from knowledge.models import Node, Source, Space
@@ -102,4 +103,54 @@ def test_ten_equal_requests_at_once_do_it_once(api: Api, space: Space) -> None:
         each.join()
     assert [each.status_code for each in answers] == [201] * 10
     assert len({each.json()["id"] for each in answers}) == 1
+    assert Node.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_whose_answer_could_not_be_stored_is_undone_and_done_once(
+    api: Api, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = key()
+    unbroken = QuerySet.update
+
+    def broken(rows: QuerySet, **values: object) -> int:
+        if rows.model is IdempotencyRecord:
+            raise OperationalError("the connection is closed")
+        return unbroken(rows, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(QuerySet, "update", broken)
+        api.raise_request_exception = False
+        answer = api.post("/api/v1/nodes/", node(space), headers=headers)
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert answer.json()["error"]["code"] == "unavailable"
+    assert not Node.objects.exists()
+    assert api.post("/api/v1/nodes/", node(space), headers=headers).status_code == 201
+    assert Node.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_place_of_a_request_that_still_works_is_not_taken(
+    api: Api, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("project.http.idempotency.WAIT_SECONDS", 0.2)
+    headers = key()
+    api.post("/api/v1/nodes/", node(space), headers=headers)
+    past = timezone.now() - datetime.timedelta(seconds=1)
+    IdempotencyRecord.objects.update(status=None, locked_until=past)
+    answers = []
+
+    def send() -> None:
+        answers.append(api.post("/api/v1/nodes/", node(space), headers=headers))
+        connection.close()
+
+    with transaction.atomic():
+        IdempotencyRecord.objects.select_for_update().get()
+        other = threading.Thread(target=send)
+        other.start()
+        other.join()
+    assert answers[0].status_code == 409
+    assert answers[0].json()["error"]["code"] == "idempotency_in_progress"
+    assert answers[0]["Retry-After"] == "5"
     assert Node.objects.count() == 1
