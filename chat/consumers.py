@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import structlog
@@ -48,7 +49,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._idle: asyncio.TimerHandle | None = None
         self.conversation_id = _id_or_none(self.scope["url_route"]["kwargs"]["conversation"])
         await self.accept()
-        if await self._is_permitted():
+        try:
+            await self._permitted()
+        except _Over as over:
+            await self.close(over.code)
+        else:
             self._restart_idle()
 
     async def disconnect(self, code: int) -> None:
@@ -73,8 +78,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         with bind_trace(new_trace_id()):
             try:
                 message = _parsed(text_data)
-                if await self._is_permitted():
-                    await self._handle(message)
+                await self._handle(message)
+            except _Over as over:
+                await self.close(over.code)
             except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
                 await self._tell(error, message)
 
@@ -83,17 +89,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case "message.send":
                 await self._send_message(message)
             case "turn.stop":
-                turn_id = _uuid(message, "turn")
-                await in_thread(self._own_turn, turn_id)
-                await in_thread(turn_stop, acting_user=self._user, turn_id=turn_id)
+                await self._permitted(_stopped, self.conversation_id, _uuid(message, "turn"))
             case "turn.resume":
                 after = message.get("after", 0)
                 if not isinstance(after, int) or isinstance(after, bool) or after < 0:
                     raise Invalid(_("“after” must be a whole number."), field="after")
                 turn_id = _uuid(message, "turn")
-                await in_thread(self._own_turn, turn_id)
+                await self._permitted(_found, self.conversation_id, turn_id)
                 self._follow(turn_id, after)
             case "ping":
+                await self._permitted()
                 await self._send_json({"type": "pong"})
             case _:
                 raise Invalid(_("There is no such message type."), code="unknown_type")
@@ -105,41 +110,20 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         parent: uuid.UUID | Newest | None = NEWEST
         if "parent" in message:
             parent = None if message["parent"] is None else _uuid(message, "parent")
-        turn_id, accepted = await in_thread(self._store, content, client_id, parent)
-        await self._send_json(accepted)
-        self._follow(turn_id, 0)
-
-    def _store(
-        self, content: str, client_id: str, parent: uuid.UUID | Newest | None
-    ) -> tuple[uuid.UUID, dict[str, Any]]:
-        assert self.conversation_id is not None  # the connection was permitted
-        sent: Sent = message_send(
-            acting_user=self._user,
-            conversation_id=self.conversation_id,
-            content=content,
-            client_message_id=client_id,
-            parent=parent,
+        sent, accepted = await self._permitted(
+            _stored, self.conversation_id, content, client_id, parent
         )
-        return sent.turn.pk, {
-            "type": "message.accepted",
-            "client_message_id": client_id,
-            "message": message_body(sent.message),
-            "turn": turn_body(sent.turn),
-        }
+        self._follow(sent.turn.pk, 0, is_new=sent.is_new)
+        await self._send_json(accepted)
 
-    def _own_turn(self, turn_id: uuid.UUID) -> None:
-        rows = Turn.objects.visible_to(self._user).filter(conversation=self.conversation_id)
-        if not rows.filter(pk=turn_id).exists():
-            raise Invalid(_("There is no such turn in this conversation."), code="not_found")
-
-    def _follow(self, turn_id: uuid.UUID, after: int) -> None:
+    def _follow(self, turn_id: uuid.UUID, after: int, *, is_new: bool = False) -> None:
         """Pass on a turn's events from there; what was followed before is followed anew."""
         known = self._following.pop(turn_id, None)
         if known is not None:
             known.cancel()
         if len(self._following) >= MAX_FOLLOWED:
             raise Invalid(_("Too many turns are followed on this connection."), code="too_many")
-        task = asyncio.create_task(self._forward(turn_id, after))
+        task = asyncio.create_task(self._forward(turn_id, after, is_new=is_new))
         self._following[turn_id] = task
         task.add_done_callback(lambda done: self._forget(turn_id, done))
 
@@ -147,33 +131,30 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._following.get(turn_id) is task:
             del self._following[turn_id]
 
-    async def _forward(self, turn_id: uuid.UUID, after: int) -> None:
+    async def _forward(self, turn_id: uuid.UUID, after: int, *, is_new: bool) -> None:
         try:
-            async with contextlib.aclosing(follow(turn_id, after)) as events:
+            async with contextlib.aclosing(follow(turn_id, after, is_new=is_new)) as events:
                 async for event in events:
-                    stale = time.monotonic() - self._checked_at > RECHECK_SECONDS
-                    if stale and not await self._is_permitted():
-                        return
+                    if time.monotonic() - self._checked_at > RECHECK_SECONDS:
+                        await self._permitted()
                     await self.send(text_data=event.raw)
+        except _Over as over:
+            await self.close(over.code)
         except OSError:
             return  # the client is gone
         except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
             await self._tell(error, {"turn": str(turn_id)})
 
-    async def _is_permitted(self) -> bool:
-        """Look again at who this is and whose the conversation is; close when that is over."""
+    async def _permitted(self, action: Callable[..., Any] | None = None, *args: Any) -> Any:
+        """Look again at who this is and whose the conversation is, then act for them.
+
+        Raises _Over when they may not be here any more.
+        """
         caller: SocketCaller | None = self.scope.get("caller")
-        user, is_theirs = await in_thread(_examined, caller, self.conversation_id)
+        language, result = await in_thread(_examined, caller, self.conversation_id, action, args)
         self._checked_at = time.monotonic()
-        if user is None:
-            await self.close(NOT_SIGNED_IN)
-            return False
-        if not is_theirs:
-            await self.close(NOT_YOURS)
-            return False
-        self._user: User = user
-        translation.activate(user.language or settings.LANGUAGE_CODE)
-        return True
+        translation.activate(language)
+        return result
 
     async def _tell(self, error: Exception, message: dict[str, Any]) -> None:
         known = to_api_error(error)
@@ -198,15 +179,64 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._idle = loop.call_later(IDLE_SECONDS, lambda: loop.create_task(self.close(IDLE)))
 
 
+class _Over(Exception):
+    """The connection has to end with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def _examined(
-    caller: SocketCaller | None, conversation_id: uuid.UUID | None
-) -> tuple[User | None, bool]:
+    caller: SocketCaller | None,
+    conversation_id: uuid.UUID | None,
+    action: Callable[..., Any] | None,
+    args: tuple[Any, ...],
+) -> tuple[str, Any]:
+    """Check, then act, in one go; return the person's language and what the action returned."""
     user = user_of(caller) if caller is not None else None
     if user is None or caller is None:
-        return None, False
-    if conversation_id is None or not caller.has_scope(Scope.CHAT):
-        return user, False
-    return user, Conversation.objects.visible_to(user).filter(pk=conversation_id).exists()
+        raise _Over(NOT_SIGNED_IN)
+    rows = Conversation.objects.visible_to(user)
+    is_theirs = conversation_id is not None and rows.filter(pk=conversation_id).exists()
+    if not is_theirs or not caller.has_scope(Scope.CHAT):
+        raise _Over(NOT_YOURS)
+    language = user.language or settings.LANGUAGE_CODE
+    with translation.override(language):
+        return language, action(user, *args) if action is not None else None
+
+
+def _stored(
+    user: User,
+    conversation_id: uuid.UUID,
+    content: str,
+    client_id: str,
+    parent: uuid.UUID | Newest | None,
+) -> tuple[Sent, dict[str, Any]]:
+    sent = message_send(
+        acting_user=user,
+        conversation_id=conversation_id,
+        content=content,
+        client_message_id=client_id,
+        parent=parent,
+    )
+    return sent, {
+        "type": "message.accepted",
+        "client_message_id": client_id,
+        "message": message_body(sent.message),
+        "turn": turn_body(sent.turn),
+    }
+
+
+def _found(user: User, conversation_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+    rows = Turn.objects.visible_to(user).filter(conversation=conversation_id, pk=turn_id)
+    if not rows.exists():
+        raise Invalid(_("There is no such turn in this conversation."), code="not_found")
+
+
+def _stopped(user: User, conversation_id: uuid.UUID, turn_id: uuid.UUID) -> None:
+    _found(user, conversation_id, turn_id)
+    turn_stop(acting_user=user, turn_id=turn_id)
 
 
 def _id_or_none(text: str) -> uuid.UUID | None:

@@ -14,6 +14,11 @@ Reader = User | AnonymousUser
 HISTORY_LIMIT = 60
 
 
+def remember_related(row: models.Model, **related: list[Any]) -> None:
+    """Note what hangs on a row that was just written, as if it had been prefetched."""
+    row.__dict__["_prefetched_objects_cache"] = related
+
+
 class ConversationQuerySet(models.QuerySet):
     """Chainable reads of conversations."""
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from chat import stopping
 from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
 from chat.models import Conversation, Feedback, Message, Turn
+from chat.querysets import remember_related
 from chat.representation import final_fields
 from knowledge.models import Space
 from project import ratelimit
@@ -149,6 +150,9 @@ def _store(
     turn = _queue(locked, message)
     named = {"title": _title(content, limit=TITLE_MAX)} if not locked.title else {}
     Conversation.objects.filter(pk=locked.pk).update(updated_at=Now(), **named)
+    # What was made here has nothing more to it: whoever shows it need not ask.
+    remember_related(message, turns=[turn])
+    remember_related(turn, citations=[])
     return Sent(message, turn, is_new=True)
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from chat.choices import MessageRole, TurnRoute, TurnStatus
 from chat.models import Citation, Conversation, Message, Turn
+from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.types import AnswerDraft, PastMessage, TurnRequest
 from knowledge.models import Node
@@ -95,18 +96,14 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
     conversation, user = turn.conversation, turn.conversation.user
     tier = conversation.model_tier or Tier.MODERATE
     endpoints = chat_endpoints(tier)
-    history = tuple(
-        PastMessage("assistant" if each.role == MessageRole.ASSISTANT else "user", each.content)
-        for each in Message.objects.branch_before(turn.question)
-    )
     started = turn.started_at or turn.created_at
     request = TurnRequest(
         turn_id=turn.pk,
-        user_id=user.pk,
+        user=user,
         space_id=conversation.space_id,
         session=str(conversation.pk),
         question=turn.question.content,
-        history=history,
+        history=_history(turn.question),
         tier=tier,
         route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
         model=endpoints[0].model_name if endpoints else "",
@@ -121,6 +118,15 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         known_seq=turn.last_seq,
         is_stopped=turn.stop_requested_at is not None,
         queued_ms=max(0, int((started - turn.created_at).total_seconds() * 1000)),
+    )
+
+
+def _history(question: Message) -> tuple[PastMessage, ...]:
+    if question.parent_id is None:
+        return ()
+    return tuple(
+        PastMessage("assistant" if each.role == MessageRole.ASSISTANT else "user", each.content)
+        for each in Message.objects.branch_before(question)
     )
 
 
@@ -196,7 +202,8 @@ def turn_finish(
         )
         turn.answer.answered_by = turn
         Conversation.objects.filter(pk=turn.conversation_id).update(updated_at=Now())
-        Citation.objects.bulk_create(_citations(turn, draft))
+        citations = Citation.objects.bulk_create(_citations(turn, draft))
+        remember_related(turn, citations=citations)
     turn.save()
     _announce(turn)
     return final_fields(turn)

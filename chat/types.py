@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from chat.choices import TurnRoute
 from knowledge.types import RetrievedPassage as Passage
 from memory.types import Recollection
+from project.accounts.models import User
 
 __all__ = [
     "FINAL_EVENTS",
@@ -43,7 +44,7 @@ class TurnRequest:
     """Everything that answering has to know about a turn; read once, when it is claimed."""
 
     turn_id: uuid.UUID
-    user_id: int
+    user: User
     space_id: uuid.UUID | None
     session: str
     question: str

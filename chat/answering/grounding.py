@@ -14,7 +14,6 @@ from knowledge.languages import Language, detect_language
 from knowledge.models import Space
 from knowledge.retrieval import retrieve_passages
 from memory.recall import RecallQuery, recall
-from project.accounts.models import User
 from project.inference import embeddings, extractive
 
 PASSAGES = 12
@@ -36,10 +35,9 @@ def warm_up() -> None:
 
 def retrieve(request: TurnRequest, query: str) -> list[Passage]:
     """Return the passages that bear on the query, best first, through the gate of knowledge."""
-    user = User.objects.get(pk=request.user_id)
     spaces = (request.space_id,) if request.space_id is not None else None
     return retrieve_passages(
-        query, user=user, spaces=spaces, limit=PASSAGES, language=question_language(request)
+        query, user=request.user, spaces=spaces, limit=PASSAGES, language=question_language(request)
     )
 
 
@@ -48,12 +46,11 @@ def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
 
     Only of spaces that they may still read; nothing when they turned memory off.
     """
-    user = User.objects.get(pk=request.user_id)
-    if not user.remembers:
+    if not request.user.remembers:
         return []
-    spaces = list(Space.objects.visible_to(user).values_list("pk", flat=True))
+    spaces = list(Space.objects.visible_to(request.user).values_list("pk", flat=True))
     wanted = RecallQuery(query, limit=MEMORIES, excluded_session=request.session, space_ids=spaces)
-    return recall(wanted, user=user)
+    return recall(wanted, user=request.user)
 
 
 def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]) -> str:

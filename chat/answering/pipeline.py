@@ -117,7 +117,7 @@ async def _by_model(
     )
     draft.prompt_version = PROMPT_VERSION
     usage = UsageContext(
-        "answer", request.user_id, request.space_id, request.turn_id, request.trace_id
+        "answer", request.user.pk, request.space_id, request.turn_id, request.trace_id
     )
     try:
         stream = stream_chat(messages, tier=request.tier, usage=usage)

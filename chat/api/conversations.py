@@ -3,6 +3,7 @@
 import uuid
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -106,7 +107,7 @@ class ConversationViewSet(ApiViewSet):
             try:
                 limit = find(Message.objects.filter(conversation=conversation), before)
             except NotFound:
-                message = "before must be a message of this conversation."
+                message = _("“before” must be a message of this conversation.")
                 raise Invalid(message, field="before") from None
             older = Q(created_at=limit.created_at, pk__gt=limit.pk)
             rows = rows.filter(Q(created_at__lt=limit.created_at) | older)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -127,6 +128,6 @@ class SocketTokenViewSet(ApiViewSet):
 def _after(request: Request, header: str | None = None) -> int:
     raw = header or request.query_params.get("after") or "0"
     if not (raw.isascii() and raw.isdigit()) or len(raw) > 9:
-        message = "after must be a whole number."
+        message = _("“after” must be a whole number.")
         raise Invalid(message, field="after")
     return int(raw)

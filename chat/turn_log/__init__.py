@@ -4,7 +4,7 @@ Entry id `{seq}-0`, field `e` the event as JSON, field `w` the writer. An id tha
 last one is refused by Redis: that fences out a second writer. The log is a convenience: while it
 is whole, readers follow it from any number; when it is not, they get the stored answer.
 
-Direction: `entries` <- `writer`, `hub`, `replay` <- `following`.
+Direction: `entries` <- `shipping` <- `writer`; `entries` <- `hub`, `replay` <- `following`.
 """
 
 from chat.turn_log.entries import LoggedEvent

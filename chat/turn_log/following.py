@@ -8,15 +8,19 @@ import redis
 
 from chat.turn_log.entries import LoggedEvent, log_key, seq_of
 from chat.turn_log.hub import hub
-from chat.turn_log.replay import TurnState, synthesise, turn_state
+from chat.turn_log.replay import QUEUED, TurnState, synthesise, turn_state
 from project.aio import in_thread, redis_client
 
 _PATIENCE = (1.0, 2.0, 3.0)  # seconds of silence before the row is asked
 _LAST_EVENT_SECONDS = 1.5
 
 
-async def follow(turn_id: uuid.UUID, after: int = 0) -> AsyncGenerator[LoggedEvent, None]:
+async def follow(
+    turn_id: uuid.UUID, after: int = 0, *, is_new: bool = False
+) -> AsyncGenerator[LoggedEvent, None]:
     """Yield the events behind number `after`, as they come, to the last one.
+
+    `is_new` spares a look at the row of a turn that was queued just now.
 
     1. A turn that is over and whose last number was seen has nothing more.
     2. While the log is whole its events are passed on.
@@ -26,7 +30,7 @@ async def follow(turn_id: uuid.UUID, after: int = 0) -> AsyncGenerator[LoggedEve
 
     Ends without an event when the turn is gone.
     """
-    state = await in_thread(turn_state, turn_id)
+    state = QUEUED if is_new else await in_thread(turn_state, turn_id)
     if state is None:
         return
     if not state.is_final:

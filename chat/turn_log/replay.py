@@ -25,6 +25,9 @@ class TurnState:
     is_fresh: bool
 
 
+QUEUED = TurnState(is_final=False, last_seq=0, is_fresh=False)
+
+
 def turn_state(turn_id: uuid.UUID) -> TurnState | None:
     """Return where the turn stands; None when it is gone."""
     row = (

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from project.events import bus
 from project.events.models import Event
+from project.events.registry import subscribers_of
 from project.tracing import current_trace_id
 
 
@@ -20,6 +21,7 @@ def emit(
 ) -> Event:
     """Write an event in the caller's transaction and send it after the commit.
 
+    What has no subscriber is settled from the start; readers of the stream get it all the same.
     Raises TransactionManagementError outside a transaction: an event must not outlive, or be lost
     without, the change that it tells.
     """
@@ -32,6 +34,7 @@ def emit(
         space_id=space_id,
         subject_id=subject_id,
         trace_id=current_trace_id(),
+        settled_at=None if subscribers_of(event_type) else timezone.now(),
     )
     transaction.on_commit(
         lambda: bus.publish(event.position, event.type, event.subject_id), robust=True

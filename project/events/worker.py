@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from project.aio import in_thread, redis_client
 from project.events import bus
 from project.events.delivery import deliver, relay
+from project.events.registry import subscribers_of
 
 GROUP = "subscribers"
 BLOCK_MS = 2000
@@ -86,7 +87,8 @@ class EventWorker:
 
     async def _handle(self, entry: bus.Entry) -> None:
         try:
-            await in_thread(deliver, entry.position)
+            if subscribers_of(entry.type):
+                await in_thread(deliver, entry.position)
             client = await redis_client()
             await client.xack(bus.STREAM, GROUP, entry.id)
         except (redis.RedisError, OSError, DatabaseError) as error:

@@ -144,8 +144,16 @@ class ChatCall:
             value = wanted.pop(name, None)
             if value is not None and _SUBSTITUTES[name]:
                 wanted[_SUBSTITUTES[name]] = value
-        messages = [dict(message) for message in self._prompt.messages]
-        return {"model": self.endpoint.model_name, "messages": messages, "stream": True, **wanted}
+        # In `extra_body` the client passes them on as they are; as an argument it would walk through
+        # every one of them by its type hints, milliseconds before the first token.
+        messages = {"messages": [dict(message) for message in self._prompt.messages]}
+        return {
+            "model": self.endpoint.model_name,
+            "messages": [],
+            "extra_body": messages,
+            "stream": True,
+            **wanted,
+        }
 
     async def _read(self, response: AsyncAPIResponse[Any]) -> AsyncGenerator[str, None]:
         events = EventReader()

@@ -25,6 +25,7 @@ from tests.chat.conftest import WORDS, running_agent, saying, shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = (b"host", b"testserver")
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def _cookie(user: User) -> tuple[bytes, bytes]:
@@ -119,14 +120,15 @@ async def test_a_stop_ends_the_answer(conversation, owner):
         ('{"no": "type"}', "malformed"),
         ('{"type": "make.coffee"}', "unknown_type"),
         ('{"type": "turn.resume", "turn": 7}', "invalid"),
-        ('{"type": "turn.resume", "turn": "%s", "after": 0}' % uuid.uuid4(), "not_found"),
-        ('{"type": "turn.resume", "turn": "%s", "after": -1}' % uuid.uuid4(), "invalid"),
-        ('{"type": "turn.stop", "turn": "%s"}' % uuid.uuid4(), "not_found"),
+        ('{"type": "turn.resume", "turn": "' + NOBODY + '", "after": 0}', "not_found"),
+        ('{"type": "turn.resume", "turn": "' + NOBODY + '", "after": -1}', "invalid"),
+        ('{"type": "turn.stop", "turn": "' + NOBODY + '"}', "not_found"),
         ('{"type": "message.send", "content": 1}', "invalid"),
         ('{"type": "message.send", "client_message_id": "x", "content": " "}', "empty_message"),
         (
-            '{"type": "message.send", "client_message_id": "x", "content": "a", "parent": "%s"}'
-            % uuid.uuid4(),
+            '{"type": "message.send", "client_message_id": "x", "content": "a", "parent": "'
+            + NOBODY
+            + '"}',
             "invalid",
         ),
     ],
@@ -226,14 +228,14 @@ async def test_events_stop_when_the_person_may_not_see_them_any_more(
 ):
     monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
     hold = asyncio.Event()
-    async with running_agent(saying("Half", " secret", hold=hold)):
-        async with opened(conversation, owner) as socket:
-            await _say(socket, type="message.send", client_message_id="c1", content="When?")
-            while (await _hear(socket))["type"] != "answer.delta":
-                pass
-            await in_thread(User.objects.filter(pk=owner.pk).update, is_active=False)
-            hold.set()
-            assert await _closed_with(socket) == 4401
+    answerer = saying("Half", " secret", hold=hold)
+    async with running_agent(answerer), opened(conversation, owner) as socket:
+        await _say(socket, type="message.send", client_message_id="c1", content="When?")
+        while (await _hear(socket))["type"] != "answer.delta":
+            pass
+        await in_thread(User.objects.filter(pk=owner.pk).update, is_active=False)
+        hold.set()
+        assert await _closed_with(socket) == 4401
 
 
 async def test_floods_idle_and_oversized_frames_are_ended(conversation, owner, monkeypatch):

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.models import Turn
-from chat.turn_log import TurnLog, entries, follow, writer
+from chat.turn_log import TurnLog, entries, follow, shipping, writer
 from chat.turn_log.hub import QUEUE_LIMIT, hub
+from chat.turn_log.shipping import shipper
 from chat.types import AnswerDelta, AnswerReset, TurnStage, TurnStarted
 from project.aio import in_thread, redis_client
 from tests.chat.conftest import events_of, logged, running_agent, saying, shown, turn_now, until
@@ -73,11 +74,12 @@ async def _has(turn_id: uuid.UUID, count: int) -> bool:
 async def test_an_entry_whose_answer_was_lost_is_known_as_its_own():
     turn_id = uuid.uuid4()
     log = await _open(turn_id)
-    event = entries.encode(turn_id, 1, {"type": "turn.stage", "stage": "x"})
-    assert await log._send([event]) == 0
-    assert await log._send([event, entries.encode(turn_id, 2, {"type": "turn.stage"})]) == 0
+    first, second = (entries.encode(turn_id, n, {"type": "turn.stage"}) for n in (1, 2))
+    assert await shipper()._send([(log, [first])]) == [0]
+    assert await shipper()._send([(log, [first, second])]) == [0]
     assert await _has(turn_id, 2)
-    await log.close(is_finished=False)
+    other = await _open(turn_id, "another")
+    assert await shipper()._send([(other, [second])]) == [2]
 
 
 async def test_a_log_that_vanished_with_its_agent_is_taken_up_far_behind():
@@ -92,18 +94,18 @@ async def test_a_log_that_vanished_with_its_agent_is_taken_up_far_behind():
 async def test_events_wait_for_a_redis_that_is_away(monkeypatch):
     turn_id = uuid.uuid4()
     away = redis.asyncio.Redis.from_url("redis://127.0.0.1:1/0", retry=None)
-    real = writer.redis_client
+    real = shipping.redis_client
 
     async def gone() -> redis.asyncio.Redis:
         return away
 
     log = await _open(turn_id)
-    monkeypatch.setattr(writer, "redis_client", gone)
+    monkeypatch.setattr(shipping, "redis_client", gone)
     log.put(TurnStage("one"))
     await asyncio.sleep(0.1)
     log.put(TurnStage("two"))
     assert not await _has(turn_id, 1)
-    monkeypatch.setattr(writer, "redis_client", real)
+    monkeypatch.setattr(shipping, "redis_client", real)
     await until(lambda: _has(turn_id, 2))
     await log.close(is_finished=True)
 

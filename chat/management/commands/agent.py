@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import signal
+import sys
 from typing import Any
 
 import redis
@@ -15,6 +16,9 @@ from project.aio import in_thread
 from project.events.worker import EventWorker
 from project.heartbeat import pulse, withdraw
 
+# The event loop shares the interpreter with the threads that ask the database. With the default of
+# 5 ms it waits that long for its turn after every write to a socket while such a thread computes.
+SWITCH_SECONDS = 0.0005
 log = structlog.get_logger(__name__)
 
 
@@ -32,6 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(options["turns"]))
 

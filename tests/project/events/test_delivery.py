@@ -29,6 +29,19 @@ def _make_due(event: Event) -> None:
     )
 
 
+@pytest.fixture
+def heard(subscribe) -> None:
+    """Somebody waits for the events of these tests."""
+    subscribe("listener", "thing.happened", lambda event: None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_nobody_waits_for_is_settled_but_sent():
+    event = _happen("thing.nobody_hears")
+    assert event.settled_at is not None
+    assert sync_redis().xlen(bus.STREAM) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_event_needs_the_transaction_of_what_it_tells():
     with pytest.raises(transaction.TransactionManagementError):
@@ -124,7 +137,7 @@ def test_the_trace_of_the_cause_is_bound_in_the_subscriber(subscribe):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_relay_sends_again_what_a_flushed_redis_forgot():
+def test_the_relay_sends_again_what_a_flushed_redis_forgot(heard):
     event, fresh = _happen(), _happen()
     sync_redis().flushdb()
     _make_due(event)
@@ -138,7 +151,7 @@ def test_the_relay_sends_again_what_a_flushed_redis_forgot():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_waiting_for_a_later_attempt_do_not_hold_up_the_lost_ones():
+def test_events_waiting_for_a_later_attempt_do_not_hold_up_the_lost_ones(heard):
     waiting = [_happen() for _ in range(5)]
     lost = _happen()
     _make_due(lost)
@@ -149,7 +162,7 @@ def test_events_waiting_for_a_later_attempt_do_not_hold_up_the_lost_ones():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_absent_redis_fails_no_change_and_counts_no_attempt(monkeypatch):
+def test_an_absent_redis_fails_no_change_and_counts_no_attempt(heard, monkeypatch):
     away = redis.Redis.from_url("redis://127.0.0.1:1/0", retry=None)
     monkeypatch.setattr(bus, "sync_redis", lambda: away)
     event = _happen()
