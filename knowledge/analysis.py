@@ -10,15 +10,14 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from knowledge.stop_words import STOP_WORDS
 from knowledge.types import TERM_SPACE
 
 __all__ = [
     "TERM_SPACE",
-    "Word",
     "base_language",
     "fold",
     "likely_language",
@@ -62,14 +61,6 @@ _PORTUGUESE_ENDINGS = tuple(
 )
 
 
-class Word(NamedTuple):
-    """A word of a text, folded, with its place in the text."""
-
-    folded: str
-    start: int
-    end: int
-
-
 def base_language(language: str) -> str:
     """Return the part of a language code before the country: ``pt`` of ``pt-br``."""
     return language.partition("-")[0].lower()
@@ -83,37 +74,34 @@ def fold(text: str) -> str:
     return _MARKS.sub("", decomposed)
 
 
-def words(text: str) -> Iterator[Word]:
-    """Yield the words of a text in order.
+def words(text: str) -> list[str]:
+    """Return the words of a text in order, folded.
 
     A joined word that holds a digit (PRO-104, 192.168.0.1) comes whole and then in its parts, a
     decimal number (3,5 as 3.5) only whole, any other joined word only in its parts.
     """
-    for match in _WORD.finditer(text):
-        raw = match.group()
-        start = match.start()
-        if len(raw) > 4 * MAX_WORD:
-            raw = raw[: 4 * MAX_WORD]
-        if raw.isalnum():
-            yield from _plain(raw, start)
-            continue
-        if _DECIMAL.match(raw):
-            yield Word(raw.replace(",", ".")[:MAX_WORD], start, match.end())
-            continue
-        if any(letter.isdigit() for letter in raw):
-            yield Word(fold(raw)[:MAX_WORD], start, match.end())
-        for part in _PART.finditer(raw):
-            yield from _plain(part.group(), start + part.start())
+    found: list[str] = []
+    for word in _WORD.findall(fold(text)):
+        if word.isascii() and word.isalnum():
+            found.append(word if len(word) <= MAX_WORD else word[:MAX_WORD])
+        else:
+            _joined(word, found)
+    return found
 
 
-def _plain(raw: str, start: int) -> Iterator[Word]:
-    if raw.isascii() or not _UNSPACED.search(raw):
-        yield Word(fold(raw)[:MAX_WORD], start, start + len(raw))
-    elif len(raw) == 1:
-        yield Word(raw, start, start + 1)
-    else:
-        for place in range(len(raw) - 1):
-            yield Word(raw[place : place + 2], start + place, start + place + 2)
+def _joined(word: str, found: list[str]) -> None:
+    """Add a word that has joints, or letters beyond ASCII, to those found."""
+    if _DECIMAL.match(word):
+        found.append(word.replace(",", ".")[:MAX_WORD])
+        return
+    parts = _PART.findall(word)
+    if len(parts) > 1 and any(letter.isdigit() for letter in word):
+        found.append(word[:MAX_WORD])
+    for part in parts:
+        if len(part) == 1 or not _UNSPACED.search(part):
+            found.append(part[:MAX_WORD])
+        else:
+            found.extend(part[place : place + 2] for place in range(len(part) - 1))
 
 
 @functools.lru_cache(maxsize=200_000)
@@ -135,7 +123,7 @@ def term_of(folded: str, language: str) -> str | None:
 
 def terms_of(text: str, language: str) -> list[str]:
     """Return the terms of a text in order, with repetitions."""
-    found = (term_of(word.folded, language) for word in words(text))
+    found = (term_of(word, language) for word in words(text))
     return [term for term in found if term is not None]
 
 
@@ -157,11 +145,10 @@ def likely_language(folded_words: Iterable[str], candidates: Iterable[str]) -> s
     None when none of them has clearly more than the others.
     """
     counts = Counter(folded_words)
-    hits = {
-        code: sum(counts[word] for word in STOP_WORDS[base_language(code)])
-        for code in candidates
-        if base_language(code) in STOP_WORDS
-    }
+    hits = {}
+    for code in candidates:
+        if known := STOP_WORDS.get(base_language(code)):
+            hits[code] = sum(count for word, count in counts.items() if word in known)
     best = sorted(hits.items(), key=lambda item: -item[1])
     if not best or not best[0][1] or (len(best) > 1 and best[0][1] == best[1][1]):
         return None

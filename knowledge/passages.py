@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from knowledge.analysis import base_language, likely_language, term_key, term_of, words
 from knowledge.binary import sequence_pack
@@ -14,10 +15,11 @@ from knowledge.models import Node
 from knowledge.stop_words import STOP_WORDS
 from project.markdown import plain_text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 CANONICAL = {"en": "en", "pt": "pt-br"}
+_MARKUP = re.compile(
+    r"[*_`\[\]<>#|~\\!&]|^\s*(?:[-+]|\d+[.)])\s|^(?: {4}|\t|={2}|-{2})", re.MULTILINE
+)
+_SAMPLE = 4000  # words looked at
 _EVIDENCE = 8  # stop words of another language, before a declared one is doubted
 
 
@@ -41,21 +43,33 @@ def passages_of(node: Node) -> list[IndexedPassage]:
     """Cut a node's content and analyse its passages; the same node always gives the same ones."""
     pages = [SimpleNamespace(**anchor) for anchor in node.anchors]
     found = chunk(node.content, pages=pages)
-    plain = [plain_text(passage.text) for passage in found]
-    language = language_of(node.language, (node.title, *plain))
+    plain = [without_markup(passage.text) for passage in found]
+    title = words(node.title)
+    texts = [words(text) for text in plain]
+    language = language_of(node.language, title, *texts)
     return [
-        _indexed(node.title, passage, text, language)
-        for passage, text in zip(found, plain, strict=True)
+        IndexedPassage(
+            passage,
+            language,
+            "\n".join(part for part in (node.title, passage.context, text) if part),
+            *_analysed((title, words(passage.context), text_words), language),
+        )
+        for passage, text, text_words in zip(found, plain, texts, strict=True)
     ]
 
 
-def language_of(declared: str, texts: Iterable[str]) -> str:
-    """Return the language to analyse texts in: the declared one, unless the texts belie it.
+def without_markup(text: str) -> str:
+    """Return a passage as plain text; most have no markup, and parsing takes its time."""
+    return plain_text(text) if _MARKUP.search(text) else text
+
+
+def language_of(declared: str, *texts: Sequence[str]) -> str:
+    """Return the language to analyse words in: the declared one, unless they belie it.
 
     What nobody named has the language of its space, which may be wrong; a hundred words of English
     are never taken for Portuguese.
     """
-    folded = [word.folded for text in texts for word in words(text)][:4000]
+    folded = list(itertools.islice(itertools.chain.from_iterable(texts), _SAMPLE))
     likely = likely_language(folded, CANONICAL.values())
     if likely is None or base_language(likely) == base_language(declared):
         return declared
@@ -70,21 +84,11 @@ def _stop_words(language: str, folded: Sequence[str]) -> int:
     return sum(word in known for word in folded)
 
 
-def _indexed(title: str, passage: Passage, text: str, language: str) -> IndexedPassage:
-    lexemes: set[str] = set()
-    fields = []
-    for field_text in (title, passage.context, text):
-        keys = []
-        for word in words(field_text):
-            term = term_of(word.folded, language)
-            if term is not None:
-                lexemes.add(term)
-                keys.append(term_key(term))
-        fields.append(keys)
-    return IndexedPassage(
-        passage=passage,
-        language=language,
-        embedded="\n".join(part for part in (title, passage.context, text) if part),
-        sequence=sequence_pack(*fields),
-        lexemes=frozenset(lexemes),
-    )
+def _analysed(fields: Sequence[Sequence[str]], language: str) -> tuple[bytes, frozenset[str]]:
+    """Return the sequence and the lexemes of title, headings and text."""
+    terms = [
+        [term for word in field if (term := term_of(word, language)) is not None]
+        for field in fields
+    ]
+    sequence = sequence_pack(*(map(term_key, field) for field in terms))
+    return sequence, frozenset(itertools.chain.from_iterable(terms))

@@ -48,8 +48,7 @@ def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], l
 
     `languages` are those of the scope (``en``, ``pt``, ``other``).
     """
-    found = list(words(text))
-    folded = [word.folded for word in found]
+    folded = words(text)
     known = [language for language in languages if language != "other"]
     likely = likely_language(folded, ["en", "pt"])
     if likely is not None:

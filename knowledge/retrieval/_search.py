@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from knowledge.analysis import term_key
 from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.models import Chunk, Node
+from knowledge.passages import without_markup
 from knowledge.retrieval._pipeline import Found, Unit, find
 from knowledge.retrieval._scope import Reader
 from knowledge.snippets import snippet
@@ -26,12 +26,8 @@ from knowledge.types import (
     SearchResult,
 )
 from project.http.errors import Invalid
-from project.markdown import plain_text
 
 MAX_QUERY = 4000
-_MARKUP = re.compile(
-    r"[*_`\[\]<>#|~\\!&]|^\s*(?:[-+]|\d+[.)])\s|^(?: {4}|\t|={2}|-{2})", re.MULTILINE
-)
 
 
 def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
@@ -143,11 +139,6 @@ def _url(chunk: Chunk) -> str:
     return f"/knowledge/nodes/{chunk.node_id}/?version={chunk.version}{place}"
 
 
-def _plain(text: str) -> str:
-    """Return a passage without markup; most have none, and parsing takes its time."""
-    return plain_text(text) if _MARKUP.search(text) else text
-
-
 def _result(unit: Unit, chunk: Chunk, found: Found, *, explain: bool) -> SearchResult:
     return SearchResult(
         node=chunk.node_id,
@@ -155,7 +146,7 @@ def _result(unit: Unit, chunk: Chunk, found: Found, *, explain: bool) -> SearchR
         version=chunk.version,
         chunk=chunk.pk,
         title=chunk.node.title,
-        snippet=snippet(_plain(chunk.text), found.question.terms, chunk.language),
+        snippet=snippet(without_markup(chunk.text), found.question.terms, chunk.language),
         heading_path=tuple(chunk.heading_path),
         start=chunk.start,
         end=chunk.end,
