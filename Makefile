@@ -40,7 +40,7 @@ schema: setup-dev  ## Write the API schema to docs/openapi.yaml
 
 messages: setup-dev  ## Collect and compile the translations (needs gettext)
 	@command -v msgfmt >/dev/null || { echo "msgfmt is missing: install gettext (Debian: apt install gettext)."; exit 1; }
-	@$(PY) manage.py makemessages --locale pt_BR --no-obsolete --no-wrap --ignore .venv --ignore var
+	@$(PY) manage.py makemessages --locale pt_BR --no-obsolete --no-wrap --no-location --ignore .venv --ignore var
 	@$(PY) manage.py compilemessages --ignore .venv
 
 lock: setup-dev  ## Compile requirements*.in into requirements*.txt, with hashes

@@ -43,6 +43,12 @@ STATUS_TONES = {
     TurnStatus.STOPPED: "muted",
     TurnStatus.FAILED: "danger",
 }
+TRACE_WORDS = {
+    "no_passages": gettext_lazy("nothing was found"),
+    "no_citations": gettext_lazy("it cites nothing"),
+    "memory": gettext_lazy("memories"),
+    "vector": gettext_lazy("search by meaning"),
+}
 
 
 class TurnsInline(AcervoTabularInline):
@@ -225,8 +231,8 @@ def trace_context(turn: Turn) -> dict[str, Any]:
             if isinstance(each, dict)
         ],
         "memories": trace.get("memories", []),
-        "flags": trace.get("flags", []),
-        "degraded": trace.get("degraded", []),
+        "flags": _worded(trace.get("flags")),
+        "degraded": _worded(trace.get("degraded")),
         "notice": trace.get("notice", ""),
         "model_error": trace.get("model_error", ""),
         "rewritten": trace.get("query", ""),
@@ -236,6 +242,10 @@ def trace_context(turn: Turn) -> dict[str, Any]:
         "usage": UsageRecord.objects.filter(turn_id=turn.pk).order_by("created_at")[:50],
         "cost": plain_cost(turn.cost),
     }
+
+
+def _worded(names: Any) -> list[str]:
+    return [str(TRACE_WORDS.get(name, name)) for name in names or [] if name != "partial"]
 
 
 def _passage_row(passage: dict[str, Any], cited: dict[str, int]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -88,15 +89,15 @@ def _staff_require(request: HttpRequest) -> None:
     if scheme.lower() == "bearer":
         key = key_find(secret.strip())
         if key is None:
-            message = "This API key is unknown, expired or revoked."
+            message = _("This API key is unknown, expired or revoked.")
             raise Unauthenticated(message)
         if Scope.ADMIN not in key.scopes or not key.user.is_staff:
-            message = "This needs a key of a staff member with the scope “admin”."
+            message = _("This needs a key of a staff member with the scope “admin”.")
             raise Forbidden(message, code="missing_scope")
         return
     if not request.user.is_authenticated:
-        message = "Sign in as staff, or send an API key."
+        message = _("Sign in as staff, or send an API key.")
         raise Unauthenticated(message)
     if not request.user.is_staff:
-        message = "This is for staff."
+        message = _("This is for staff.")
         raise Forbidden(message)

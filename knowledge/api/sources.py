@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -43,7 +44,7 @@ class UploadViewSet(ApiViewSet):
         self._limit(request)
         body = self.validated(UploadInput)
         if len(request.FILES.getlist("file")) > 1:
-            message = "Send one file a request."
+            message = _("Send one file a request.")
             raise Invalid(message, field="file")
         upload = body["file"]
         source, job, duplicate_of = services.source_upload(
@@ -69,7 +70,7 @@ class UploadViewSet(ApiViewSet):
             return
         state = ratelimit.hit("uploads", str(request.user.pk), settings.ACERVO_RATE_UPLOADS)
         if not state.allowed:
-            message = "Too many uploads. Wait and try again."
+            message = _("Too many uploads. Wait and try again.")
             raise TooMany(message, retry_after=state.retry_after)
 
 

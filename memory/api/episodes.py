@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -34,7 +35,7 @@ from project.http.errors import Forbidden
 def subject_require(request: Request, subject: str) -> str:
     """Return the subject; raises Forbidden when a key without `memory:any` names one."""
     if subject and not has_scope(request, Scope.MEMORY_ANY):
-        message = "To name a subject, the API key needs the scope “memory:any”."
+        message = _("To name a subject, the API key needs the scope “memory:any”.")
         raise Forbidden(message, code="missing_scope", field="subject")
     return subject
 

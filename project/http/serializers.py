@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 
@@ -14,7 +15,7 @@ class StrictMixin:
             unknown = sorted(set(data) - set(self.fields))  # type: ignore[attr-defined]
             if unknown:
                 raise serializers.ValidationError(
-                    dict.fromkeys(unknown, "There is no such field."), code="unknown_field"
+                    dict.fromkeys(unknown, _("There is no such field.")), code="unknown_field"
                 )
         return super().to_internal_value(data)  # type: ignore[misc]
 
