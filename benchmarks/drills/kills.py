@@ -13,20 +13,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import httpx
-
 from benchmarks.drills.ledger import Clients, Ledger
-from benchmarks.drills.stage import (
-    FINAL,
-    JOB_FINAL,
-    Installation,
-    Verdict,
-    everything,
-    until,
-)
+from benchmarks.drills.reckoning import SETTLE_SECONDS, settle
+from benchmarks.drills.stage import Installation, Verdict, until
 
 VICTIMS = ("web", "agent", "worker", "worker-child", "postgres", "valkey")
-SETTLE_SECONDS = 240.0
 
 
 def main() -> int:
@@ -49,10 +40,7 @@ def main() -> int:
         verdict.check("no answer changed when repeated", not ledger.conflicts, ledger.conflicts)
         print(f"errors met and retried: {ledger.errors}", flush=True)
         with acervo.client() as http:
-            _turns(http, ledger, verdict)
-            _jobs(http, ledger, verdict)
-            _nodes(http, ledger, verdict)
-            _episodes(http, ledger, verdict)
+            settle(http, ledger, verdict)
         faults = acervo.log_lines("request_failed", "turn_failed", "loop_failed", "_run_failed")
         verdict.check("no fault of ours in the log", not faults, faults[:3])
         acervo.close()
@@ -109,113 +97,7 @@ def _victim(acervo: Installation, name: str, chance: random.Random) -> int | Non
     return int(chance.choice(listed)) if listed else None
 
 
-def _turns(http: httpx.Client, ledger: Ledger, verdict: Verdict) -> None:
-    sent = ledger.of("message")
-    unfinished = {answer["turn"]["id"] for answer in sent.values()}
-    ends: Counter[str] = Counter()
-
-    def look() -> bool:
-        for turn in list(unfinished):
-            row = http.get(f"/api/v1/turns/{turn}/").json()
-            if row.get("status") in FINAL:
-                unfinished.discard(turn)
-                ends[row["status"]] += 1
-        return not unfinished
-
-    until(SETTLE_SECONDS, look, every=1.0)
-    verdict.check("every turn ends", not unfinished, f"{dict(ends)}, hanging: {unfinished}")
-    verdict.check("no turn was stopped by itself", not ends["stopped"], dict(ends))
-    found: Counter[str] = Counter()
-    answers: Counter[str] = Counter()
-    for conversation in everything(http, "/api/v1/conversations/"):
-        for row in everything(http, f"/api/v1/conversations/{conversation['id']}/messages/"):
-            if row["role"] == "user":
-                found[row["client_message_id"]] += 1
-            else:
-                answers[row["parent"]] += 1
-    lost = [name for name in sent if not found[name]]
-    doubled = [name for name, count in found.items() if count > 1]
-    verdict.check("every acknowledged message is there", not lost, f"{len(sent)} sent, {lost}")
-    verdict.check("no message twice", not doubled, doubled)
-    verdict.check("no question has two answers", not [n for n in answers.values() if n > 1])
-
-
-def _jobs(http: httpx.Client, ledger: Ledger, verdict: Verdict) -> None:
-    uploads = ledger.of("upload")
-    unfinished = {answer["job"]["id"] for answer in uploads.values()}
-    bad: list[str] = []
-
-    def look() -> bool:
-        for job in list(unfinished):
-            row = http.get(f"/api/v1/jobs/{job}/").json()
-            if row.get("status") in JOB_FINAL:
-                unfinished.discard(job)
-                if row["status"] != "completed":
-                    bad.append(f"{job}: {row['status']} {row['error']}")
-        return not unfinished
-
-    until(SETTLE_SECONDS, look, every=1.0)
-    verdict.check("every job ends", not unfinished, f"{len(uploads)} uploads, {unfinished}")
-    verdict.check("every job completed", not bad, bad[:3])
-    files = Counter(row["filename"] for row in everything(http, "/api/v1/sources/"))
-    lost = [word for word in uploads if not files[f"{word}.md"]]
-    verdict.check("every acknowledged source is there", not lost, lost)
-    doubled = [name for name, count in files.items() if count > 1]
-    verdict.check("no source twice", not doubled, doubled)
-
-
-def _nodes(http: httpx.Client, ledger: Ledger, verdict: Verdict) -> None:
-    rows = everything(http, "/api/v1/nodes/")
-    titles = Counter(row["title"] for row in rows)
-    ids = {row["id"] for row in rows}
-    written = ledger.of("node")
-    lost = [word for word, answer in written.items() if answer["id"] not in ids]
-    doubled = [title for title, count in titles.items() if count > 1]
-    verdict.check("every acknowledged node is there", not lost, f"{len(written)} made, {lost}")
-    verdict.check("no node twice", not doubled, doubled)
-    unsearched = {*written, *ledger.of("upload")}
-
-    def look() -> bool:
-        for word in sorted(unsearched):
-            body = {"query": word, "mode": "keyword", "limit": 5}
-            results = http.post("/api/v1/search/", json=body).json().get("results", [])
-            if [each for each in results if word in each["title"] + each["snippet"]]:
-                unsearched.discard(word)
-        return not unsearched
-
-    until(SETTLE_SECONDS, look, every=2.0)
-    verdict.check("search finds every node", not unsearched, sorted(unsearched)[:5])
-
-
-def _episodes(http: httpx.Client, ledger: Ledger, verdict: Verdict) -> None:
-    completed = {
-        answer["turn"]["id"]
-        for answer in ledger.of("message").values()
-        if http.get(f"/api/v1/turns/{answer['turn']['id']}/").json()["status"] == "completed"
-    }
-
-    def look() -> Counter[str] | None:
-        episodes = Counter(row["turn_id"] for row in everything(http, "/api/v1/episodes/"))
-        return episodes if completed <= set(episodes) else None
-
-    until(SETTLE_SECONDS, look, every=2.0)
-    episodes = Counter(row["turn_id"] for row in everything(http, "/api/v1/episodes/"))
-    missing = completed - set(episodes)
-    verdict.check(
-        "an episode of every completed turn",
-        not missing,
-        f"{len(completed)} turns, {len(episodes)} episodes, without: {sorted(missing)[:3]}",
-    )
-    doubled = [turn for turn, count in episodes.items() if count > 1]
-    verdict.check("no episode twice", not doubled, doubled)
-
-
-def _left_behind(data: Path) -> list[str]:
-    time.sleep(1)
-    left = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
+ntinue
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             environment = (folder / "environ").read_bytes()
