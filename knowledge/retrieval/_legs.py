@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 EXACT_UP_TO = 20_000
 """Permitted passages up to which the vector leg scans them all."""
-EF_SEARCH = 200
+EF_SEARCH = 400
+"""Finds all of the ten nearest for questions like the texts, nine of ten for any other."""
 OVERFETCH = 2
 SCAN_FROM_SHARE = 0.15
 """Share of the scope that the words bring, from which on reading every weight is quicker."""
