@@ -4,14 +4,23 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.expressions import RawSQL
 
-from chat.choices import TurnStatus
 from project.accounts.models import User
 
 Reader = User | AnonymousUser
 HISTORY_LIMIT = 60
+
+# Written out: composed from Exists and OuterRef it takes longer to put together than to run.
+_CLAIMABLE = """
+    (chat_turn.status = 'queued' AND NOT EXISTS (
+        SELECT FROM chat_turn AS sibling
+        WHERE sibling.conversation_id = chat_turn.conversation_id
+          AND (sibling.status = 'running'
+               OR (sibling.status = 'queued'
+                   AND (sibling.created_at, sibling.id) < (chat_turn.created_at, chat_turn.id)))))
+    OR (chat_turn.status = 'running' AND chat_turn.lease_until < statement_timestamp())
+"""
 
 
 def remember_related(row: models.Model, **related: list[Any]) -> None:
@@ -70,15 +79,4 @@ class TurnQuerySet(ConversationScopedQuerySet):
         """Keep the turns that an agent may take: the first queued of a conversation in which no
         other runs, and those whose agent let its lease run out.
         """
-        siblings = self.model._default_manager.filter(
-            conversation=OuterRef("conversation")
-        ).exclude(pk=OuterRef("pk"))
-        running = siblings.filter(status=TurnStatus.RUNNING)
-        earlier = siblings.filter(status=TurnStatus.QUEUED).filter(
-            Q(created_at__lt=OuterRef("created_at"))
-            | Q(created_at=OuterRef("created_at"), pk__lt=OuterRef("pk"))
-        )
-        return self.filter(
-            Q(Q(status=TurnStatus.QUEUED), ~Exists(running), ~Exists(earlier))
-            | Q(status=TurnStatus.RUNNING, lease_until__lt=Now())
-        )
+        return self.filter(RawSQL(_CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant

@@ -22,6 +22,7 @@ from chat.models import Citation, Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.types import AnswerDraft, PastMessage, TurnRequest
+from knowledge.languages import detect_language
 from knowledge.models import Node
 from project.events.services import emit
 from project.inference.choices import Tier
@@ -107,7 +108,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         tier=tier,
         route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
         model=endpoints[0].model_name if endpoints else "",
-        language=user.language or settings.LANGUAGE_CODE,
+        language=user.language or _language_of(turn.question.content),
         trace_id=turn.trace_id,
     )
     return Claim(
@@ -119,6 +120,12 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         is_stopped=turn.stop_requested_at is not None,
         queued_ms=max(0, int((started - turn.created_at).total_seconds() * 1000)),
     )
+
+
+def _language_of(question: str) -> str:
+    """Return the language to speak to somebody who chose none: the question's, if there is one."""
+    spoken = detect_language(question)
+    return spoken if spoken in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def _history(question: Message) -> tuple[PastMessage, ...]:
@@ -138,9 +145,9 @@ def turns_waiting(limit: int) -> list[uuid.UUID]:
 
 
 def turn_next(conversation_id: uuid.UUID) -> uuid.UUID | None:
-    """Return the turn of a conversation that may be taken now."""
-    rows = Turn.objects.claimable().filter(conversation_id=conversation_id)
-    return rows.order_by("created_at").values_list("pk", flat=True).first()
+    """Return the turn of a conversation whose turn it is; it may be taken if none is running."""
+    rows = Turn.objects.filter(conversation_id=conversation_id, status=TurnStatus.QUEUED)
+    return rows.order_by("created_at", "pk").values_list("pk", flat=True).first()
 
 
 def leases_renew(owners: Iterable[str]) -> dict[str, bool]:
