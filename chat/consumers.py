@@ -167,7 +167,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         for name in ("client_message_id", "turn"):
             if isinstance(message.get(name), str):
                 body[name] = message[name]
-        await self._send_json(body)
+        # In ASCII: what is sent back may hold half a surrogate pair, which is no UTF-8.
+        await self.send(text_data=json.dumps(body, separators=(",", ":")))
 
     async def _send_json(self, body: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(body, ensure_ascii=False, separators=(",", ":")))

@@ -142,6 +142,16 @@ async def test_nonsense_is_an_error_and_no_end(conversation, owner, text, code):
         assert await _hear(socket) == {"type": "pong"}
 
 
+async def test_what_is_no_utf8_comes_back_in_a_frame_that_is(conversation, owner):
+    async with opened(conversation, owner) as socket:
+        await _say(socket, type="message.send", client_message_id="\ud800", content="Open?")
+        frame = await socket.receive_from(10)
+        assert frame.encode("utf-8")
+        assert json.loads(frame)["client_message_id"] == "\ud800"
+        await _say(socket, type="ping")
+        assert (await _hear(socket))["type"] == "pong"
+
+
 async def test_too_many_messages_are_told_when_to_come_back(conversation, owner, settings):
     settings.ACERVO_RATE_MESSAGES = "1/minute"
     async with opened(conversation, owner) as socket:
