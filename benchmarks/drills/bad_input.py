@@ -121,7 +121,7 @@ def main() -> int:
         sent = ask(http, "Is anybody there?", None)
         turn = turn_ended(http, sent["turn"]["id"])
         verdict.check("it answers afterwards", turn["status"] == "completed", turn["status"])
-        faults = acervo.log_lines("Traceback", "request_failed")
+        faults = acervo.log_lines("request_failed", "Internal Server Error", "Traceback")
         verdict.check("no fault of ours in the log", not faults, faults[:3])
     return verdict.finish()
 
