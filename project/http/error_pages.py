@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import structlog
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 from django.urls import Resolver404
@@ -15,6 +16,7 @@ from project.tracing import current_trace_id
 
 _FOR_PROGRAMS = ("/api/", "/v1/", "/mcp/")
 _THEMES = frozenset({"dark", "light"})
+log = structlog.get_logger(__name__)
 
 
 def _answer(
@@ -35,8 +37,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400; 413 for programs whose body is too large."""
     known = to_api_error(exception)
     if known is not None and known.status == 413 and request.path.startswith(_FOR_PROGRAMS):
-        return _answer(request, known.status, known.code, known.message)
-    return _answer(request, 400, "invalid", _("The request cannot be understood."))
+        answer = _answer(request, known.status, known.code, known.message)
+    else:
+        answer = _answer(request, 400, "invalid", _("The request cannot be understood."))
+    # One line instead of Django's traceback: anybody can send nonsense as often as they like.
+    log.warning("request_refused", error=type(exception).__name__, path=request.path)
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 @requires_csrf_token
