@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 
@@ -74,18 +75,24 @@ def _is_dead(owner: str) -> bool:
 def job_hold(job_id: uuid.UUID) -> Iterator["Hold | None"]:
     """Claim a job and keep it for the block; None when it is not to be had.
 
-    A job that was tried too often fails here instead.
+    A job that was tried too often fails here instead. What the block says is in the language of
+    whoever asked for the job.
     """
     job = _claim(job_id)
     if job is None:
         yield None
         return
     hold = Hold(job)
-    with bind_trace(job.trace_id):
+    with bind_trace(job.trace_id), _speaking_to_author(job):
         try:
             yield hold
         finally:
             hold.close()
+
+
+def _speaking_to_author(job: IngestJob) -> translation.override:
+    language = job.created_by.language if job.created_by else ""
+    return translation.override(language or settings.LANGUAGE_CODE)
 
 
 @transaction.atomic
@@ -97,7 +104,9 @@ def _claim(job_id: uuid.UUID) -> IngestJob | None:
         return None
     tries = int(job.checkpoint.get("tries", 0)) + 1
     if tries > MAX_TRIES:
-        job_settle(job, JobStatus.FAILED, "gave_up", _("The job was interrupted too often."))
+        with _speaking_to_author(job):
+            why = _("The job was interrupted too often.")
+        job_settle(job, JobStatus.FAILED, "gave_up", why)
         return None
     job.status = JobStatus.PROCESSING
     job.attempts += 1

@@ -400,7 +400,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
-LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
+LOCALE_PATHS = [BASE_DIR / "project" / name for name in ("locale", "locale_packages")]
 LANGUAGE_COOKIE_NAME = "acervo_language"
 USE_I18N = True
 USE_TZ = True

@@ -8,6 +8,7 @@ from email.parser import BytesParser
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from knowledge.parsing._faults import readable
 from knowledge.parsing._html import html_to_markdown
@@ -36,6 +37,14 @@ def read_html(data: bytes, _limits: Limits) -> Iterator[RawPage]:
     yield RawPage(index=0, total=1, markdown=markdown, info=info)
 
 
+def _mail_names() -> tuple[tuple[str, str], ...]:
+    return (
+        ("from", pgettext("e-mail", "From")),
+        ("to", pgettext("e-mail", "To")),
+        ("date", pgettext("e-mail", "Date")),
+    )
+
+
 def read_eml(data: bytes, _limits: Limits) -> Iterator[RawPage]:
     """A message: who, when, the text. Attachments are named, not read."""
     with readable(MessageError):
@@ -44,11 +53,7 @@ def read_eml(data: bytes, _limits: Limits) -> Iterator[RawPage]:
         body = _mail_body(message)
         attached = [part.get_filename() or _("unnamed") for part in message.iter_attachments()]
     title = metadata.pop("subject", "")
-    shown = [
-        f"- {name}: {metadata[key]}"
-        for key, name in (("from", _("From")), ("to", _("To")), ("date", _("Date")))
-        if key in metadata
-    ]
+    shown = [f"- {name}: {metadata[key]}" for key, name in _mail_names() if key in metadata]
     warnings: list[str] = []
     if attached:
         names = ", ".join(clean(" ".join(name.split())) for name in attached)

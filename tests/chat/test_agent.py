@@ -80,6 +80,25 @@ async def test_many_turns_are_answered_at_once_and_those_of_a_conversation_in_or
         assert earlier.finished_at < later.started_at
 
 
+@pytest.mark.parametrize(
+    ("question", "chosen", "expected"),
+    [
+        ("Quando sai a balsa?", "", "pt-br"),
+        ("When does the ferry sail?", "", "en"),
+        ("Wann fährt die Fähre ab?", "", "en"),
+        ("When does the ferry sail?", "pt-br", "pt-br"),
+    ],
+)
+async def test_a_turn_speaks_the_chosen_language_or_else_that_of_the_question(
+    ask, owner, question, chosen, expected
+):
+    owner.language = chosen
+    await in_thread(owner.save)
+    sent = await in_thread(ask, question)
+    claim = await in_thread(turn_claim, sent.turn.pk, agent="any")
+    assert claim.request.language == expected
+
+
 async def test_two_agents_share_the_work_without_doing_any_twice(ask, owner, space):
     from chat.services import conversation_create, message_send
 

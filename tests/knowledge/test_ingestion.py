@@ -121,6 +121,13 @@ def test_a_file_without_text_fails_with_its_reason(owner: User, space: Space) ->
     assert not Node.objects.exists()
 
 
+def test_the_reason_is_in_the_language_of_whoever_asked(owner: User, space: Space) -> None:
+    owner.language = "pt-br"
+    owner.save()
+    job = work(upload(owner, space, pdf("", ""), "blank.pdf")[1])
+    assert job.error_message == "O arquivo não tem texto."
+
+
 def test_a_long_document_is_divided(
     owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
