@@ -14,6 +14,7 @@ from knowledge.models.nodes import Node
 from knowledge.models.spaces import Space
 from knowledge.types import TERM_SPACE
 from project.inference.models import ModelEndpoint
+
 SPARSE_DIMENSIONS = TERM_SPACE
 
 
