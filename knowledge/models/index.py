@@ -74,7 +74,7 @@ class Chunk(models.Model):
 
 
 class IndexGeneration(models.Model):
-    """One embedding model's whole index of a space. The active one serves; others can replace it."""
+    """One embedding model's whole index of a space: the active one serves, others replace it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(

@@ -161,31 +161,7 @@ def _scored(
         if cte.parts:
             statement.add(", ")
             statement.add("".join(cte.parts), *cte.parameters)
-    distance, model = "NULL::float8", "NULL::int"
-    if vectors:
-        distance = (
-            "CASE"
-            + "".join(
-                f" WHEN e{number}.chunk_id IS NOT NULL THEN "
-                f"-(e{number}.vector <#> (SELECT vector_{number} FROM question))"
-                for number in range(len(vectors))
-            )
-            + " END"
-        )
-        model = (
-            "CASE"
-            + "".join(
-                f" WHEN e{number}.chunk_id IS NOT NULL THEN {number}"
-                for number in range(len(vectors))
-            )
-            + " END"
-        )
-    statement.add(
-        f"SELECT c.id, c.node_id, c.sequence, {distance}, "
-        "-(c.terms <#> (SELECT terms FROM question)), "
-        f"pool.vector_rank, pool.keyword_rank, {model} "
-        "FROM pool JOIN knowledge_chunk c ON c.id = pool.chunk_id"
-    )
+    statement.add(_signals_sql(len(vectors)))
     for number, query in enumerate(vectors):
         statement.add(
             f" LEFT JOIN knowledge_embedding e{number} ON e{number}.chunk_id = c.id "
@@ -205,6 +181,25 @@ def _scored(
         )
         for row in statement.run()
     ]
+
+
+def _signals_sql(models: int) -> str:
+    """Return the SELECT of the pool's passages, with the signals in whichever model has them."""
+    distance, model = "NULL::float8", "NULL::int"
+    if models:
+        held = [f" WHEN e{number}.chunk_id IS NOT NULL THEN " for number in range(models)]
+        products = "".join(
+            f"{case}-(e{number}.vector <#> (SELECT vector_{number} FROM question))"
+            for number, case in enumerate(held)
+        )
+        distance = f"CASE{products} END"
+        model = f"CASE{''.join(f'{case}{number}' for number, case in enumerate(held))} END"
+    return (
+        f"SELECT c.id, c.node_id, c.sequence, {distance}, "
+        "-(c.terms <#> (SELECT terms FROM question)), "
+        f"pool.vector_rank, pool.keyword_rank, {model} "
+        "FROM pool JOIN knowledge_chunk c ON c.id = pool.chunk_id"
+    )
 
 
 def _add_vector_leg(
