@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, staff
-from knowledge.admin.diffs import TextDiff, compare_texts
+from knowledge.merging.rows import TextDiff, compare_texts
 from knowledge.models import Node, NodeVersion
 from knowledge.services import node_versions_visible_to
 from knowledge.versions import CONTENT_FIELDS, compare, state_of

@@ -1,20 +1,23 @@
 """Two texts side by side: changed lines, and inside them the changed words.
 
-Pure. Lines are matched by difflib; of a replaced block the lines are paired in order, and the
-words of a pair are matched in the same way.
+Of a replaced block the lines are paired in order, and the words of a pair are compared.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
+
+from knowledge.merging.aligning import hunks_of
 
 CONTEXT = 3
 MOST_LINES = 4000
-"""Of the changed middle on either side; longer ones are shown as replaced, and cut off."""
-MOST_CHARS = 4000
+"""That changed; more are cut off."""
+MOST_CHARS = 20_000
 """Of a pair of lines whose words are compared."""
+LEAST_ALIKE = 0.2
+"""Of the words of a pair of lines that must be equal; below, both count as wholly changed."""
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
 Part = tuple[str, bool]
@@ -46,29 +49,24 @@ class TextDiff:
 def compare_texts(old: str, new: str) -> TextDiff:
     """Return the rows of the two texts that differ, with a few equal lines around them."""
     left, right = old.splitlines(), new.splitlines()
-    head, tail = _common_ends(left, right)
-    middle_left, middle_right = left[head : len(left) - tail], right[head : len(right) - tail]
     diff = TextDiff()
-    if max(len(middle_left), len(middle_right)) > MOST_LINES:
-        diff.is_cut = True
-        middle_left, middle_right = middle_left[:MOST_LINES], middle_right[:MOST_LINES]
-        codes = [("replace", 0, len(middle_left), 0, len(middle_right))]
-    else:
-        matcher = difflib.SequenceMatcher(None, middle_left, middle_right, autojunk=False)
-        codes = [tuple(code) for code in matcher.get_opcodes()]  # type: ignore[misc]
-    rows = [_equal(line, at, at) for at, line in enumerate(left[:head])]
-    for tag, i1, i2, j1, j2 in codes:
-        if tag == "equal":
-            rows += [
-                _equal(middle_left[i1 + n], head + i1 + n, head + j1 + n) for n in range(i2 - i1)
-            ]
-            continue
-        rows += _block(middle_left[i1:i2], middle_right[j1:j2], head + i1, head + j1)
-        diff.removed += i2 - i1
-        diff.added += j2 - j1
+    rows: list[Row] = []
+    at = new_at = shown = 0
+    for hunk in hunks_of(left, right):
+        rows += [_equal(left[at + n], at + n, new_at + n) for n in range(hunk.low - at)]
+        diff.removed += hunk.high - hunk.low
+        diff.added += hunk.new_high - hunk.new_low
+        block = _block(
+            left[hunk.low : hunk.high], right[hunk.new_low : hunk.new_high], hunk.low, hunk.new_low
+        )
+        rows += islice(block, MOST_LINES - shown)
+        shown += max(hunk.high - hunk.low, hunk.new_high - hunk.new_low)
+        at, new_at = hunk.high, hunk.new_high
+        if shown > MOST_LINES:
+            diff.is_cut = True
+            break
     if not diff.is_cut:
-        first_left, first_right = len(left) - tail, len(right) - tail
-        rows += [_equal(left[first_left + n], first_left + n, first_right + n) for n in range(tail)]
+        rows += [_equal(left[at + n], at + n, new_at + n) for n in range(len(left) - at)]
     diff.rows = _folded(rows)
     return diff
 
@@ -78,29 +76,24 @@ def word_parts(old: str, new: str) -> tuple[list[Part], list[Part]]:
     if len(old) + len(new) > MOST_CHARS:
         return [(old, True)], [(new, True)]
     left, right = _WORDS.findall(old), _WORDS.findall(new)
-    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
-    if matcher.ratio() < 0.2:
+    hunks = hunks_of(left, right)
+    changed = sum(hunk.high - hunk.low + hunk.new_high - hunk.new_low for hunk in hunks)
+    if changed > (1 - LEAST_ALIKE) * (len(left) + len(right)):
         return [(old, True)], [(new, True)]
     old_parts: list[Part] = []
     new_parts: list[Part] = []
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        is_changed = tag != "equal"
-        if i2 > i1:
-            old_parts.append(("".join(left[i1:i2]), is_changed))
-        if j2 > j1:
-            new_parts.append(("".join(right[j1:j2]), is_changed))
+    at = 0
+    for low, high, new_low, new_high in [*hunks, (len(left), len(left), len(right), len(right))]:
+        if low > at:
+            same = "".join(left[at:low])
+            old_parts.append((same, False))
+            new_parts.append((same, False))
+        if high > low:
+            old_parts.append(("".join(left[low:high]), True))
+        if new_high > new_low:
+            new_parts.append(("".join(right[new_low:new_high]), True))
+        at = high
     return old_parts, new_parts
-
-
-def _common_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    limit = min(len(left), len(right))
-    head = 0
-    while head < limit and left[head] == right[head]:
-        head += 1
-    tail = 0
-    while tail < limit - head and left[-1 - tail] == right[-1 - tail]:
-        tail += 1
-    return head, tail
 
 
 def _equal(line: str, old: int, new: int) -> Row:
@@ -108,7 +101,7 @@ def _equal(line: str, old: int, new: int) -> Row:
     return Row("equal", old + 1, new + 1, parts, parts)
 
 
-def _block(old: Sequence[str], new: Sequence[str], old_at: int, new_at: int) -> Iterable[Row]:
+def _block(old: Sequence[str], new: Sequence[str], old_at: int, new_at: int) -> Iterator[Row]:
     for number in range(max(len(old), len(new))):
         if number >= len(new):
             yield Row("removed", old_at + number + 1, None, [(old[number], False)])

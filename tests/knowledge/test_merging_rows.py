@@ -1,6 +1,6 @@
 """Comparing two texts by lines and words."""
 
-from knowledge.admin.diffs import compare_texts, word_parts
+from knowledge.merging.rows import compare_texts, word_parts
 
 
 def test_equal_texts_have_no_rows() -> None:
