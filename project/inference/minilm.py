@@ -7,6 +7,7 @@ one session a process, created after any fork.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import importlib.metadata
@@ -222,8 +223,11 @@ def _encoder() -> _Encoder:
 
 
 def _forget_after_fork() -> None:
-    # The threads of a session do not survive a fork, and the lock may have been held by one.
+    # The threads of a session do not survive a fork, and the lock may have been held by one. The
+    # session itself must never be destroyed here: its end waits for those threads, for ever.
     global _current, _lock
+    if _current is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_current))
     _current, _lock = None, threading.Lock()
 
 

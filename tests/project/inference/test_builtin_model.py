@@ -123,3 +123,24 @@ def test_an_unwritable_folder_is_named(tmp_path: Path, settings: Settings) -> No
     settings.ACERVO_DATA = blocked
     with pytest.raises(minilm.MiniLMUnavailable, match="cannot be written"):
         minilm.ensure_model_file()
+
+
+def test_a_fork_of_a_process_with_a_loaded_model_lives_and_ends() -> None:
+    code = (
+        "import os, sys, django; django.setup()\n"
+        "from project.inference.embeddings import BUILTIN, embed_texts\n"
+        "first = embed_texts(BUILTIN, ['a harbour'], purpose='document')\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    again = embed_texts(BUILTIN, ['a harbour'], purpose='document')\n"
+        "    sys.exit(0 if (first == again).all() else 3)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).resolve().parents[3],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr.decode()
