@@ -145,11 +145,13 @@ def node_write(
     author: User | None,
     reason: str = "",
     anchors: list[Any] | None = None,
+    merged_from: int | None = None,
 ) -> bool:
     """Store the new values of a locked node; return whether they made a version.
 
     `before` holds the stored values. Page spans move along with the text unless `anchors` gives
-    them. Raises Conflict when the external id is taken.
+    them. The version's parents are the stored version and, where it is another, `merged_from`.
+    Raises Conflict when the external id is taken.
     """
     is_new_version = state_of(node) != state_of(before)
     has_new_name = (node.title, node.external_id) != (before.title, before.external_id)
@@ -171,7 +173,8 @@ def node_write(
     with _taken_ids_are_conflicts():
         node.save_without_historical_record()  # type: ignore[attr-defined]  # added by its history
     if is_new_version:
-        _versions_insert([node], author=author, reason=reason, kind="~")
+        merged = [merged_from] if merged_from not in (None, before.version) else []
+        _versions_insert([node], author=author, reason=reason, kind="~", merged=merged)
     if node.wiki_links != before.wiki_links:
         links_sync([node], author=author)
     if has_new_name:
@@ -228,7 +231,14 @@ def announce(what: str, node: Node, author: User | None) -> None:
     )
 
 
-def _versions_insert(nodes: Sequence[Node], *, author: User | None, reason: str, kind: str) -> None:
+def _versions_insert(
+    nodes: Sequence[Node],
+    *,
+    author: User | None,
+    reason: str,
+    kind: str,
+    merged: Sequence[int] = (),
+) -> None:
     now, trace_id = timezone.now(), current_trace_id()
     names = [field.attname for field in NodeVersion.tracked_fields]
     NodeVersion.objects.bulk_create(
@@ -239,7 +249,7 @@ def _versions_insert(nodes: Sequence[Node], *, author: User | None, reason: str,
                 history_relation_id=node.pk,
                 history_user=author,
                 history_change_reason=reason,
-                parents=[node.version - 1] if node.version > 1 else [],
+                parents=[node.version - 1, *merged] if node.version > 1 else [],
                 trace_id=trace_id,
                 version_tags=[PUBLISHED_TAG] if node.status == NodeStatus.PUBLISHED else [],
                 **{name: getattr(node, name) for name in names},

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services, versions
+from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.serializers import (
     GraphQuery,
     GraphSerializer,
@@ -29,10 +30,11 @@ from knowledge.api.serializers import (
 from knowledge.api.spaces import chosen_space
 from knowledge.graph import neighbourhood
 from knowledge.models import Node
+from knowledge.stale_writes import refusal_with_merge
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
 from project.http.api import ApiViewSet, expected_version, find, missing
-from project.http.errors import Invalid
+from project.http.errors import Conflict, Invalid
 from project.http.pagination import CursorPages
 
 IF_MATCH = OpenApiParameter(
@@ -82,15 +84,28 @@ class NodeViewSet(ApiViewSet):
         """Show a node."""
         return self._answer(find(self.get_queryset(), pk))
 
-    @extend_schema(request=NodeUpdateInput, responses=NodeSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=NodeUpdateInput,
+        responses={200: NodeSerializer, 409: StaleNodeEnvelope},
+        parameters=[IF_MATCH],
+    )
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a node, as a new version; 409 when it changed since the stated version."""
+        """Change a node, as a new version.
+
+        409 when it changed since the stated version; `details.merge` then holds both changes
+        merged, to be sent again with `merged_from`.
+        """
         node = find(self.get_queryset(), pk)
         changes = self.validated(NodeUpdateInput, partial=True)
         version = expected_version(request, changes)
-        node = services.node_update(
-            acting_user=caller(request), node=node, expected_version=version, **changes
-        )
+        try:
+            node = services.node_update(
+                acting_user=caller(request), node=node, expected_version=version, **changes
+            )
+        except Conflict as refusal:
+            if refusal.code != "version_conflict":
+                raise
+            raise refusal_with_merge(refusal, node, based_on=version, changes=changes) from refusal
         return self._answer(node)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
@@ -142,6 +157,7 @@ class NodeViewSet(ApiViewSet):
     @action(detail=True)
     def diff(self, request: Request, pk: str) -> Response:
         """Compare two versions: field by field, and the content as a unified diff."""
+        find(self.get_queryset(), pk)  # first: a stranger is told of no field of it
         old, new = self._number("from"), self._number("to")
         answer = versions.compare(
             self._version(pk, old),

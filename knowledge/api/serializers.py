@@ -119,7 +119,16 @@ class NodeCreateInput(NodeFields):
 class NodeUpdateInput(NodeFields):
     """Changes to a node."""
 
-    version = serializers.IntegerField(min_value=1, required=False)
+    version = serializers.IntegerField(
+        min_value=1, required=False, help_text="The version it is based on, as `If-Match` says it."
+    )
+    merged_from = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="After a merge: the version that your edit began from. It becomes the second "
+        "parent; `version` is the one it was merged with.",
+    )
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 

@@ -57,20 +57,24 @@ def node_update(
     acting_user: User,
     node: Node,
     expected_version: int | None = None,
+    merged_from: int | None = None,
     reason: str = "",
     **changes: Unpack[NodeChanges],
 ) -> Node:
     """Change a node and return its stored row; only a change of the text or its facts is a version.
 
-    Raises NotFound, Forbidden, Invalid, and Conflict (`version_conflict`, with the current version
-    in its details) when `expected_version` is not the stored one.
+    `merged_from` is the version that the edit began from when it was merged with the expected one;
+    the new version has both for parents. Raises NotFound, Forbidden, Invalid, and Conflict
+    (`version_conflict`, with the current version in its details) when `expected_version` is not
+    the stored one: `knowledge.stale_writes` then says what the merge would be.
     """
     row = node_lock(acting_user, node)
     _version_require(row, expected_version)
+    _merge_require(row, merged_from, expected_version)
     status = changes.pop("status", row.status)
     before = copy.copy(row)
     fields_set(row, cast("NodeFields", changes))
-    node_write(row, before, author=acting_user, reason=reason)
+    node_write(row, before, author=acting_user, reason=reason, merged_from=merged_from)
     if status != row.status:
         return _status_set(acting_user, row, NodeStatus(status))
     _index_after_commit(row)
@@ -191,6 +195,19 @@ def _version_require(row: Node, expected: int | None) -> None:
         field="version",
         details={"current": row.version},
     )
+
+
+def _merge_require(row: Node, merged_from: int | None, expected: int | None) -> None:
+    """Raise Invalid for a merge of a version that never was, or with one that is not named."""
+    if merged_from is None:
+        return
+    if expected is None:
+        message = _("A merge must say which version it was merged with.")
+        raise Invalid(message, field="version")
+    versions = NodeVersion.objects.filter(id=row.pk, version=merged_from)
+    if merged_from > row.version or not versions.exists():
+        message = _("This node has no version %(version)s.") % {"version": merged_from}
+        raise Invalid(message, code="no_such_version", field="merged_from")
 
 
 def _index_after_commit(node: Node) -> None:
