@@ -142,7 +142,9 @@ def _sections(
             if last is not None:
                 yield last
             last, waiting = section, None
-        elif count_tokens(markdown[start:end]) > max_tokens // 2:
+        elif _has_words(markdown, start, end) and (
+            count_tokens(markdown[start:end]) > max_tokens // 2
+        ):
             if last is not None:  # a long row of bare headings is text enough
                 yield last
             last, waiting = _Section(start, start, end, section.path), None
