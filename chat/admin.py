@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
@@ -31,6 +31,7 @@ from project.http.admin_base import (
     ReadOnlyAdmin,
     badge,
     display,
+    plain_decimal,
     tone_of,
 )
 from project.inference.models import UsageRecord
@@ -183,7 +184,7 @@ class TurnAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("cost"), ordering="cost")
     def cost_words(self, turn: Turn) -> str:
         """Show the cost without needless zeros."""
-        return plain_cost(turn.cost)
+        return plain_decimal(turn.cost)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the turns; the list leaves their traces alone."""
@@ -240,7 +241,7 @@ def trace_context(turn: Turn) -> dict[str, Any]:
         "citations": citations,
         "waterfall": waterfall(turn.timings),
         "usage": UsageRecord.objects.filter(turn_id=turn.pk).order_by("created_at")[:50],
-        "cost": plain_cost(turn.cost),
+        "cost": plain_decimal(turn.cost),
     }
 
 
@@ -312,9 +313,4 @@ def milliseconds(value: Any) -> str:
     """Return a time in readable units."""
     if not isinstance(value, (int, float)):
         return "–"
-    return f"{value / 1000:.1f} s" if value >= 1000 else f"{round(value)} ms"
-
-
-def plain_cost(value: Any) -> str:
-    """Return a cost without needless zeros."""
-    return f"{value:.6f}".rstrip("0").rstrip(".") if value else "–"
+    return f"{number_format(value / 1000, 1)} s" if value >= 1000 else f"{round(value)} ms"

@@ -21,7 +21,7 @@ from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import IngestJob, Node, Space
 from monitoring.attention import attention_of, list_url, rows_of
 from project import heartbeat
-from project.inference.models import UsageRecord
+from project.inference.models import UsageRecord, purpose_words
 
 DAYS = 14
 MOST_JOBS = 6
@@ -207,7 +207,8 @@ def _costs(request: HttpRequest) -> dict[str, Any] | None:
         .annotate(calls=Count("pk"), cost=Sum("cost"), tokens=Sum("prompt_tokens"))
         .order_by("-cost", "-calls")[:5]
     )
-    return {**rows.totals(), "purposes": list(by_purpose), "url": list_url(UsageRecord)}
+    purposes = [{**row, "purpose": purpose_words(row["purpose"])} for row in by_purpose]
+    return {**rows.totals(), "purposes": purposes, "url": list_url(UsageRecord)}
 
 
 def _processes(request: HttpRequest) -> dict[str, Any] | None:

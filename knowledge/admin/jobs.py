@@ -8,6 +8,7 @@ from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -116,7 +117,8 @@ class IngestJobAdmin(SpaceScopedAdmin):
         if not longest:
             return "–"
         rows = [
-            (name, round(seconds / longest * 100), f"{seconds:.2f} s") for name, seconds in steps
+            (name, round(seconds / longest * 100), f"{number_format(seconds, 2)} s")
+            for name, seconds in steps
         ]
         line = (
             '<div class="ac-bar"><span>{}</span><i><b style="width:{}%"></b></i><em>{}</em></div>'

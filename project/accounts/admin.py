@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Count
 from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,6 +21,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from project.accounts.choices import Scope
+from project.accounts.forms import PermissionsField
 from project.accounts.models import ApiKey, User
 from project.accounts.services import api_key_create, api_key_revoke
 from project.http.admin_base import (
@@ -40,8 +41,18 @@ if admin.site.is_registered(Group):
 ONCE = "_acervo_shown_once"
 
 
+class WordedPermissions(AcervoAdmin):
+    """An admin whose permissions are named in the reader's language."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Take the field that words them."""
+        if db_field.related_model is Permission:
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, AcervoAdmin):  # type: ignore[misc]  # both take what Django hands in
+class UserAdmin(DjangoUserAdmin, WordedPermissions):  # type: ignore[misc]  # both take what Django hands in
     """People. Roles in spaces are given on the page of a space's members."""
 
     form = UserChangeForm
@@ -122,7 +133,7 @@ class UserAdmin(DjangoUserAdmin, AcervoAdmin):  # type: ignore[misc]  # both tak
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, AcervoAdmin):
+class GroupAdmin(DjangoGroupAdmin, WordedPermissions):
     """Groups; those of a space are kept by the page of its members."""
 
     list_display = ("name", "people")

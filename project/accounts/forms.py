@@ -29,6 +29,21 @@ class ChangePasswordForm(PasswordChangeForm):
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
 
 
+class PermissionsField(forms.ModelMultipleChoiceField):
+    """Permissions in the reader's words: their stored names are English."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return what the permission is about and what it allows."""
+        verbs = {
+            "add": _("may add"),
+            "change": _("may change"),
+            "delete": _("may delete"),
+            "view": _("may see"),
+        }
+        verb, _underscore, _model = obj.codename.partition("_")
+        return f"{obj.content_type.app_labeled_name} | {verbs.get(verb, obj.name)}"
+
+
 class PreferencesForm(forms.ModelForm):
     """The language of the pages, and whether conversations are remembered."""
 

@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -38,6 +39,7 @@ __all__ = [
     "badge",
     "display",
     "each_done",
+    "plain_decimal",
     "reflect",
     "refusals_as_messages",
 ]
@@ -217,6 +219,11 @@ def reflect(obj: models.Model, stored: models.Model) -> None:
         if field.attname in stored.__dict__:
             setattr(obj, field.attname, stored.__dict__[field.attname])
     obj._state.adding = False
+
+
+def plain_decimal(value: Any) -> str:
+    """Return a small amount as the reader's language writes it, without needless zeros."""
+    return number_format(f"{value:.6f}".rstrip("0").rstrip(".")) if value else "–"
 
 
 def badge(text: object, tone: str = "default") -> SafeString:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     RangeDateFilter,
@@ -25,6 +25,7 @@ from project.http.admin_base import (
     RefusalForm,
     badge,
     display,
+    plain_decimal,
     posted_only,
     tone_of,
 )
@@ -43,7 +44,7 @@ class EndpointForm(RefusalForm):
     """An endpoint. Its key goes in and never comes out again."""
 
     new_api_key = forms.CharField(
-        label=gettext_lazy("API key"),
+        label=pgettext_lazy("label", "API key"),
         required=False,
         max_length=2000,
         strip=True,
@@ -213,7 +214,7 @@ class ModelEndpointAdmin(AcervoAdmin):
 class UsageRecordAdmin(ReadOnlyAdmin):
     """Read-only: the rows are the account of what was spent."""
 
-    list_display = ("created_at", "purpose", "model", "outcome_badge", "tokens", "latency",
+    list_display = ("created_at", "purpose_shown", "model", "outcome_badge", "tokens", "latency",
                     "cost_words", "user")  # fmt: skip
     list_select_related = ("user", "endpoint")
     list_filter = (
@@ -225,6 +226,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_before_template = "admin/inference/usagerecord/totals.html"
     search_fields = ("model", "purpose", "trace_id", "turn_id__exact", "user__username")
     ordering = ("-created_at", "id")
+
+    @display(description=gettext_lazy("purpose"), ordering="purpose")
+    def purpose_shown(self, row: UsageRecord) -> str:
+        """Show what the call was made for."""
+        return row.purpose_words
 
     @display(description=gettext_lazy("outcome"), ordering="outcome")
     def outcome_badge(self, row: UsageRecord) -> SafeString:
@@ -247,7 +253,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("cost"), ordering="cost")
     def cost_words(self, row: UsageRecord) -> str:
         """Show the cost without needless zeros."""
-        return f"{row.cost:.6f}".rstrip("0").rstrip(".") if row.cost else "–"
+        return plain_decimal(row.cost)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Add the sums over the rows that the filters leave."""

@@ -35,6 +35,16 @@ class CallKind(TextChoices):
     EMBEDDING = "embedding", _("Embedding")
 
 
+class CallPurpose(TextChoices):
+    """What Acervo itself makes calls for; other programs inside it may name others."""
+
+    ANSWER = "answer", _("Answering")
+    INGEST = "ingest", _("Reading sources")
+    INDEX = "index", _("Indexing")
+    QUERY = "query", _("Searching")
+    TEST = "test", _("Testing the connection")
+
+
 class Outcome(TextChoices):
     """How a call ended."""
 

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from project.inference import sealing
-from project.inference.choices import Backend, CallKind, Outcome, Purpose, Tier
+from project.inference.choices import Backend, CallKind, CallPurpose, Outcome, Purpose, Tier
 from project.inference.querysets import ModelEndpointQuerySet, UsageRecordQuerySet
 
 _SECONDS = [MinValueValidator(0.1), MaxValueValidator(3600)]
@@ -217,6 +217,17 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: {self.get_outcome_display()}"
+
+    @property
+    def purpose_words(self) -> str:
+        """What the call was made for, for people."""
+        return purpose_words(self.purpose)
+
+
+def purpose_words(purpose: str) -> str:
+    """Return the words for a purpose of calls; an unknown one is its own name."""
+    known = purpose in CallPurpose.values
+    return str(CallPurpose(purpose).label) if known else purpose
 
 
 def _address_problem(address: str) -> str | None:
