@@ -3,8 +3,10 @@
 `owner` manages the space, `teammate` may edit it, `stranger` has no part in it.
 """
 
+import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -16,6 +18,16 @@ from knowledge.choices import Visibility
 from knowledge.models import Space, SpaceRole
 from project.accounts.choices import Role, Scope
 from project.accounts.models import ApiKey, User
+
+# CI tries the same examples each time, so that a run tells of the change and not of luck; a run by
+# hand keeps looking for new ones. A slow machine is no failure.
+hypothesis.settings.register_profile(
+    "acervo",
+    derandomize="CI" in os.environ,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("acervo")
 
 PASSWORD = "correct-horse-battery"
 
