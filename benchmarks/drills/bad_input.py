@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.drills.stage import Installation, Row, Verdict, ask, turn_ended
+from benchmarks.drills.acts import Row, Verdict, ask, turn_ended
+from benchmarks.drills.stage import Installation
 
 DEEP = "[" * 200_000 + "]" * 200_000
 LONG_DIGITS = "9" * 5000

@@ -7,18 +7,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.drills.stage import (
-    Installation,
-    Row,
-    Verdict,
-    ask,
-    gaps,
-    polled,
-    resumed,
-    sse,
-    told,
-    turn_ended,
-)
+from benchmarks.drills.acts import Row, Verdict, ask, gaps, polled, resumed, sse, told, turn_ended
+from benchmarks.drills.stage import Installation
 from tests.support.model_server import ModelServer
 
 ANSWER = " ".join(f"word{number}" for number in range(60)) + "."
@@ -41,7 +31,12 @@ def main() -> int:
             http.post("/api/v1/nodes/", json=node).raise_for_status()
             redis_url = acervo.redis_url()
             for name, seconds in FLUSH_AFTER.items():
-                asyncio.run(_round(acervo, http, verdict, name, seconds, redis_url))
+                made = http.post("/api/v1/conversations/", json={}).json()["id"]
+                answer = asyncio.run(_round(acervo, verdict, made, name, seconds, redis_url))
+                path = f"/api/v1/conversations/{made}/messages/"
+                rows = http.get(path).json()["results"]
+                shown = [each["content"] for each in rows if each["role"] == "assistant"]
+                verdict.check(f"{name}: the refreshed page has it", shown == [answer])
             model.behave(answer="All is well.")
             turn = turn_ended(http, ask(http, "When does the harbour open?")["turn"]["id"])
             verdict.check("a chat afterwards works", turn["status"] == "completed", turn["status"])
@@ -50,19 +45,18 @@ def main() -> int:
 
 async def _round(
     acervo: Installation,
-    http: httpx.Client,
     verdict: Verdict,
+    conversation: str,
     name: str,
     seconds: float,
     redis_url: str,
-) -> None:
+) -> str:
     import redis
 
-    made = http.post("/api/v1/conversations/", json={}).json()
-    path = f"/ws/chat/{made['id']}/"
+    path = f"/ws/chat/{conversation}/"
     async with acervo.async_client(seconds=120) as client, acervo.socket(path) as socket:
         body = {"content": "When does the harbour open?", "client_message_id": uuid.uuid4().hex}
-        sent = await client.post(f"/api/v1/conversations/{made['id']}/messages/", json=body)
+        sent = await client.post(f"/api/v1/conversations/{conversation}/messages/", json=body)
         turn = sent.json()["turn"]["id"]
         readers: dict[str, asyncio.Task[list[Row]]] = {
             "socket": asyncio.create_task(resumed(socket, turn)),
@@ -76,15 +70,13 @@ async def _round(
         valkey.close()
         seen = {each: await task for each, task in readers.items()}
         early = await leaver
-        row = turn_ended(http, turn)
+        row = (await client.get(f"/api/v1/turns/{turn}/")).json()
         answer = row["answer"]
         verdict.check(f"{name}: the answer is stored", answer == ANSWER, row["status"])
         for reader, events in seen.items():
             _check_reader(verdict, f"{name}, {reader}", events, answer, 0)
         await _late_readers(client, verdict, name, turn, answer, early)
-    messages = http.get(f"/api/v1/conversations/{made['id']}/messages/").json()["results"]
-    shown = [each["content"] for each in messages if each["role"] == "assistant"]
-    verdict.check(f"{name}: the refreshed page has it", shown == [answer], shown)
+    return str(answer)
 
 
 async def _late_readers(
@@ -106,9 +98,7 @@ async def _late_readers(
     verdict.check(f"{name}: asking behind the end changes nothing", held, len(more))
 
 
-def _check_reader(
-    verdict: Verdict, name: str, events: list[Row], answer: Any, after: int
-) -> None:
+def _check_reader(verdict: Verdict, name: str, events: list[Row], answer: Any, after: int) -> None:
     holes = gaps(events, after)
     held = told(events) == answer and not holes and events[-1]["type"] == "turn.completed"
     seen = f"{len(events)} events, gaps {holes}, {[e['type'] for e in events[-2:]]}"

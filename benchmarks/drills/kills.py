@@ -13,9 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.drills.acts import Verdict, until
 from benchmarks.drills.ledger import Clients, Ledger
 from benchmarks.drills.reckoning import SETTLE_SECONDS, settle
-from benchmarks.drills.stage import Installation, Verdict, until
+from benchmarks.drills.stage import Installation
 
 VICTIMS = ("web", "agent", "worker", "worker-child", "postgres", "valkey")
 
@@ -97,7 +98,12 @@ def _victim(acervo: Installation, name: str, chance: random.Random) -> int | Non
     return int(chance.choice(listed)) if listed else None
 
 
-ntinue
+def _left_behind(data: Path) -> list[str]:
+    time.sleep(1)
+    left = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             environment = (folder / "environ").read_bytes()

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.drills.stage import Installation, Row, Verdict, ask, turn_ended, until
+from benchmarks.drills.acts import Row, Verdict, ask, turn_ended, until
+from benchmarks.drills.stage import Installation
 from tests.support.model_server import ModelServer
 
 ANSWER = "The harbour opens at six in the morning on every working day [1]."

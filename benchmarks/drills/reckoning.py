@@ -4,8 +4,8 @@ from collections import Counter
 
 import httpx
 
+from benchmarks.drills.acts import FINAL, JOB_FINAL, Verdict, everything, until
 from benchmarks.drills.ledger import Ledger
-from benchmarks.drills.stage import FINAL, JOB_FINAL, Verdict, everything, until
 
 SETTLE_SECONDS = 240.0
 

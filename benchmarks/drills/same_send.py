@@ -8,13 +8,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.drills.stage import (
-    FINAL,
-    Installation,
-    Verdict,
-    everything,
-    turn_ended,
-)
+from benchmarks.drills.acts import FINAL, Verdict, everything, turn_ended
+from benchmarks.drills.stage import Installation
 
 ROUNDS = 5
 AT_ONCE = 20

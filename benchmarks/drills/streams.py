@@ -13,17 +13,8 @@ from typing import Any
 import httpx
 import websockets
 
-from benchmarks.drills.stage import (
-    Installation,
-    Row,
-    Verdict,
-    gaps,
-    polled,
-    resumed,
-    sse,
-    told,
-    turn_ended,
-)
+from benchmarks.drills.acts import Row, Verdict, gaps, polled, resumed, sse, told, turn_ended
+from benchmarks.drills.stage import Installation
 from tests.support.model_server import ModelServer
 
 ANSWER = " ".join(f"word{number}" for number in range(50)) + "."
@@ -49,7 +40,8 @@ def main() -> int:
             asyncio.run(_stops(acervo, http, verdict, made, model))
             model.behave(answer="Yes.")
             asyncio.run(_frames(acervo, verdict, made))
-            asyncio.run(_doors(acervo, http, verdict, made))
+            token = http.post("/api/v1/ws-tokens/", json={}).json()["token"]
+            asyncio.run(_doors(acervo, verdict, made, token))
             faults = acervo.log_lines("Traceback", "socket_failed", "request_failed")
             verdict.check("no fault of ours in the log", not faults, faults[:3])
     return verdict.finish()
@@ -229,12 +221,9 @@ async def _close_of(acervo: Installation, path: str, frames: list[Any]) -> int |
             return error.rcvd.code if error.rcvd else None
 
 
-async def _doors(
-    acervo: Installation, http: httpx.Client, verdict: Verdict, conversation: str
-) -> None:
+async def _doors(acervo: Installation, verdict: Verdict, conversation: str, token: str) -> None:
     base = f"ws://127.0.0.1:{acervo.port}"
     path = f"/ws/chat/{conversation}/"
-    token = http.post("/api/v1/ws-tokens/", json={}).json()["token"]
     cookie = await asyncio.to_thread(_signed_in, acervo)
     signed_in = {"Cookie": f"acervo_session={cookie}"}
     cases: tuple[tuple[str, str, dict[str, str], object], ...] = (

@@ -7,13 +7,17 @@ from typing import Any
 
 import httpx
 
-from benchmarks.drills.stage import Installation, Row, Verdict, ask, job_ended, turn_ended
+from benchmarks.drills.acts import Row, Verdict, ask, job_ended, turn_ended
+from benchmarks.drills.stage import Installation
 from benchmarks.stage import Writer
 
 PAGES = 34
 KEEPERS = (
     ("Quillmere", "The lighthouse keeper of Quillmere feeds forty-one turquoise pelicans daily."),
-    ("Ostravane", "In Ostravane the ferry bell is rung nineteen times before the copper gate opens."),
+    (
+        "Ostravane",
+        "In Ostravane the ferry bell rings nineteen times before the copper gate opens.",
+    ),
     ("Brindlecombe", "Brindlecombe pays its beekeepers in walnut butter every second Thursday."),
 )
 
@@ -100,7 +104,7 @@ def _check_search(http: httpx.Client, verdict: Verdict, name: str, sentence: str
 def _check_answer(http: httpx.Client, verdict: Verdict, name: str, sentence: str) -> None:
     question = {
         "Quillmere": "How many pelicans does the lighthouse keeper of Quillmere feed?",
-        "Ostravane": "How often is the ferry bell rung in Ostravane?",
+        "Ostravane": "How often does the ferry bell ring in Ostravane?",
         "Brindlecombe": "What does Brindlecombe pay its beekeepers in?",
     }[name]
     turn = turn_ended(http, ask(http, question)["turn"]["id"], seconds=120)
