@@ -202,7 +202,7 @@ def _examined(
     is_theirs = conversation_id is not None and rows.filter(pk=conversation_id).exists()
     if not is_theirs or not caller.has_scope(Scope.CHAT):
         raise _Over(NOT_YOURS)
-    language = user.language or settings.LANGUAGE_CODE
+    language = user.language or caller.language or settings.LANGUAGE_CODE
     with translation.override(language):
         return language, action(user, *args) if action is not None else None
 

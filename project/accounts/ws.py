@@ -18,6 +18,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.http import HttpRequest, parse_cookie
 from django.http.request import validate_host
+from django.utils.translation import get_language_from_request
 
 from project.accounts.models import ApiKey, User
 from project.aio import in_thread
@@ -31,12 +32,16 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class SocketCaller:
-    """How somebody proved who they are; `scopes` is None for a session, which has them all."""
+    """How somebody proved who they are; `scopes` is None for a session, which has them all.
+
+    `language` is that of the browser, for people who chose none.
+    """
 
     user_id: int
     session_key: str | None = None
     key_id: uuid.UUID | None = None
     scopes: frozenset[str] | None = None
+    language: str = ""
 
     def has_scope(self, scope: str) -> bool:
         """Whether this caller may use that part of Acervo."""
@@ -59,7 +64,9 @@ def caller_of(scope: Scope) -> SocketCaller | None:
     if not session_key:
         return None
     user = _session_user(session_key)
-    return SocketCaller(user.pk, session_key=session_key) if user is not None else None
+    if user is None:
+        return None
+    return SocketCaller(user.pk, session_key=session_key, language=_language_of(scope))
 
 
 def user_of(caller: SocketCaller) -> User | None:
@@ -92,6 +99,14 @@ def _session_user(session_key: str) -> User | None:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
     return user if isinstance(user, User) and user.is_active else None
+
+
+def _language_of(scope: Scope) -> str:
+    """Return the language that a page would have for the browser which opens the socket."""
+    request = HttpRequest()
+    request.COOKIES = parse_cookie(_header(scope, b"cookie"))
+    request.META["HTTP_ACCEPT_LANGUAGE"] = _header(scope, b"accept-language")
+    return get_language_from_request(request)
 
 
 def _header(scope: Scope, name: bytes) -> str:

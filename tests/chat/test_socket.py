@@ -37,9 +37,14 @@ def _cookie(user: User) -> tuple[bytes, bytes]:
 
 @asynccontextmanager
 async def opened(
-    conversation: object, user: User | None = None, *, query: str = "", origin: str = ""
+    conversation: object,
+    user: User | None = None,
+    *,
+    query: str = "",
+    origin: str = "",
+    language: str = "en",
 ) -> AsyncIterator[WebsocketCommunicator]:
-    headers = [HOST]
+    headers = [HOST, (b"accept-language", language.encode())]
     if user is not None:
         headers.append(await in_thread(_cookie, user))
     if origin:
@@ -271,3 +276,21 @@ async def test_a_queued_turn_can_be_stopped_by_its_owner(conversation, owner, as
         await _say(socket, type="turn.stop", turn=str(turn.pk))
         assert [each["type"] for each in await _hear_out(socket)] == ["turn.stopped"]
     assert await in_thread(Turn.objects.filter(status=TurnStatus.STOPPED).exists)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "browser", "expected"),
+    [
+        ("", "pt-BR,pt;q=0.9", "Esse tipo de mensagem não existe."),
+        ("en", "pt-BR", "There is no such message type."),
+        ("pt-br", "en", "Esse tipo de mensagem não existe."),
+    ],
+)
+async def test_it_speaks_the_chosen_language_or_else_the_browsers(
+    conversation, owner, chosen, browser, expected
+):
+    owner.language = chosen
+    await in_thread(owner.save)
+    async with opened(conversation, owner, language=browser) as socket:
+        await _say(socket, type="sing")
+        assert (await _hear(socket))["message"] == expected
