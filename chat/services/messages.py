@@ -1,9 +1,8 @@
-"""The writes of chat. Each checks, changes and announces in one transaction."""
+"""Questions and their turns: asked, asked again, stopped."""
 
 import uuid
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -13,15 +12,14 @@ from django.utils.translation import gettext as _
 
 from chat import stopping
 from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
-from chat.models import Conversation, Feedback, Message, Turn
+from chat.models import Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
-from knowledge.models import Space
+from chat.services._common import absent, as_title
 from project import ratelimit
 from project.accounts.models import User
 from project.events.services import emit
-from project.http.errors import Conflict, Invalid, NotFound, TooMany
-from project.inference.choices import Tier
+from project.http.errors import Conflict, Invalid, TooMany
 from project.tracing import current_trace_id
 
 CLIENT_ID_MAX = 100
@@ -46,53 +44,6 @@ class Sent:
     is_new: bool
 
 
-def absent() -> NotFound:
-    """Return the one answer for what does not exist and for what is not yours."""
-    return NotFound(_("There is no such object, or it is not yours to see."))
-
-
-def conversation_create(
-    *,
-    acting_user: User,
-    space: uuid.UUID | None = None,
-    title: str = "",
-    model_tier: str = "",
-) -> Conversation:
-    """Start a conversation; without a space it asks all that the user may read."""
-    return Conversation.objects.create(
-        user=acting_user,
-        space=_space(acting_user, space),
-        title=_title(title),
-        model_tier=_tier(model_tier),
-    )
-
-
-def conversation_update(
-    *, acting_user: User, conversation: Conversation, **changes: Any
-) -> Conversation:
-    """Change `title`, `model_tier` or `space` of a conversation."""
-    if "title" in changes:
-        conversation.title = _title(changes["title"])
-    if "model_tier" in changes:
-        conversation.model_tier = _tier(changes["model_tier"])
-    if "space" in changes:
-        conversation.space = _space(acting_user, changes["space"])
-    conversation.save(update_fields=["title", "model_tier", "space"])
-    return conversation
-
-
-def conversation_delete(*, acting_user: User, conversation: Conversation) -> None:
-    """Delete a conversation with all that hangs on it; what is being answered is broken off."""
-    running = list(
-        Turn.objects.visible_to(acting_user)
-        .filter(conversation=conversation, status=TurnStatus.RUNNING)
-        .values_list("pk", flat=True)
-    )
-    Conversation.objects.visible_to(acting_user).filter(pk=conversation.pk).delete()
-    for turn_id in running:
-        stopping.signal_stop(turn_id)
-
-
 def message_send(
     *,
     acting_user: User,
@@ -112,14 +63,7 @@ def message_send(
     known = _sent_before(conversation, content, client_message_id)
     if known is not None:
         return known
-    state = None
-    if settings.ACERVO_RATE_MESSAGES:
-        state = ratelimit.hit("messages", str(acting_user.pk), settings.ACERVO_RATE_MESSAGES)
-    if state is not None and not state.allowed:
-        raise TooMany(
-            _("You are sending messages too fast. Wait a moment and try again."),
-            retry_after=state.retry_after,
-        )
+    _check_rate(acting_user)
     try:
         return _store(conversation, content, client_message_id, parent)
     except IntegrityError:
@@ -148,7 +92,7 @@ def _store(
         client_message_id=client_message_id,
     )
     turn = _queue(locked, message)
-    named = {"title": _title(content, limit=TITLE_MAX)} if not locked.title else {}
+    named = {"title": as_title(content, limit=TITLE_MAX)} if not locked.title else {}
     Conversation.objects.filter(pk=locked.pk).update(updated_at=Now(), **named)
     # What was made here has nothing more to it: whoever shows it need not ask.
     remember_related(message, turns=[turn])
@@ -202,6 +146,17 @@ def _check_text(content: str, client_message_id: str) -> None:
             raise Invalid(_("The text holds characters that cannot be stored."), field=name)
 
 
+def _check_rate(user: User) -> None:
+    if not settings.ACERVO_RATE_MESSAGES:
+        return
+    state = ratelimit.hit("messages", str(user.pk), settings.ACERVO_RATE_MESSAGES)
+    if not state.allowed:
+        raise TooMany(
+            _("You are sending messages too fast. Wait a moment and try again."),
+            retry_after=state.retry_after,
+        )
+
+
 def _sent_before(conversation: Conversation, content: str, client_message_id: str) -> Sent | None:
     message = Message.objects.filter(
         conversation=conversation, client_message_id=client_message_id
@@ -223,13 +178,7 @@ def message_regenerate(*, acting_user: User, message: Message) -> Turn:
     question = message.parent if message.role == MessageRole.ASSISTANT else message
     if question is None or question.role != MessageRole.USER:
         raise Invalid(_("Only a question or its answer can be answered again."))
-    if settings.ACERVO_RATE_MESSAGES:
-        state = ratelimit.hit("messages", str(acting_user.pk), settings.ACERVO_RATE_MESSAGES)
-        if not state.allowed:
-            raise TooMany(
-                _("You are sending messages too fast. Wait a moment and try again."),
-                retry_after=state.retry_after,
-            )
+    _check_rate(acting_user)
     with transaction.atomic():
         conversation = (
             Conversation.objects.visible_to(acting_user)
@@ -284,41 +233,3 @@ def _end_queued(turn: Turn) -> None:
     )
     fields = final_fields(turn)
     transaction.on_commit(lambda: stopping.log_final(turn.pk, turn.last_seq, fields), robust=True)
-
-
-def feedback_give(*, acting_user: User, message: Message, value: int, reason: str = "") -> Feedback:
-    """Say that an answer was good (1) or bad (-1); the last word counts."""
-    if message.role != MessageRole.ASSISTANT:
-        raise Invalid(_("Only answers take feedback."), field="value")
-    row, _created = Feedback.objects.update_or_create(
-        message=message, user=acting_user, defaults={"value": value, "reason": reason}
-    )
-    return row
-
-
-def _space(user: User, space: uuid.UUID | None) -> Space | None:
-    if space is None:
-        return None
-    found = Space.objects.visible_to(user).filter(pk=space).first()
-    if found is None:
-        raise NotFound(_("There is no such space, or it is not yours to see."), field="space")
-    return found
-
-
-def _tier(tier: str) -> str:
-    if tier and tier not in Tier.values:
-        raise Invalid(
-            _("The model tier must be one of: %(tiers)s.") % {"tiers": ", ".join(Tier.values)},
-            field="model_tier",
-        )
-    return tier
-
-
-def _title(text: str, *, limit: int = 200) -> str:
-    """Return a text as a title: one line, cut at a word."""
-    line = " ".join(text.split())
-    if len(line) <= limit:
-        return line
-    cut = line[: limit - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,;:.") + "…"

@@ -1,0 +1,29 @@
+"""The writes of chat. Each checks, changes and announces in one transaction."""
+
+from chat.services.conversations import (
+    conversation_create,
+    conversation_delete,
+    conversation_update,
+    feedback_give,
+)
+from chat.services.messages import (
+    NEWEST,
+    Newest,
+    Sent,
+    message_regenerate,
+    message_send,
+    turn_stop,
+)
+
+__all__ = [
+    "NEWEST",
+    "Newest",
+    "Sent",
+    "conversation_create",
+    "conversation_delete",
+    "conversation_update",
+    "feedback_give",
+    "message_regenerate",
+    "message_send",
+    "turn_stop",
+]
