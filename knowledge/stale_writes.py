@@ -1,14 +1,14 @@
 """What a write that came too late can still become: a merge with what was stored meanwhile."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from knowledge.merging import MISSING, NodeConflict, NodeMerge, merge_nodes
 from knowledge.models import Node, NodeVersion
 from knowledge.versions import CONTENT_FIELDS, state_of
-from knowledge.writing import NodeFields, fields_set
+from knowledge.writing import BOOKKEEPING_FIELDS, NodeFields, fields_set
 from project.http.errors import Conflict
 
 MERGE_CHARS = 500_000
@@ -40,20 +40,49 @@ class StaleWrite:
     merge: NodeMerge
 
 
-def stale_write(node: Node, *, based_on: int | None, changes: Mapping[str, Any]) -> StaleWrite:
+def stale_write(
+    node: Node, *, based_on: int | None, changes: Mapping[str, Any], bookkeeping: bool = False
+) -> StaleWrite:
     """Merge changes of an older version of a node with its stored row; nothing is written.
 
-    Only content fields of `changes` count. Raises Invalid for values that no node may have.
+    Only content fields of `changes` count, and with `bookkeeping` those fields, too. Raises Invalid
+    for values that no node may have.
     """
-    rows = NodeVersion.objects.filter(id=node.pk).exclude(history_type="-")
-    base = rows.filter(version=based_on).select_related("history_user").first()
+    base = _version(node, based_on)
+    names = (*CONTENT_FIELDS, *(BOOKKEEPING_FIELDS if bookkeeping else ()))
     begun = base if base is not None else node
     mine = Node(**{name: copy.deepcopy(getattr(begun, name)) for name in CONTENT_FIELDS})
-    wanted = {name: value for name, value in changes.items() if name in CONTENT_FIELDS}
+    if bookkeeping:
+        mine.owner_id, mine.review_due = begun.owner_id, begun.review_due
+        mine.external_id = begun.external_id
+    wanted = {name: value for name, value in changes.items() if name in names}
     fields_set(mine, cast("NodeFields", wanted))
-    state = state_of(mine)
-    merge = merge_nodes(state_of(base) if base is not None else NOTHING, state, state_of(node))
-    return StaleWrite(base, node, state, merge)
+    return _merged(node, base, _state(mine, names))
+
+
+def stale_write_again(node: Node, *, based_on: int | None, mine: Mapping[str, Any]) -> StaleWrite:
+    """Merge once more what an earlier `stale_write` of the node had for `mine`."""
+    return _merged(node, _version(node, based_on), mine)
+
+
+def _version(node: Node, number: int | None) -> Any:
+    rows = NodeVersion.objects.filter(id=node.pk).exclude(history_type="-")
+    return rows.filter(version=number).select_related("history_user").first()
+
+
+def _merged(node: Node, base: Any, mine: Mapping[str, Any]) -> StaleWrite:
+    old = _state(base, mine) if base is not None else {name: NOTHING.get(name) for name in mine}
+    return StaleWrite(base, node, mine, merge_nodes(old, mine, _state(node, mine)))
+
+
+def _state(holder: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields of a node or version, ready for JSON; the owner by id."""
+    state = state_of(holder)
+    if "owner" in names:
+        state["owner"] = str(holder.owner_id) if holder.owner_id is not None else None
+        state["review_due"] = holder.review_due.isoformat() if holder.review_due else None
+        state["external_id"] = holder.external_id
+    return state
 
 
 def refusal_with_merge(

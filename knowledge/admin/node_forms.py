@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from knowledge.admin.merge_marks import has_marks
+from knowledge.merging.text import with_line_ends_of
 from knowledge.models import Node
 from project.http.admin_base import RefusalForm
 
@@ -85,8 +87,8 @@ class JsonObjectField(forms.JSONField):
 class NodeForm(RefusalForm):
     """A node as curators write it.
 
-    `expected_version` is the version that the form was filled from. `_expected_version`, the value
-    of a button on the page of a conflict, says that the writer has seen the newer one.
+    `expected_version` is the version that the form was filled from or merged with, `merged_from`
+    the one that the writer began with when they are two.
     """
 
     content = forms.CharField(
@@ -110,6 +112,7 @@ class NodeForm(RefusalForm):
         help_text=_("Kept with the version, for those who read its history."),
     )
     expected_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    merged_from = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     class Meta:
         model = Node
@@ -124,17 +127,22 @@ class NodeForm(RefusalForm):
         """Return the text with the line ends it had: browsers send their own kind."""
         typed = _unified(self.cleaned_data["content"])
         stored: str = self.instance.content
-        return stored if typed == _unified(stored) else typed
+        return stored if typed == _unified(stored) else with_line_ends_of(typed, stored)
 
     def clean_expected_version(self) -> int | None:
         """Return the version that may be replaced; a form for a stored node must name it."""
-        seen = self.data.get("_expected_version", "")
         expected: int | None = self.cleaned_data["expected_version"]
-        if seen.isascii() and seen.isdigit() and len(seen) < 10:
-            expected = int(seen)
         if expected is None and not self.instance._state.adding:
             raise forms.ValidationError(_("The form does not say which version it was made from."))
         return expected
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a merged text in which places are still marked as undecided."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("merged_from") and has_marks(cleaned.get("content", "")):
+            message = _("Places of the text are still undecided; they are marked with <<<<<<<.")
+            self.add_error("content", message)
+        return cleaned
 
 
 def _unified(text: str) -> str:

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminSplitDateTimeVerticalWidget
 from knowledge import services
 from knowledge.access import role_of
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.merge_pages import merge_page_of
 from knowledge.admin.node_forms import FIELDS, KINDS, NodeForm
 from knowledge.admin.node_lists import (
     STATUS_TONES,
@@ -27,7 +28,7 @@ from knowledge.admin.node_lists import (
     moves_of,
 )
 from knowledge.admin.relations import RelationsIn, RelationsOut, relations_save
-from knowledge.admin.versions import VersionPages, conflict_of
+from knowledge.admin.versions import VersionPages
 from knowledge.choices import NodeStatus
 from knowledge.models import Chunk, Node, Relation, Space
 from knowledge.reading import wiki_links
@@ -119,7 +120,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
         """Return the text first, and beside it what is known about it."""
         aside = {"classes": ["ac-aside"]}
         return (
-            (None, {"fields": ("title", "content", "reason", "expected_version")}),
+            (None, {"fields": ("title", "content", "reason", "expected_version", "merged_from")}),
             (
                 gettext_lazy("What it is"),
                 {**aside, "fields": ("space", "kind", "language", "tags")},
@@ -174,6 +175,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
                 acting_user=staff(request),
                 node=obj,
                 expected_version=form.cleaned_data["expected_version"],
+                merged_from=form.cleaned_data.get("merged_from"),
                 reason=reason,
                 **cast("Any", data),
             )
@@ -209,7 +211,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
                 "status_tone": tone_of(STATUS_TONES, stored.status),
                 "index_state": index_state(stored),
                 "moves": moves_of(stored, role),
-                "conflict": conflict_of(
+                "merge": merge_page_of(
                     getattr(request, REFUSAL, None), stored, context["adminform"].form
                 ),
                 "show_history": False,

@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.merging.rows import TextDiff, compare_texts
-from knowledge.models import Node, NodeVersion
+from knowledge.models import Node
 from knowledge.services import node_versions_visible_to
-from knowledge.versions import CONTENT_FIELDS, compare, state_of
+from knowledge.versions import compare
 from project.http.admin_base import refusals_as_messages
-from project.http.errors import ApiError
 
 PAGE = 50
 
@@ -150,8 +149,8 @@ def comparison_of(old: Any, new: Any) -> Comparison:
     facts = [
         {
             "name": getattr(Node._meta.get_field(change["field"]), "verbose_name", ""),
-            "old": _shown(change["old"]),
-            "new": _shown(change["new"]),
+            "old": shown(change["old"]),
+            "new": shown(change["new"]),
         }
         for change in compare(old, new)["fields"]
         if change["field"] != "content"
@@ -159,23 +158,8 @@ def comparison_of(old: Any, new: Any) -> Comparison:
     return Comparison(old, new, facts, compare_texts(old.content, new.content))
 
 
-def conflict_of(refusal: ApiError | None, stored: Node, form: Any) -> dict[str, Any] | None:
-    """Return what the page of a refused save shows: the stored state and the typed one."""
-    if refusal is None or refusal.code != "version_conflict":
-        return None
-    typed = Node(**state_of(stored))
-    for name in CONTENT_FIELDS:
-        if name in form.cleaned_data:
-            setattr(typed, name, form.cleaned_data[name])
-    version = NodeVersion.objects.filter(id=stored.pk, version=stored.version)
-    return {
-        "version": version.select_related("history_user").first(),
-        "comparison": comparison_of(stored, typed),
-        "message": refusal.message,
-    }
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as people read it."""
     if value in (None, "", [], {}):
         return "–"
     if isinstance(value, list):
@@ -185,4 +169,4 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-__all__ = ["Comparison", "VersionPages", "comparison_of", "conflict_of"]
+__all__ = ["Comparison", "VersionPages", "comparison_of", "shown"]

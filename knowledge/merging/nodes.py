@@ -1,9 +1,9 @@
 """Three-way merge of whole nodes: text by lines and words, tags as a set, metadata by path.
 
 States are those of `knowledge.versions.state_of`: the content fields, ready for JSON. A state may
-also carry `status`. A title, kind, language, time or status is merged whole: two different new
-titles are a conflict. So is archiving what the other side goes on writing, and a validity that
-would end before it begins because each side moved one end of it.
+also carry `status`, `owner`, `review_due` and `external_id`. All but text, tags and metadata is
+merged whole: two different new titles are a conflict. So is archiving what the other side goes on
+writing, and a validity that would end before it begins because each side moved one end of it.
 """
 
 import datetime
@@ -16,7 +16,17 @@ from knowledge.merging.text import TextMerge, merge_texts
 from knowledge.merging.tree import Path, is_same, merge_trees, placed
 
 ARCHIVED = "archived"
-WHOLE_FIELDS = ("title", "kind", "language", "valid_from", "valid_until", "status")
+WHOLE_FIELDS = (
+    "title",
+    "kind",
+    "language",
+    "valid_from",
+    "valid_until",
+    "status",
+    "owner",
+    "review_due",
+    "external_id",
+)
 
 Side = Literal["ours", "theirs"]
 State = Mapping[str, Any]

@@ -81,33 +81,6 @@ def test_saving_without_a_change_makes_no_version(client: Client, node: Node) ->
     assert node.version == 1
 
 
-def test_a_stale_form_shows_both_texts_and_stores_nothing(
-    client: Client, node: Node, owner: User
-) -> None:
-    stale = form_of(node, content="Mine, typed for an hour.", reason="My reason")
-    services.node_update(acting_user=owner, node=node, content="Theirs, saved before.")
-    answer = client.post(page_of(node), stale)
-    assert answer.status_code == 200
-    html = answer.content.decode()
-    assert "Mine, typed for an hour." in html
-    assert "My reason" in html
-    assert "Theirs, saved before." in html
-    assert 'id="conflict"' in html
-    node.refresh_from_db()
-    assert (node.version, node.content) == (2, "Theirs, saved before.")
-
-
-def test_who_has_seen_the_newer_text_may_save_over_it(
-    client: Client, node: Node, owner: User
-) -> None:
-    stale = form_of(node, content="Mine.")
-    services.node_update(acting_user=owner, node=node, content="Theirs.")
-    answer = client.post(page_of(node), {**stale, "_expected_version": 2})
-    assert answer.status_code == 302
-    node.refresh_from_db()
-    assert (node.version, node.content) == (3, "Mine.")
-
-
 def test_a_form_without_its_version_is_refused(client: Client, node: Node) -> None:
     answer = client.post(page_of(node), form_of(node, content="x", expected_version=""))
     assert answer.status_code == 200
