@@ -7,10 +7,9 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import structlog
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread
 from project.http.errors import ApiError, Invalid
 from project.http.exceptions import to_api_error
+from project.http.sockets import Socket
 from project.tracing import bind_trace, new_trace_id
 
 NOT_SIGNED_IN, NOT_YOURS, IDLE, FLOOD, TOO_BIG = 4401, 4403, 4408, 4429, 1009
@@ -36,10 +36,8 @@ MAX_FOLLOWED = 20
 log = structlog.get_logger(__name__)
 
 
-class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class ChatConsumer(Socket):
     """`/ws/chat/{conversation}/`: questions in, the events of any of its turns out."""
-
-    channel_layer_alias: ClassVar[Any] = None  # events come from turn logs, which lose nothing
 
     async def connect(self) -> None:
         """Accept; then close with the reason when there is one, which a refusal could not tell."""

@@ -5,11 +5,10 @@ import contextlib
 import json
 import time
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 import redis
 import structlog
-from channels.generic.websocket import AsyncWebsocketConsumer
 
 from knowledge.job_news import CHANNEL
 from knowledge.models import IngestJob
@@ -17,6 +16,7 @@ from knowledge.representation import job_body
 from project.accounts.choices import Scope
 from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread, redis_client
+from project.http.sockets import Socket
 
 NOT_SIGNED_IN, NOT_YOURS = 4401, 4403
 LOOK_EVERY = 2.0  # seconds, where no wake-up comes: Redis may be away
@@ -25,10 +25,8 @@ MAX_FRAME = 1024
 log = structlog.get_logger(__name__)
 
 
-class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+class JobConsumer(Socket):
     """Sends `job.updated {job}`; closes with 1000 after the last one, when the job has ended."""
-
-    channel_layer_alias: ClassVar[Any] = None  # the row is the truth; Redis only says when to look
 
     async def connect(self) -> None:
         """Accept; then close with the reason when there is one, which a refusal could not tell."""

@@ -20,6 +20,12 @@ def _is_no_probe(record: logging.LogRecord) -> bool:
     return not getattr(request, "path", "").startswith("/health/")
 
 
+def _is_no_socket(record: logging.LogRecord) -> bool:
+    """Leave out the server's lines about sockets: their addresses carry the callers' tokens."""
+    line = str(record.msg)
+    return '"WebSocket' not in line and not line.startswith("connection ")
+
+
 def configure_logs(*, form: str, level: str) -> None:
     """Set up logging for this process; `form` is `console` or `json`."""
     renderer: Processor = (
@@ -31,7 +37,10 @@ def configure_logs(*, form: str, level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"no_probes": {"()": lambda: _is_no_probe}},
+            "filters": {
+                "no_probes": {"()": lambda: _is_no_probe},
+                "no_sockets": {"()": lambda: _is_no_socket},
+            },
             "formatters": {
                 "plain": {
                     "()": structlog.stdlib.ProcessorFormatter,
@@ -48,6 +57,7 @@ def configure_logs(*, form: str, level: str) -> None:
             "loggers": {
                 "django.request": {"filters": ["no_probes"]},
                 "uvicorn.access": {"level": "WARNING"},
+                "uvicorn.error": {"filters": ["no_sockets"]},
                 "httpx": {"level": "WARNING"},
                 "httpx2": {"level": "WARNING"},
                 "openai": {"level": "WARNING"},

@@ -175,6 +175,19 @@ async def test_nobody_is_let_in_without_a_name(conversation):
         assert await _closed_with(socket) == 4401
 
 
+async def test_who_goes_on_talking_after_the_close_is_not_heard(conversation):
+    async with opened(conversation) as socket:
+        await _say(socket, type="ping")
+        await _say(socket, type="ping")
+        assert await _closed_with(socket) == 4401
+        assert await socket.receive_nothing(0.2)
+
+
+async def test_there_are_no_sockets_elsewhere():
+    socket = WebsocketCommunicator(application, "/ws/nothing/", [HOST])
+    assert await socket.connect(timeout=5) == (False, 4404)
+
+
 async def test_what_is_not_yours_and_what_is_not_there_look_the_same(conversation, stranger):
     for target in (conversation, uuid.uuid4(), "nonsense"):
         async with opened(target, stranger) as socket:
