@@ -28,6 +28,7 @@ class Installation:
     """One `manage.py up` in a folder of its own; `with Installation() as acervo:`.
 
     Embeddings are hashed unless `environment` says otherwise: most drills are not about them.
+    The folder, with the log, is deleted at the end unless DRILL_KEEP is set or the drill crashed.
     """
 
     def __init__(self, *, demo: bool = False, **environment: str) -> None:
@@ -76,7 +77,7 @@ class Installation:
 
     def __exit__(self, kind: object, *_rest: object) -> None:
         self.close()
-        if kind is None:
+        if kind is None and not os.environ.get("DRILL_KEEP"):
             shutil.rmtree(self.data, ignore_errors=True)
         else:
             print(f"the folder is kept: {self.data}", flush=True)

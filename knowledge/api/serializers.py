@@ -165,7 +165,7 @@ class NodeRevertInput(StrictSerializer):
 class NodeVersionSerializer(serializers.ModelSerializer):
     """One version in a node's history."""
 
-    author = serializers.UUIDField(source="history_user_id", allow_null=True)
+    author = serializers.IntegerField(source="history_user_id", allow_null=True)
     author_name = serializers.SerializerMethodField()
     reason = serializers.CharField(source="history_change_reason", allow_null=True)
     created_at = serializers.DateTimeField(source="history_date")

@@ -31,6 +31,14 @@ class CursorPages(CursorPagination):
             raise Invalid(message, field="limit")
         return int(raw)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the parameters of a page, with the bounds of `limit`."""
+        parameters = super().get_schema_operation_parameters(view)
+        for each in parameters:
+            if each["name"] == self.page_size_query_param:
+                each["schema"] |= {"minimum": 1, "maximum": self.max_page_size}
+        return parameters
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         """Return the rows of the page; raises Invalid for a cursor that no page gave out."""
         try:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
 
 ERRORS = {
     "400": "The input cannot be accepted; `field` names what is at fault.",
@@ -13,10 +14,19 @@ ERRORS = {
     "404": "It does not exist, or it is not yours to see.",
     "409": "It changed since you read it, or collides with something.",
     "429": "Over a rate limit; `Retry-After` says when to come back.",
+    "503": "Something Acervo depends on is away; `Retry-After` says when to come back.",
+}
+ERRORS_OF_BODIES = {
+    "413": "The body is larger than is allowed.",
+    "415": "A kind of content that is not read.",
+}
+ERRORS_OF_FILES = {
+    "422": "The right kind of file, but it cannot be read.",
+    "507": "There is no room on the disk; nothing was kept.",
 }
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,200}$"},
     OpenApiParameter.HEADER,
     description="Repeats with the same key and body get the stored answer.",
 )
@@ -49,7 +59,12 @@ class AcervoSchema(AutoSchema):
         self, direction: Literal["request", "response"] = "response"
     ) -> dict[str, Any]:
         responses = super()._get_response_bodies(direction)
-        for code, description in ERRORS.items():
+        described = dict(ERRORS)
+        if self.method in {"POST", "PUT", "PATCH"}:
+            described |= ERRORS_OF_BODIES
+            if MultiPartParser in self.view.parser_classes:
+                described |= ERRORS_OF_FILES
+        for code, description in described.items():
             if code in responses or (code == "409" and self.method == "GET"):
                 continue
             body = OpenApiResponse(ErrorEnvelope, description)
