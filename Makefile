@@ -6,7 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check fix demo doctor bench lock messages schema python writable
+.PHONY: help setup setup-dev run test check fix demo doctor bench drill lock messages schema python writable
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ doctor: setup  ## Say in plain words what is wrong, and what to do
 
 bench: setup-dev  ## Measure first token, search and ingestion on this machine
 	@$(PY) -m benchmarks $(ARGS)
+
+drill: setup-dev  ## Break a running copy from outside, and look what it kept (ARGS="kills flush")
+	@$(PY) -m benchmarks.drills $(ARGS)
 
 schema: setup-dev  ## Write the API schema to docs/openapi.yaml
 	@ACERVO_EMBEDDING=hashing $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
