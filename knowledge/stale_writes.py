@@ -115,7 +115,7 @@ def merge_as_json(merge: NodeMerge) -> dict[str, Any]:
     `base`, `mine` and `theirs`, each left out where metadata had no such key; of the text, `start`
     and `end` say where in `result.content` it stands.
     """
-    _text, spans = merge.content.rendered([each.ours for each in merge.content.conflicts])
+    _text, spans = merge.content.rendered([each.with_ours for each in merge.content.conflicts])
     return {
         "mergeable": merge.is_clean,
         "conflicts": [_conflict_as_json(each, spans) for each in merge.conflicts],

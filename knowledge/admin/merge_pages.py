@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -172,13 +173,14 @@ def _fill(form: Any, stale: StaleWrite, based_on: int | None) -> None:
                 data[key] = value
     content = stale.merge.content
     choices = [
-        marked(number, piece.ours, piece.theirs, content.newline)
+        marked(number, piece.with_ours, piece.with_theirs, content.newline)
         for number, piece in enumerate(content.conflicts, 1)
     ]
     data["content"] = content.rendered(choices)[0]
     data["expected_version"] = stale.current.version
     data["merged_from"] = (form.cleaned_data.get("merged_from") or based_on) if stale.base else ""
     form.data = data
+    form.errors.pop(NON_FIELD_ERRORS, None)  # the page itself says that it was too late
 
 
 def inputs_of(name: str, value: Any) -> dict[str, str]:

@@ -206,14 +206,16 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
         if obj is not None:
             stored = Node.objects.select_related("space", "owner").filter(pk=obj.pk).first() or obj
             role = role_of(staff(request), stored.space)
+            form = context["adminform"].form
+            merge = merge_page_of(getattr(request, REFUSAL, None), stored, form)
+            if merge is not None and not form.errors:
+                context["errors"] = ()
             context |= {
                 "stored": stored,
                 "status_tone": tone_of(STATUS_TONES, stored.status),
                 "index_state": index_state(stored),
                 "moves": moves_of(stored, role),
-                "merge": merge_page_of(
-                    getattr(request, REFUSAL, None), stored, context["adminform"].form
-                ),
+                "merge": merge,
                 "show_history": False,
             }
         else:

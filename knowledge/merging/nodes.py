@@ -36,7 +36,8 @@ State = Mapping[str, Any]
 class NodeConflict:
     """A place where the sides cannot both have their way, with what each of the three holds there.
 
-    Of `content`, `part` counts the conflicts of the text from 0. Of `metadata`, `path` leads to the
+    Of `content`, `part` counts the conflicts of the text from 0, and a side's text has what the
+    other side alone changed around the conflict. Of `metadata`, `path` leads to the
     place, and a value is `tree.MISSING` where its key is not there.
     """
 
@@ -82,7 +83,7 @@ def merge_nodes(base: State, ours: State, theirs: State) -> NodeMerge:
     content = merge_texts(base["content"], ours["content"], theirs["content"])
     state["content"] = content.text_of("ours")
     conflicts += [
-        NodeConflict("content", piece.base, piece.ours, piece.theirs, part=number)
+        NodeConflict("content", piece.base, piece.with_ours, piece.with_theirs, part=number)
         for number, piece in enumerate(content.conflicts)
     ]
     state["tags"] = merge_sets(base["tags"], ours["tags"], theirs["tags"])

@@ -38,9 +38,10 @@ class Unit(NamedTuple):
 class Piece:
     """A part of a merge: the texts of the three that stand there, and what becomes of them.
 
-    `text` is the merged text; empty in a conflict, where people choose. Whatever the kind, the
-    `base`, `ours` and `theirs` of all pieces together are the texts that went in, with the line
-    ends of the result where each had one kind of them.
+    `text` is the merged text; empty in a conflict, where people choose between `with_ours` and
+    `with_theirs`: that side's words where both changed the same, and all other changes. Whatever
+    the kind, the `base`, `ours` and `theirs` of all pieces together are the texts that went in,
+    with the line ends of the result where each had one kind of them.
     """
 
     kind: Kind
@@ -48,6 +49,8 @@ class Piece:
     ours: str
     theirs: str
     text: str = ""
+    with_ours: str = ""
+    with_theirs: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ class TextMerge:
         return "".join(parts), spans
 
     def text_of(self, side: Literal["ours", "theirs"] = "ours") -> str:
-        """Return the merged text, with that side's text where there is a conflict."""
-        return self.rendered([getattr(piece, side) for piece in self.conflicts])[0]
+        """Return the merged text, with that side's words where there is a conflict."""
+        return self.rendered([getattr(piece, f"with_{side}") for piece in self.conflicts])[0]
 
 
 def merge_texts(base: str, ours: str, theirs: str, *, by_words: bool = True) -> TextMerge:
@@ -170,7 +173,7 @@ def _by_words(base: Units, ours: Units, theirs: Units) -> list[Piece] | None:
         units = _cut(sides, region)
         if region.by_ours or region.by_theirs:
             decided = _decided(region, *units)
-            group.append(decided or Piece("conflict", *map(_join, units)))
+            group.append(decided or _conflict(*units))
             continue
         for three in zip(*units, strict=True):
             raw = _join(three[:1]), _join(three[1:2]), _join(three[2:])
@@ -192,7 +195,9 @@ def _as_one(group: Sequence[Piece]) -> Piece:
     )
     kinds = {piece.kind for piece in group}
     if "conflict" in kinds:
-        return Piece("conflict", *texts)
+        with_ours = "".join(piece.with_ours or piece.text for piece in group)
+        with_theirs = "".join(piece.with_theirs or piece.text for piece in group)
+        return Piece("conflict", *texts, with_ours=with_ours, with_theirs=with_theirs)
     merged = "".join(piece.text for piece in group)
     kind: Kind = "same" if kinds == {"same"} and len(set(texts)) == 1 else "words"
     return Piece(kind, *texts, merged)
@@ -203,15 +208,15 @@ def _by_ends(base: Units, ours: Units, theirs: Units) -> list[Piece]:
     head, tail = common_ends(ours, theirs)
     pieces = [
         _shared(ours[:head]),
-        Piece(
-            "conflict",
-            _join(base),
-            _join(ours[head : len(ours) - tail]),
-            _join(theirs[head : len(theirs) - tail]),
-        ),
+        _conflict(base, ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]),
         _shared(ours[len(ours) - tail :]),
     ]
     return [piece for piece in pieces if piece.base or piece.ours or piece.theirs]
+
+
+def _conflict(base: Units, ours: Units, theirs: Units) -> Piece:
+    one, two = _join(ours), _join(theirs)
+    return Piece("conflict", _join(base), one, two, with_ours=one, with_theirs=two)
 
 
 def _shared(units: Units) -> Piece:

@@ -3,7 +3,9 @@
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -11,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge.merging.aligning import hunks_of, regions_of
-from knowledge.merging.text import TextMerge, lines_of, merge_texts, with_line_ends_of, words_of
+from knowledge.merging.text import (
+    Piece,
+    TextMerge,
+    lines_of,
+    merge_texts,
+    with_line_ends_of,
+    words_of,
+)
 
 few_lines = st.lists(st.sampled_from(["", "a", "b", "the tide comes in", "the ebb goes out"]))
 ends = st.sampled_from(["\n", "\n", "\n", "\r\n"])
@@ -25,9 +34,19 @@ def texts(draw: st.DrawFn) -> str:
     return text.removesuffix("\n") if draw(st.booleans()) else text
 
 
-def swapped(merge: TextMerge) -> list[tuple[str, str, str, str]]:
-    names = {"ours": "theirs", "theirs": "ours"}
-    return [(names.get(p.kind, p.kind), p.theirs, p.ours, p.text) for p in merge.pieces]
+def swapped(merge: TextMerge) -> list[Piece]:
+    names: dict[str, Any] = {"ours": "theirs", "theirs": "ours"}
+    return [
+        replace(
+            piece,
+            kind=names.get(piece.kind, piece.kind),
+            ours=piece.theirs,
+            theirs=piece.ours,
+            with_ours=piece.with_theirs,
+            with_theirs=piece.with_ours,
+        )
+        for piece in merge.pieces
+    ]
 
 
 @settings(deadline=None)
@@ -47,7 +66,7 @@ def test_what_one_side_alone_changed_is_the_result(base: str, changed: str) -> N
 def test_swapping_the_sides_swaps_their_names_only(base: str, ours: str, theirs: str) -> None:
     merge = merge_texts(base, ours, theirs)
     other = merge_texts(base, theirs, ours)
-    assert swapped(other) == [(p.kind, p.ours, p.theirs, p.text) for p in merge.pieces]
+    assert swapped(other) == list(merge.pieces)
 
 
 @settings(deadline=None)
@@ -192,6 +211,17 @@ def test_only_the_lines_in_dispute_are_a_conflict() -> None:
     text, spans = merge.rendered(["- eggs: none\n"])
     assert text == "- milk: three litres\n- eggs: none\n- bread: two loaves\n"
     assert text[slice(*spans[0])] == "- eggs: none\n"
+
+
+def test_a_choice_keeps_what_the_other_side_alone_changed_around_it() -> None:
+    base = "The ferry leaves at noon and comes back at six. Tickets cost 12 euros.\n"
+    ours = base.replace("noon", "one")
+    theirs = base.replace("noon", "two").replace("12", "14")
+    merge = merge_texts(base, ours, theirs)
+    (conflict,) = merge.conflicts
+    assert (conflict.ours, conflict.theirs) == (ours, theirs)
+    assert merge.text_of("ours") == ours.replace("12", "14")
+    assert merge.text_of("theirs") == theirs
 
 
 def test_what_both_sides_have_alike_is_no_part_of_a_conflict() -> None:
