@@ -144,8 +144,8 @@ class ChatCall:
             value = wanted.pop(name, None)
             if value is not None and _SUBSTITUTES[name]:
                 wanted[_SUBSTITUTES[name]] = value
-        # In `extra_body` the client passes them on as they are; as an argument it would walk through
-        # every one of them by its type hints, milliseconds before the first token.
+        # In `extra_body` the client passes them on as they are; as an argument it would walk
+        # through each of them by its type hints, milliseconds before the first token.
         messages = {"messages": [dict(message) for message in self._prompt.messages]}
         return {
             "model": self.endpoint.model_name,

@@ -76,9 +76,7 @@ def test_pages_move_along_with_edits(new: str, pages: list[str]) -> None:
 def test_moved_pages_stay_in_the_text_and_in_order(old: str, new: str, data: Any) -> None:
     at = sorted(data.draw(st.lists(st.integers(0, len(old)), max_size=6)))
     anchors = [
-        {"page": n, "start": a, "end": b}
-        for n, (a, b) in enumerate(pairwise(at), 1)
-        if a < b
+        {"page": n, "start": a, "end": b} for n, (a, b) in enumerate(pairwise(at), 1) if a < b
     ]
     moved = shift_anchors(old, new, anchors)
     edges = [edge for each in moved for edge in (each["start"], each["end"])]
