@@ -1,4 +1,7 @@
-"""Valkey emptied in mid-answer: the answer is stored, every reader ends with exactly it."""
+"""Valkey emptied in mid-answer and under load: everything is stored, readers end with exactly it.
+
+Queues, event streams and turn logs go with it: what was in them must be found in Postgres.
+"""
 
 import asyncio
 import sys
@@ -8,11 +11,14 @@ from typing import Any
 import httpx
 
 from benchmarks.drills.acts import Row, Verdict, ask, gaps, polled, resumed, sse, told, turn_ended
+from benchmarks.drills.ledger import Clients, Ledger
+from benchmarks.drills.reckoning import settle
 from benchmarks.drills.stage import Installation
 from tests.support.model_server import ModelServer
 
 ANSWER = " ".join(f"word{number}" for number in range(60)) + "."
 TOKEN_DELAY = 0.1
+FLUSHES = 10
 FLUSH_AFTER = {"before the first token": 0.1, "in the middle": 3.0, "near the end": 5.5}
 
 
@@ -40,7 +46,29 @@ def main() -> int:
             model.behave(answer="All is well.")
             turn = turn_ended(http, ask(http, "When does the harbour open?")["turn"]["id"])
             verdict.check("a chat afterwards works", turn["status"] == "completed", turn["status"])
+            ledger = Ledger(acervo.data / "ledger.jsonl")
+            strange = asyncio.run(_under_load(acervo, ledger, redis_url))
+            verdict.check("no error under load", not strange and not ledger.errors, strange)
+            settle(http, ledger, verdict)
     return verdict.finish()
+
+
+async def _under_load(acervo: Installation, ledger: Ledger, redis_url: str) -> list[str]:
+    """Empty Valkey ten times while clients work."""
+    import redis
+
+    valkey = redis.Redis.from_url(redis_url)
+    async with acervo.async_client(seconds=40) as http:
+        clients = Clients(http, ledger, seed=9)
+        load = asyncio.create_task(clients.run(writers=3, uploaders=2, askers=4))
+        for _ in range(FLUSHES):
+            await asyncio.sleep(2.0)
+            await asyncio.to_thread(valkey.flushall)
+        clients.stop()
+        await asyncio.wait_for(load, 120)
+        valkey.flushall()
+        valkey.close()
+        return clients.strange
 
 
 async def _round(
