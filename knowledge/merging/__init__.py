@@ -1,7 +1,7 @@
 """Comparing and merging: pure functions of two or three texts, sets, trees and states of nodes.
 
 Nothing here knows the database. `ours` is the side of whoever merges, `theirs` the other one.
-Modules import in one direction: aligning; text, sets, tree, rows; nodes.
+Modules import in one direction: settling; aligning; text, sets, tree, rows; nodes.
 """
 
 from knowledge.merging.nodes import NodeConflict, NodeMerge, merge_nodes

@@ -12,6 +12,8 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from knowledge.merging.settling import gaps_of, settle
+
 MOST_EDITS = 400
 """Of either half of a search for the shortest edit; above, unique units lead the way."""
 FEWER_EDITS = 64
@@ -46,24 +48,28 @@ def hunks_of(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
     1. Equal units at both ends are set aside, then those that only one side has.
     2. Of the rest, a longest common subsequence is kept: by Myers' algorithm, or near it where
        the texts are long and very different.
-    3. A mere insertion or deletion that could stand in several places joins a change that it can
-       touch, and else stands in the last of them, so that equal edits of two sides meet.
+    3. What could have been removed or added in several places, such as one of two equal lines,
+       settles in one of them by rule, so that equal edits of two sides meet.
     """
     head, tail = common_ends(old, new)
-    left, right = old[head : len(old) - tail], new[head : len(new) - tail]
-    keep_left, keep_right = _kept(left, right)
-    found = []
-    at_left = at_right = 0
-    pairs = zip(
-        [*(n for n, keep in enumerate(keep_left) if keep), len(left)],
-        [*(n for n, keep in enumerate(keep_right) if keep), len(right)],
-        strict=True,
+    kept = _kept(old[head : len(old) - tail], new[head : len(new) - tail])
+    gone, come = (
+        [*[False] * head, *(not keep for keep in middle), *[False] * tail] for middle in kept
     )
-    for i, j in pairs:
-        if i > at_left or j > at_right:
-            found.append(Hunk(head + at_left, head + i, head + at_right, head + j))
-        at_left, at_right = i + 1, j + 1
-    return _settled(found, old, new)
+    settle(old, gone, gaps_of(come))
+    settle(new, come, gaps_of(gone))
+    found = []
+    at = new_at = 0
+    while at < len(old) or new_at < len(new):
+        high, new_high = at, new_at
+        while high < len(old) and gone[high]:
+            high += 1
+        while new_high < len(new) and come[new_high]:
+            new_high += 1
+        if high > at or new_high > new_at:
+            found.append(Hunk(at, high, new_at, new_high))
+        at, new_at = high + 1, new_high + 1
+    return found
 
 
 def regions_of(
@@ -270,37 +276,3 @@ def _anchors(a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
         chosen.append(pairs[at])
         at = previous[at]
     return chosen[::-1]
-
-
-def _settled(found: Sequence[Hunk], old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
-    """Move insertions and deletions that could stand elsewhere, and join what then touches."""
-    done: list[Hunk] = []
-    waiting = list(reversed(found))
-    while waiting:
-        hunk = waiting.pop()
-        if hunk.low < hunk.high and hunk.new_low < hunk.new_high:
-            done.append(hunk)
-            continue
-        units, low, high = (
-            (new, hunk.new_low, hunk.new_high)
-            if hunk.low == hunk.high
-            else (old, hunk.low, hunk.high)
-        )
-        room = (waiting[-1].low if waiting else len(old)) - hunk.high
-        down = 0
-        while down < room and units[low + down] == units[high + down]:
-            down += 1
-        if down == room and waiting:
-            after = waiting.pop()
-            waiting.append(Hunk(hunk.low + down, after.high, hunk.new_low + down, after.new_high))
-            continue
-        room = hunk.low - done[-1].high if done else 0
-        up = 0
-        while up < room and units[low - 1 - up] == units[high - 1 - up]:
-            up += 1
-        if done and up == room:
-            before = done.pop()
-            waiting.append(Hunk(before.low, hunk.high - up, before.new_low, hunk.new_high - up))
-            continue
-        done.append(Hunk(*(edge + down for edge in hunk)))
-    return done
