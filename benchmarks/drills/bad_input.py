@@ -119,6 +119,11 @@ def main() -> int:
             verdict.check(f"{name}: {tried.count - before} tries", not new, new[:2])
         raw = list(_raw(acervo))
         verdict.check("broken HTTP: no 500", not raw, raw)
+        taken, status = _endless(acervo)
+        seen = f"{taken} MB taken, then {status!r}"
+        verdict.check(
+            "an endless body of nobody is refused", taken < 60 and b" 413" in status, seen
+        )
         sent = ask(http, "Is anybody there?", None)
         turn = turn_ended(http, sent["turn"]["id"])
         verdict.check("it answers afterwards", turn["status"] == "completed", turn["status"])
@@ -356,6 +361,22 @@ def _raw(acervo: Installation) -> Iterator[str]:
         status = answer.split(b"\r\n", 1)[0]
         if b" 50" in status:
             yield f"{request[:60]!r}: {status!r} {answer[-200:]!r}"
+
+
+def _endless(acervo: Installation) -> tuple[int, bytes]:
+    """Send a body without an end, unsigned; return the megabytes taken and the status line."""
+    head = "POST /api/v1/nodes/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    part = b"%x\r\n%b\r\n" % (2**20, b"x" * 2**20)
+    taken, status = 0, b""
+    with socket.create_connection(("127.0.0.1", acervo.port), timeout=20) as wire:
+        wire.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while taken < 300:
+                wire.sendall(part)
+                taken += 1
+        with contextlib.suppress(OSError):
+            status = wire.recv(200).split(b"\r\n", 1)[0]
+    return taken, status
 
 
 if __name__ == "__main__":
