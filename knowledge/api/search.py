@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from knowledge import retrieval
-from knowledge.api.serializers import SearchAnswer, SearchInput
+from knowledge.api.search_serializers import SearchAnswer, SearchInput
 from knowledge.choices import SearchMode
 from knowledge.types import SearchRequest, SearchResponse
 from project.accounts.choices import Scope

@@ -12,12 +12,10 @@ from knowledge.choices import (
     JobStatus,
     NodeStatus,
     RelationStatus,
-    SearchMode,
     Visibility,
 )
 from knowledge.models import IngestJob, Node, NodeVersion, Relation, Source, Space
 from knowledge.models.nodes import kind_validator
-from knowledge.types import MAX_RESULTS
 from project.http.serializers import StrictSerializer
 
 BULK_LIMIT = 1000
@@ -414,58 +412,3 @@ class RelationListQuery(serializers.Serializer):
     target = serializers.UUIDField(required=False)
     kind = serializers.CharField(required=False)
     status = serializers.ChoiceField(choices=RelationStatus.choices, required=False)
-
-
-class SearchInput(StrictSerializer):
-    """What to search, and where."""
-
-    query = serializers.CharField(max_length=2000)
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, default=10)
-    space = serializers.UUIDField(required=False)
-    spaces = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=200)
-    kinds = serializers.ListField(
-        child=serializers.CharField(max_length=40), required=False, max_length=50
-    )
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=64), required=False, max_length=50
-    )
-    language = serializers.CharField(max_length=10, required=False)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
-    metadata = serializers.DictField(required=False)
-    mode = serializers.ChoiceField(choices=SearchMode.choices, default=SearchMode.HYBRID)
-    min_score = serializers.FloatField(min_value=0.0, max_value=1.0, required=False)
-    as_of = serializers.DateTimeField(required=False)
-    release = serializers.CharField(max_length=120, required=False)
-    explain = serializers.BooleanField(default=False)
-    external_ids = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=1000
-    )
-
-
-class SearchResultSerializer(serializers.Serializer):
-    """A node that was found, with its best passage: `content[start:end]` of that version."""
-
-    node = serializers.UUIDField()
-    external_id = serializers.CharField(allow_null=True)
-    version = serializers.IntegerField()
-    chunk = serializers.UUIDField()
-    title = serializers.CharField()
-    snippet = serializers.CharField()
-    heading_path = serializers.ListField(child=serializers.CharField())
-    start = serializers.IntegerField()
-    end = serializers.IntegerField()
-    page = serializers.IntegerField(allow_null=True)
-    url = serializers.CharField()
-    score = serializers.FloatField(help_text="From 0 to 1.")
-    signals = serializers.DictField(required=False, help_text="With `explain`: every signal.")
-
-
-class SearchAnswer(serializers.Serializer):
-    """One row a node, best first. `degraded` names what could not take part."""
-
-    results = SearchResultSerializer(many=True)
-    took_ms = serializers.FloatField()
-    mode = serializers.ChoiceField(choices=SearchMode.choices)
-    degraded = serializers.ListField(child=serializers.CharField())
-    explanation = serializers.DictField(required=False)
