@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/chat_latency.py [CONCURRENT ...]
 
-Starts Postgres, Valkey, one web process, one agent and a stub model server, asks questions over
-WebSockets as a browser does, and prints one table. The stub waits FIRST_TOKEN before its first
-token; "our part" is send → first token minus that wait. Each person asks, reads the answer to its
-end, and asks again within a second: nearly all of them have a turn running at any time.
+Starts Postgres, Valkey, one web process, as many agents as `up` does, and a stub model server, asks
+questions over WebSockets as a browser does, and prints one table. The stub waits FIRST_TOKEN before
+its first token; "our part" is send → first token minus that wait. Each person asks, reads the
+answer to its end, and asks again within a second: nearly all have a turn running at any time.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ FIRST_TOKEN = 0.300  # seconds
 TOKEN_DELAY = 0.033
 THINK = (0.0, 1.0)
 QUESTIONS = {1: 12, 50: 5}  # a person
+AGENTS = min(2, os.cpu_count() or 1)  # as `up` starts
 NODES = 300
 TOPICS = (
     "ferry",
@@ -84,11 +85,12 @@ def processes(port: int, stub_port: int) -> Iterator[dict[str, int]]:
     commands = [
         [*stub, "--answer", ANSWER],
         [sys.executable, "-m", "project.web"],
-        [sys.executable, "manage.py", "agent"],
+        *([[sys.executable, "manage.py", "agent"]] * AGENTS),
     ]
     running = [subprocess.Popen(each, cwd=ROOT, env=environment) for each in commands]
     try:
-        yield {"web": running[1].pid, "agent": running[2].pid}
+        agents = {f"agent {number}": each.pid for number, each in enumerate(running[2:], 1)}
+        yield {"web": running[1].pid, **agents}
     finally:
         for each in running:
             each.terminate()

@@ -74,7 +74,8 @@ def children(web_socket: int) -> list[Program]:
     """Everything that serves. Web processes share one listening socket."""
     web = [sys.executable, "-m", "project.web", "--fd", str(web_socket)]
     count = env_int("ACERVO_WEB_PROCESSES", 1, minimum=1)
-    names = ["web"] if count == 1 else [f"web-{number}" for number in range(1, count + 1)]
+    # An agent is one thread's worth of Python: a second one answers faster when many ask at once.
+    agents = env_int("ACERVO_AGENT_PROCESSES", min(2, os.cpu_count() or 1), minimum=1)
     concurrency = env_int("ACERVO_WORKER_CONCURRENCY", min(2, os.cpu_count() or 1), minimum=1)
     worker = [
         *_CELERY,
@@ -84,10 +85,14 @@ def children(web_socket: int) -> list[Program]:
         *("--loglevel", "INFO"),
     ]
     return [
-        *(Program(name, web, pass_fds=(web_socket,)) for name in names),
-        Program("agent", [*_MANAGE, "agent"]),
+        *(Program(name, web, pass_fds=(web_socket,)) for name in _names("web", count)),
+        *(Program(name, [*_MANAGE, "agent"]) for name in _names("agent", agents)),
         Program("worker", worker, stop_steps=_WORKER_STOP),
         Program(
             "beat", [*_MANAGE, "beat"], stop_steps=((0.0, signal.SIGTERM), (4.0, signal.SIGKILL))
         ),
     ]
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]

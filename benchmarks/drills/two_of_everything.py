@@ -21,7 +21,7 @@ CALLS = 60
 def main() -> int:
     """Run the drill."""
     verdict = Verdict("Two of everything")
-    with Installation(ACERVO_WEB_PROCESSES="2") as acervo:
+    with Installation(ACERVO_WEB_PROCESSES="2", ACERVO_AGENT_PROCESSES="1") as acervo:
         _second_agent_and_worker(acervo)
         ledger = Ledger(acervo.data / "ledger.jsonl")
         strange = asyncio.run(_load(acervo, ledger))

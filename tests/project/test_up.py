@@ -81,9 +81,10 @@ def test_a_setting_that_cannot_be_read_is_named(data: Path) -> None:
 
 def test_web_processes_share_one_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACERVO_WEB_PROCESSES", "3")
+    monkeypatch.setenv("ACERVO_AGENT_PROCESSES", "2")
     monkeypatch.setenv("ACERVO_WORKER_CONCURRENCY", "5")
     programs = {program.name: program for program in children(web_socket=9)}
-    assert list(programs) == ["web-1", "web-2", "web-3", "agent", "worker", "beat"]
+    assert list(programs) == ["web-1", "web-2", "web-3", "agent-1", "agent-2", "worker", "beat"]
     assert {programs[f"web-{n}"].pass_fds for n in (1, 2, 3)} == {(9,)}
     worker = programs["worker"].command
     assert worker[worker.index("--concurrency") + 1] == "5"
