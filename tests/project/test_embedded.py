@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from project.embedded import CHECKOUT, Addresses, EmbeddedServers
-from project.embedded.processes import process_command
-from project.embedded.state import State, read_state
+from project.embedded.processes import file_lock, process_command
+from project.embedded.state import State, keeper_lock, read_state
 from tests.support.folders import reachable_folder
 
 Make = Callable[[], EmbeddedServers]
@@ -186,5 +186,12 @@ def test_a_killed_keeper_leaves_nothing_in_the_way_of_the_next(make: Make, data:
     state = read_state(data)
     assert state is not None
     os.kill(state.keeper, signal.SIGKILL)
+    # A signal is not the end: until it has gone, the keeper holds its lock and is taken for alive.
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with file_lock(keeper_lock(data), wait=False) as is_free:
+            if is_free:
+                break
+        time.sleep(0.01)
     assert query(make().start(), "SELECT number FROM kept") == 7
     assert [process_command(pid) for pid in state.servers.values()] == [None, None]
