@@ -18,23 +18,12 @@ from project.inference.models import ModelEndpoint
 SPARSE_DIMENSIONS = TERM_SPACE
 
 
-class Chunk(models.Model):
-    """A passage of one version of a node, as search finds it and answers cite it.
+class PassageFields(models.Model):
+    """What every passage is made of, whichever state of a node it belongs to.
 
     `content[start:end]` of that version is `text`.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    node = models.ForeignKey(
-        Node,
-        models.CASCADE,
-        related_name="chunks",
-        db_index=False,  # the constraint's index begins with it
-        verbose_name=_("node"),
-    )
-    space = models.ForeignKey(
-        Space, models.CASCADE, related_name="chunks", db_index=False, verbose_name=_("space")
-    )
     version = models.PositiveIntegerField(_("version"))
     position = models.PositiveIntegerField(_("position"))
     heading_path = ArrayField(models.TextField(), default=list, verbose_name=_("headings"))
@@ -53,6 +42,25 @@ class Chunk(models.Model):
     sequence = models.BinaryField(
         editable=False,
         help_text=_("Words of title, headings and text in order, as 4-byte numbers; 0 separates."),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Chunk(PassageFields):
+    """A passage of a published node, as search finds it and answers cite it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey(
+        Node,
+        models.CASCADE,
+        related_name="chunks",
+        db_index=False,  # the constraint's index begins with it
+        verbose_name=_("node"),
+    )
+    space = models.ForeignKey(
+        Space, models.CASCADE, related_name="chunks", db_index=False, verbose_name=_("space")
     )
 
     class Meta:
