@@ -35,6 +35,17 @@ class RelationOrigin(models.TextChoices):
     TEXT = "text", _("A link in the text")
 
 
+class VersionOrigin(models.TextChoices):
+    """What a version comes from; its id says which proposal, job, migration or release."""
+
+    EDIT = "edit", _("An edit")
+    PROPOSAL = "proposal", _("A proposal")
+    IMPORT = "import", _("An import")
+    MIGRATION = "migration", _("A migration of its kind")
+    REVERT = "revert", _("A revert")
+    RESTORE = "restore", _("A restored release")
+
+
 class SourceKind(models.TextChoices):
     """How a source came in."""
 
@@ -89,3 +100,41 @@ class SearchMode(models.TextChoices):
     VECTOR = "vector", _("Vector")
     KEYWORD = "keyword", _("Keyword")
     GRAPH = "graph", _("Graph")
+
+
+class ProposalStatus(models.TextChoices):
+    """Where a proposal stands: from draft to merged or rejected."""
+
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
+    CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+    APPROVED = "approved", _("Approved")
+    MERGED = "merged", _("Merged")
+    REJECTED = "rejected", _("Rejected")
+
+
+class ProposalOrigin(models.TextChoices):
+    """What filed a proposal."""
+
+    MANUAL = "manual", _("A person")
+    PROGRAM = "program", _("A program")
+    CONSOLIDATION = "consolidation", _("Consolidation")
+
+
+class ChangeAction(models.TextChoices):
+    """What a change of a proposal does to a node or a relation."""
+
+    EDIT = "edit", _("Edit")
+    CREATE = "create", _("Create")
+    ARCHIVE = "archive", _("Archive")
+    PUBLISH = "publish", _("Publish")
+    RELATE = "relate", _("Relate")
+    UNRELATE = "unrelate", _("Remove a relation")
+    RELATION_EDIT = "relation_edit", _("Edit a relation")
+
+
+class Verdict(models.TextChoices):
+    """What a reviewer says of a proposal."""
+
+    APPROVED = "approved", _("Approved")
+    CHANGES_REQUESTED = "changes_requested", _("Changes requested")

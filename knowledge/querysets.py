@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge.choices import JobStatus, NodeStatus, Visibility
+from knowledge.choices import JobStatus, NodeStatus, ProposalStatus, Visibility
 from project.accounts.choices import Role
 from project.accounts.models import User
 
@@ -89,6 +89,18 @@ class NodeQuerySet(SpaceScopedQuerySet):
     def editable_by(self, user: Reader) -> Self:
         """Keep the nodes that `user` may change."""
         return self.filter(space__in=self._spaces().editable_by(user))
+
+
+class ProposalQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of proposals."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the proposals of the spaces that `user` may edit."""
+        return self.filter(space__in=self._spaces().editable_by(user))
+
+    def undecided(self) -> Self:
+        """Keep the proposals that are neither merged nor rejected."""
+        return self.exclude(status__in=[ProposalStatus.MERGED, ProposalStatus.REJECTED])
 
 
 class RelationQuerySet(models.QuerySet):
