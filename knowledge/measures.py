@@ -4,10 +4,10 @@ A ranking is a sequence of ids, best first; `grades` says how much each relevant
 3), `k` how many of the first count. All measures run from 0 to 1.
 
 Sources: recall as in Manning, Raghavan and Schütze, "Introduction to Information Retrieval"
-(2008), section 8.3; reciprocal rank as in Voorhees, "The TREC-8 Question Answering Track Report" (1999),
-cut at k; nDCG as in Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques"
-(2002), with the gain 2^grade - 1 and the discount log2(rank + 1) of Burges et al., "Learning to
-Rank using Gradient Descent" (2005).
+(2008), section 8.3; reciprocal rank as in Voorhees, "The TREC-8 Question Answering Track Report"
+(1999), cut at k; nDCG as in Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR
+techniques" (2002), with the gain 2^grade - 1 and the discount log2(rank + 1) of Burges et al.,
+"Learning to Rank using Gradient Descent" (2005).
 """
 
 import math

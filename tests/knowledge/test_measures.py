@@ -51,7 +51,7 @@ def test_ndcg_of_one_relevant_is_its_discount() -> None:
 
 
 def test_ndcg_weighs_grades_as_worked_out_by_hand() -> None:
-    # Gains: grade 3 is 7, grade 2 is 3, grade 1 is 1. Found: b (2) at rank 2, d (3) at 4, not x (1).
+    # Gains: grade 3 is 7, grade 2 is 3, grade 1 is 1. Found: b (2) at 2, d (3) at 4, not x (1).
     # DCG  = 3 / log2(3) + 7 / log2(5)           = 1.892789 + 3.014736 = 4.907525
     # IDCG = 7 / log2(2) + 3 / log2(3) + 1 / log2(4) = 7 + 1.892789 + 0.5 = 9.392789
     assert ndcg_at(FOUND, {"b": 2, "d": 3, "x": 1}, 5) == pytest.approx(0.522478, abs=1e-6)
