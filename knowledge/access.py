@@ -2,17 +2,14 @@
 
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from knowledge.choices import NodeStatus
-from knowledge.models import Node, NodeVersion, Space, SpaceRole
+from knowledge.models import Node, NodeVersion, Publication, Space, SpaceRole
 from knowledge.querysets import Reader
 from project.accounts.choices import Role
 from project.http.errors import Forbidden, NotFound
-
-PUBLISHED_TAG = "published"
-"""The tag of versions that were public at some time."""
 
 
 def not_found() -> NotFound:
@@ -64,4 +61,9 @@ def node_versions_visible_to(user: Reader, node: Node) -> Any:
     role = role_of(user, node.space)
     if role is not None and role >= Role.EDITOR:
         return rows
-    return rows.filter(Q(status=NodeStatus.PUBLISHED) | Q(version_tags__contains=[PUBLISHED_TAG]))
+    return rows.filter(version__in=versions_public(node))
+
+
+def versions_public(node: Node) -> Any:
+    """Return the numbers of the versions of a node that were public at some time."""
+    return Publication.objects.filter(node_id=node.pk).values_list("version", flat=True)

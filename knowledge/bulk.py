@@ -2,6 +2,7 @@
 
 import copy
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.utils.translation import gettext as _
 from knowledge.access import role_of
 from knowledge.choices import NodeStatus
 from knowledge.models import Node, Space
-from knowledge.writing import NodeChanges, fields_set, node_write, nodes_insert, status_write
+from knowledge.node_fields import NodeChanges, fields_set
+from knowledge.types import Origin
+from knowledge.writing import nodes_insert, nodes_write, statuses_write
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.errors import ApiError, Forbidden, Invalid
@@ -53,6 +56,7 @@ def rows_write(
     *,
     ids: Sequence[uuid.UUID] | None = None,
     reason: str = "",
+    origin: Origin | None = None,
 ) -> list[Node]:
     """Create or update the rows' nodes in the caller's transaction; return them in order.
 
@@ -65,6 +69,8 @@ def rows_write(
     made = Node.objects.in_bulk(ids) if ids else {}
     nodes: list[Node] = []
     new: list[Node] = []
+    changed: list[tuple[Node, Node]] = []
+    moved: dict[str, list[Node]] = defaultdict(list)
     for number, row in enumerate(rows):
         if ids and ids[number] in made:
             nodes.append(made[ids[number]])
@@ -77,10 +83,13 @@ def rows_write(
             new.append(node)
             continue
         status, node.status = node.status, stored.status
-        node_write(node, stored, author=user, reason=reason)
+        changed.append((node, stored))
         if status != stored.status:
-            status_write(node, NodeStatus(status), author=user)
-    nodes_insert(new, author=user, reason=reason)
+            moved[status].append(node)
+    nodes_write(changed, author=user, reason=reason, origin=origin)
+    for status, group in moved.items():
+        statuses_write(group, NodeStatus(status), author=user)
+    nodes_insert(new, author=user, reason=reason, origin=origin)
     return nodes
 
 

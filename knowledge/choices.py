@@ -138,3 +138,32 @@ class Verdict(models.TextChoices):
 
     APPROVED = "approved", _("Approved")
     CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+
+
+class GoldenOrigin(models.TextChoices):
+    """Where a golden question was made."""
+
+    ADMIN = "admin", _("The admin")
+    CHAT = "chat", _("A chat message")
+    API = "api", _("A program")
+    IMPORT = "import", _("An import")
+
+
+class EvaluationStatus(models.TextChoices):
+    """Where an evaluation stands."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Outcome(models.TextChoices):
+    """What a question comes to: of one state found or missed, of two how they compare."""
+
+    FOUND = "found", _("Found")
+    MISSED = "missed", _("Missed")
+    LOST = "lost", _("Worse")
+    GAINED = "gained", _("Better")
+    UNCHANGED = "unchanged", _("Unchanged")

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from knowledge.choices import NodeStatus
 from knowledge.job_files import JobFolder
 from knowledge.models import IngestJob, Node, Relation, Source
+from knowledge.node_fields import fields_set
 from knowledge.parsing import Limits, ParsedDocument, RawPage, assemble, parse_pages
 from knowledge.parts import Part, anchors_within, divide
 from knowledge.versions import Anchor
-from knowledge.writing import fields_set
 
 KIND = "document"
 PART_OF = "part_of"

@@ -25,14 +25,16 @@ from psycopg_pool import PoolTimeout
 
 from knowledge.access import role_of, role_require
 from knowledge.bulk import rows_check, rows_write
-from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus
+from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus, VersionOrigin
 from knowledge.documents import document_read, node_id, nodes_planned, part_relations
 from knowledge.generations import generation_activate, generation_build
 from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.job_files import JobFolder
 from knowledge.leases import MAX_TRIES, Hold, JobCancelled, LeaseLost, job_hold
-from knowledge.models import IngestJob, Node, Relation, Source
+from knowledge.models import IngestJob, Node, Source
 from knowledge.parsing import ParsingError
+from knowledge.relation_writing import relations_insert
+from knowledge.types import Origin
 from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
 from project.accounts.models import User
@@ -143,8 +145,9 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         if same := _nodes_of_same_content(source):  # another job was quicker with the same file
             row.nodes = [node.pk for node in same]
             return
-        nodes_insert(nodes, author=user, reason=source.filename)
-        Relation.objects.bulk_create(part_relations(nodes))
+        origin = Origin(VersionOrigin.IMPORT, job.pk)
+        nodes_insert(nodes, author=user, reason=source.filename, origin=origin)
+        relations_insert(part_relations(nodes), author=user, origin=origin)
         if prepared is not None:
             swap(prepared)
         row.nodes = [node.pk for node in nodes]
@@ -195,7 +198,9 @@ def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
             rows_check(user, job.space, rows)
         with hold.stage(JobStage.STORE, 0.05), transaction.atomic():
             ids = [node_id(job, number) for number in range(len(rows))]
-            nodes = rows_write(user, job.space, rows, ids=ids, reason=job.payload.get("reason", ""))
+            reason = job.payload.get("reason", "")
+            origin = Origin(VersionOrigin.IMPORT, job.pk)
+            nodes = rows_write(user, job.space, rows, ids=ids, reason=reason, origin=origin)
             job.nodes = [node.pk for node in nodes]
             hold.keep(nodes=job.nodes)
     with hold.stage(JobStage.EMBED, _STORED):

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from knowledge.choices import NodeStatus, RelationOrigin, RelationStatus
 from knowledge.models import Node, Relation
+from knowledge.relation_writing import relations_insert, relations_remove
 from knowledge.wiki_links import linked_titles
 from project.accounts.models import User
 
@@ -37,7 +38,7 @@ def links_sync(nodes: Sequence[Node], *, author: User | None) -> None:
     """
     old: dict[uuid.UUID, list[Relation]] = defaultdict(list)
     rows = Relation.objects.filter(source__in=nodes, kind=KIND, origin=RelationOrigin.TEXT)
-    for relation in rows:
+    for relation in rows.order_by("pk").select_for_update():
         old[relation.source_id].append(relation)
     stale: list[Relation] = []
     missing: list[tuple[Node, str]] = []
@@ -51,7 +52,7 @@ def links_sync(nodes: Sequence[Node], *, author: User | None) -> None:
                 stale.append(relation)
         missing += [(node, name) for name in node.wiki_links if name not in known]
     if stale:
-        Relation.objects.filter(pk__in=[each.pk for each in stale]).delete()
+        relations_remove(stale, author=author)
     names = _resolve(missing)
     _relate(
         (
@@ -129,7 +130,7 @@ def _relate(triples: Iterable[tuple[uuid.UUID, uuid.UUID, str]], author: User | 
     for source, target, name in triples:
         if source != target:
             links[source, target].append(name)
-    Relation.objects.bulk_create(
+    relations_insert(
         [
             Relation(
                 source_id=source,
@@ -142,6 +143,6 @@ def _relate(triples: Iterable[tuple[uuid.UUID, uuid.UUID, str]], author: User | 
             )
             for (source, target), names in links.items()
         ],
-        ignore_conflicts=True,  # the same relation may have been made by hand
-        batch_size=500,
+        author=author,
+        ignore_taken=True,  # the same relation may have been made by hand
     )

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from knowledge.merging import MISSING, NodeConflict, NodeMerge, merge_nodes
 from knowledge.models import Node, NodeVersion
+from knowledge.node_fields import BOOKKEEPING_FIELDS, NodeFields, fields_set
 from knowledge.versions import CONTENT_FIELDS, state_of
-from knowledge.writing import BOOKKEEPING_FIELDS, NodeFields, fields_set
 from project.http.errors import Conflict
 
 MERGE_CHARS = 500_000

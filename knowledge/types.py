@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from knowledge.choices import SearchMode
+from knowledge.choices import SearchMode, VersionOrigin
 
 TERM_SPACE = 1_000_000_000
 """Words are numbered below this; it is the most dimensions that pgvector's `sparsevec` has."""
 
 MAX_RESULTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a version comes from: the id is that of the proposal, job, migration or release."""
+
+    kind: VersionOrigin = VersionOrigin.EDIT
+    id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from knowledge.admin.versions import shown
 from knowledge.merging import MISSING, NodeConflict
 from knowledge.merging.rows import Part, TextDiff, compare_texts, word_parts
 from knowledge.models import Node, NodeVersion
+from knowledge.node_fields import BOOKKEEPING_FIELDS
 from knowledge.stale_writes import StaleWrite, stale_write, stale_write_again
 from knowledge.versions import CONTENT_FIELDS
-from knowledge.writing import BOOKKEEPING_FIELDS
 from project.accounts.models import User
 from project.http.errors import ApiError, Invalid
 

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from knowledge import services
+from knowledge.access import versions_public
 from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.merging.rows import TextDiff, compare_texts
 from knowledge.models import Node
@@ -71,6 +72,7 @@ class VersionPages(_Base):
             original=node,
             node=node,
             page=page,
+            public=set(versions_public(node)),
             may_revert=self.has_change_permission(request, node),
         )
         return TemplateResponse(request, "admin/knowledge/node/versions.html", context)

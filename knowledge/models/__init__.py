@@ -1,9 +1,21 @@
-"""The tables of knowledge. Modules import in one direction: spaces, sources, nodes, index."""
+"""The tables of knowledge.
+
+Modules import in one direction: spaces, versioning, sources, nodes, index.
+"""
 
 from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
-from knowledge.models.nodes import Node, NodeVersion, Relation, VersionFacts
+from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
+from knowledge.models.previews import PreviewChunk, PreviewNode
+from knowledge.models.proposals import (
+    Proposal,
+    ProposalChange,
+    ProposalComment,
+    ProposalReview,
+    ProposalReviewer,
+)
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
+from knowledge.models.versioning import Publication, VersionFacts, VersionTag
 
 __all__ = [
     "Chunk",
@@ -12,10 +24,20 @@ __all__ = [
     "IngestJob",
     "Node",
     "NodeVersion",
+    "PreviewChunk",
+    "PreviewNode",
+    "Proposal",
+    "ProposalChange",
+    "ProposalComment",
+    "ProposalReview",
+    "ProposalReviewer",
+    "Publication",
     "Relation",
+    "RelationVersion",
     "Source",
     "Space",
     "SpaceRole",
     "TermStatistic",
     "VersionFacts",
+    "VersionTag",
 ]

@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from simple_history.models import HistoricalRecords
 
 from knowledge.choices import NodeStatus, RelationOrigin, RelationStatus
 from knowledge.models.sources import Source
 from knowledge.models.spaces import Space
+from knowledge.models.versioning import VersionFacts, WrittenVersions
 from knowledge.querysets import NodeQuerySet, RelationQuerySet
 
 kind_validator = RegexValidator(
@@ -22,22 +22,8 @@ kind_validator = RegexValidator(
 )
 
 
-class VersionFacts(models.Model):
-    """What a version knows beyond the node's own fields.
-
-    `history_user` is its author, `history_change_reason` its reason, `history_date` its time.
-    """
-
-    parents = ArrayField(models.PositiveIntegerField(), default=list)
-    version_tags = ArrayField(models.CharField(max_length=64), default=list)
-    trace_id = models.CharField(max_length=64, blank=True)
-
-    class Meta:
-        abstract = True
-
-
 class Node(models.Model):
-    """One piece of knowledge. Every save of it, through the services only, makes a version."""
+    """One piece of knowledge. Every change of it, through the services only, makes a version."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(Space, models.PROTECT, related_name="nodes", verbose_name=_("space"))
@@ -99,7 +85,7 @@ class Node(models.Model):
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
 
     objects = NodeQuerySet.as_manager()
-    history = HistoricalRecords(
+    history = WrittenVersions(
         bases=[VersionFacts],
         excluded_fields=["indexed_version", "created_at", "wiki_links"],
         history_change_reason_field=models.TextField(blank=True, default=""),
@@ -155,7 +141,7 @@ NodeVersion = Node.history.model
 
 
 class Relation(models.Model):
-    """A typed, weighted, directed edge between two nodes."""
+    """A typed, weighted, directed edge between two nodes. Every change of it makes a version."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     source = models.ForeignKey(
@@ -180,9 +166,20 @@ class Relation(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    checksum = models.CharField(_("checksum"), max_length=64, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = RelationQuerySet.as_manager()
+    history = WrittenVersions(
+        bases=[VersionFacts],
+        excluded_fields=["created_at"],
+        history_change_reason_field=models.TextField(blank=True, default=""),
+        custom_model_name="RelationVersion",
+        related_name="versions",
+        verbose_name=_("relation version"),
+        verbose_name_plural=_("relation versions"),
+    )
 
     class Meta:
         verbose_name = _("relation")
@@ -206,3 +203,6 @@ class Relation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} → {self.kind} → {self.target}"
+
+
+RelationVersion = Relation.history.model

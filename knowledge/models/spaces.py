@@ -3,6 +3,7 @@
 import uuid
 
 from django.contrib.auth.models import Group
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,32 @@ class Space(models.Model):
     )
     is_default = models.BooleanField(
         _("default"), default=False, help_text=_("Where writes go that name no space.")
+    )
+    required_approvals = models.PositiveSmallIntegerField(
+        _("required approvals"),
+        default=1,
+        validators=[MaxValueValidator(20)],
+        help_text=_("How many curators must approve a proposal before it can be merged."),
+    )
+    allows_self_approval = models.BooleanField(
+        _("authors may approve their own proposals"), default=True
+    )
+    requires_no_regression = models.BooleanField(
+        _("merging must not lose golden questions"),
+        default=False,
+        help_text=_("Recall and mean reciprocal rank must not be worse after the merge."),
+    )
+    gate_k = models.PositiveSmallIntegerField(
+        _("results that count for golden questions"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+    )
+    past_vectors_days = models.PositiveIntegerField(
+        _("days that vectors of past versions are kept"),
+        null=True,
+        blank=True,
+        default=365,
+        help_text=_("Empty: for ever. The words of past versions can always be searched."),
     )
     index_revision = models.BigIntegerField(
         default=0, editable=False, help_text=_("Counts every change of what search can find.")

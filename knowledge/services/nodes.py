@@ -14,16 +14,9 @@ from knowledge.bulk import rows_check, rows_write
 from knowledge.choices import NodeStatus
 from knowledge.indexing import unindex_node
 from knowledge.models import Node, NodeVersion, Space
+from knowledge.node_fields import NodeChanges, NodeFields, fields_set
 from knowledge.versions import CONTENT_FIELDS
-from knowledge.writing import (
-    NodeChanges,
-    NodeFields,
-    fields_set,
-    node_remove,
-    node_write,
-    nodes_insert,
-    status_write,
-)
+from knowledge.writing import node_remove, node_write, nodes_insert, status_write
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit

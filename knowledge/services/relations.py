@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from knowledge.access import not_found, role_require
 from knowledge.choices import RelationOrigin, RelationStatus
 from knowledge.models import Node, Relation, Space
+from knowledge.relation_writing import relations_insert, relations_remove
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.errors import Conflict, Invalid
@@ -52,7 +53,7 @@ def relation_create(
         raise Invalid(problems[0], field=name, details=error.message_dict) from None
     try:
         with transaction.atomic():
-            relation.save(force_insert=True)
+            relations_insert([relation], author=acting_user)
     except IntegrityError as error:
         if "one_relation_a_kind_and_pair" not in str(error):
             raise
@@ -70,7 +71,8 @@ def relation_delete(*, acting_user: User, relation: Relation) -> None:
 
     Raises NotFound, Forbidden, and Conflict for one that a text makes.
     """
-    row = Relation.objects.visible_to(acting_user).filter(pk=relation.pk).first()
+    rows = Relation.objects.visible_to(acting_user).select_for_update(of=("self",))
+    row = rows.filter(pk=relation.pk).first()
     if row is None:
         raise not_found()
     role_require(acting_user, row.source.space, Role.EDITOR)
@@ -78,7 +80,7 @@ def relation_delete(*, acting_user: User, relation: Relation) -> None:
         message = _("This relation follows a link in the text: remove it there.")
         raise Conflict(message, code="follows_text")
     source = row.source
-    row.delete()
+    relations_remove([row], author=acting_user)
     _revision_raise(source)
 
 

@@ -23,8 +23,8 @@ from knowledge.choices import JobKind, SourceKind
 from knowledge.job_news import emit_updated
 from knowledge.models import IngestJob, Source, Space
 from knowledge.models.sources import source_path
+from knowledge.node_fields import MAX_TAGS
 from knowledge.parsing import UnreadableDocument, UnsupportedDocument, detect_format
-from knowledge.writing import MAX_TAGS
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit

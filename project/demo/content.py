@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from knowledge.node_fields import NodeChanges
 from knowledge.services.spaces import SpaceFields
-from knowledge.writing import NodeChanges
 
 FOLDER = Path(__file__).resolve().parent
 FENCE = "---\n"

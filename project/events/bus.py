@@ -5,6 +5,7 @@ concerns. Everything else is in Postgres, so a flushed Redis loses nothing.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,19 +32,24 @@ class Entry:
 
 def publish(position: int, event_type: str, subject_id: uuid.UUID | None = None) -> bool:
     """Put an event on the stream; False when Redis is away (the relay will send it)."""
+    return publish_many([(position, event_type, subject_id)])
+
+
+def publish_many(entries: Sequence[tuple[int, str, uuid.UUID | None]]) -> bool:
+    """Put events on the stream in order: position, type and subject of each; False as above."""
     try:
-        sync_redis().xadd(
-            STREAM,
-            {
+        pipeline = sync_redis().pipeline(transaction=False)
+        for position, event_type, subject_id in entries:
+            fields = {
                 "position": position,
                 "type": event_type,
                 "subject": str(subject_id) if subject_id else "",
-            },
-            maxlen=MAX_LENGTH,
-            approximate=True,
-        )
+            }
+            pipeline.xadd(STREAM, fields, maxlen=MAX_LENGTH, approximate=True)  # type: ignore[arg-type]
+        pipeline.execute()
     except (redis.RedisError, OSError) as error:
-        log.warning("event_not_sent", position=position, error=type(error).__name__)
+        first = entries[0][0] if entries else None
+        log.warning("event_not_sent", position=first, error=type(error).__name__)
         return False
     return True
 

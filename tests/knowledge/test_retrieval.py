@@ -1,5 +1,6 @@
 """Finding nodes and passages."""
 
+import copy
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import timezone
 from knowledge.choices import NodeStatus, RelationStatus, SearchMode, Visibility
 from knowledge.indexing import prepare_nodes, swap, unindex_node
 from knowledge.models import Node, Relation, Space
+from knowledge.relation_writing import relation_write, relations_insert
 from knowledge.retrieval import _legs, _pipeline, retrieve_passages, search
 from knowledge.types import SearchRequest
 from project.accounts.models import User
@@ -192,12 +194,11 @@ def test_graph_search_adds_what_confirmed_relations_lead_to(
     library: dict[str, Node], space: Space, owner: User, stranger: User
 ) -> None:
     options = {"mode": SearchMode.GRAPH, "explain": True, "limit": 4}
-    Relation.objects.create(
-        source=library["fees"], target=library["fire"], kind="see_also", weight=1.0
-    )
-    suggested = Relation.objects.create(
+    suggested = Relation(
         source=library["fees"], target=library["radio"], status=RelationStatus.SUGGESTED
     )
+    sure = Relation(source=library["fees"], target=library["fire"], kind="see_also", weight=1.0)
+    relations_insert([sure, suggested], author=owner)
 
     def led(query: str) -> dict[str, object]:
         found = search(SearchRequest(query=query, **options), user=owner)  # type: ignore[arg-type]
@@ -206,8 +207,9 @@ def test_graph_search_adds_what_confirmed_relations_lead_to(
     seen = led("What does a berth cost?")
     assert seen["Fire drill"]["from"] == str(library["fees"].pk)  # type: ignore[index]
     assert seen["Rádio"] is None
+    before = copy.copy(suggested)
     suggested.status = RelationStatus.CONFIRMED
-    suggested.save()
+    relation_write(suggested, before, author=owner)
     assert led("What does a berth cost?")["Rádio"] is not None
 
 
@@ -217,8 +219,11 @@ def test_relations_lead_nowhere_one_may_not_go(
     hidden = Space.objects.create(name="Vault", slug="vault", visibility=Visibility.MEMBERS)
     secret = make_node(hidden, "Secret", "Completely different matter.")
     index(secret)
-    Relation.objects.create(source=library["fees"], target=secret)
-    Relation.objects.create(source=secret, target=library["fire"])
+    ways = [
+        Relation(source=library["fees"], target=secret),
+        Relation(source=secret, target=library["fire"]),
+    ]
+    relations_insert(ways, author=owner)
     found = search(
         SearchRequest(query="berth cost", mode=SearchMode.GRAPH, explain=True), user=owner
     )

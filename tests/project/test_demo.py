@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from knowledge.choices import NodeStatus
 from knowledge.models import IngestJob, Node, Relation, Source, Space
 from knowledge.services import node_delete, node_update
-from knowledge.writing import NodeChanges
+from knowledge.node_fields import NodeChanges
 from project.accounts.models import User
 from project.demo import content
 from project.demo.loader import demo_load
