@@ -145,3 +145,25 @@ class JobQuerySet(SpaceScopedQuerySet):
         spans = last.values_list("started_at", "finished_at")
         seconds = [(end - start).total_seconds() for start, end in spans if start and end]
         return sum(seconds) / len(seconds) if seconds else None
+
+
+class GoldenQuestionQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of golden questions."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the questions of the spaces that `user` may edit."""
+        return self.in_spaces_with_role(user, Role.EDITOR)
+
+    def with_targets(self) -> Self:
+        """Fetch the targets and their nodes along, without the texts."""
+        targets = rows_behind(self.model, "targets").select_related("node")
+        light = targets.defer("node__content", "node__metadata", "node__anchors")
+        return self.prefetch_related(models.Prefetch("targets", light))
+
+
+class EvaluationRunQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of evaluations."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the runs of the spaces that `user` may edit: what they found is seen by editors."""
+        return self.in_spaces_with_role(user, Role.EDITOR)
