@@ -3,6 +3,12 @@
 Modules import in one direction: spaces, versioning, sources, nodes, index.
 """
 
+from knowledge.models.evaluation import (
+    EvaluationResult,
+    EvaluationRun,
+    GoldenQuestion,
+    GoldenTarget,
+)
 from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.previews import PreviewChunk, PreviewNode
@@ -20,6 +26,10 @@ from knowledge.models.versioning import Publication, VersionFacts, VersionTag
 __all__ = [
     "Chunk",
     "Embedding",
+    "EvaluationResult",
+    "EvaluationRun",
+    "GoldenQuestion",
+    "GoldenTarget",
     "IndexGeneration",
     "IngestJob",
     "Node",

@@ -169,6 +169,9 @@ class EvaluationRun(models.Model):
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text=_("Without a question asked since.")
     )
+    waits = models.PositiveSmallIntegerField(
+        default=0, help_text=_("For a model that was away, or vectors that were still being made.")
+    )
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     trace_id = models.CharField(_("trace id"), max_length=64, blank=True)
