@@ -11,6 +11,7 @@ from knowledge.models.evaluation import (
 )
 from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
+from knowledge.models.past import IndexedVersion, PastChunk, PastVector
 from knowledge.models.previews import PreviewChunk, PreviewNode
 from knowledge.models.proposals import (
     Proposal,
@@ -31,9 +32,12 @@ __all__ = [
     "GoldenQuestion",
     "GoldenTarget",
     "IndexGeneration",
+    "IndexedVersion",
     "IngestJob",
     "Node",
     "NodeVersion",
+    "PastChunk",
+    "PastVector",
     "PreviewChunk",
     "PreviewNode",
     "Proposal",
