@@ -22,11 +22,12 @@ from knowledge.models.proposals import (
 )
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
-from knowledge.models.versioning import Publication, VersionFacts, VersionTag
+from knowledge.models.versioning import Erasure, Publication, VersionFacts, VersionTag
 
 __all__ = [
     "Chunk",
     "Embedding",
+    "Erasure",
     "EvaluationResult",
     "EvaluationRun",
     "GoldenQuestion",

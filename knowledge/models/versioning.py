@@ -1,5 +1,6 @@
 """What versions of nodes and relations know, and what is known about versions."""
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +43,7 @@ class VersionFacts(models.Model):
         abstract = True
 
 
-class WrittenVersions(HistoricalRecords):
+class WrittenVersions(HistoricalRecords):  # type: ignore[misc]  # it has no types
     """A history whose rows only `knowledge.version_rows` writes, with their numbers and chain.
 
     A save or delete past it would leave a change without its version: it raises RuntimeError.
@@ -85,6 +86,34 @@ class VersionTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (v{self.version})"
+
+
+class Erasure(models.Model):
+    """Who emptied which versions for legal reasons, when and why. Never holds what was erased."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    space = models.ForeignKey(
+        Space, models.SET_NULL, null=True, related_name="+", verbose_name=_("space")
+    )
+    node_id = models.UUIDField(_("node"), editable=False)
+    versions = ArrayField(models.PositiveIntegerField(), verbose_name=_("versions"))
+    reason = models.TextField(_("reason"))
+    erased_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("erased by"),
+    )
+    created_at = models.DateTimeField(_("erased"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.node_id}: {', '.join(map(str, self.versions))}"
 
 
 class Publication(models.Model):
