@@ -60,6 +60,7 @@ class JobKind(models.TextChoices):
     SOURCE = "source", _("Read a source")
     BULK = "bulk", _("Store many nodes")
     GENERATION = "generation", _("Build an index generation")
+    RELEASE = "release", _("Import a release")
 
 
 class JobStatus(models.TextChoices):

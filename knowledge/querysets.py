@@ -167,3 +167,11 @@ class EvaluationRunQuerySet(SpaceScopedQuerySet):
     def visible_to(self, user: Reader) -> Self:
         """Keep the runs of the spaces that `user` may edit: what they found is seen by editors."""
         return self.in_spaces_with_role(user, Role.EDITOR)
+
+
+class ReleaseQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of releases."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the releases of readable spaces: they hold only what was published there."""
+        return self.filter(space__in=self._spaces().visible_to(user))

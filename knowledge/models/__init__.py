@@ -20,6 +20,7 @@ from knowledge.models.proposals import (
     ProposalReview,
     ProposalReviewer,
 )
+from knowledge.models.releases import Release, ReleaseEntry, ReleaseRelation
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
 from knowledge.models.versioning import Erasure, Publication, VersionFacts, VersionTag
@@ -49,6 +50,9 @@ __all__ = [
     "Publication",
     "Relation",
     "RelationVersion",
+    "Release",
+    "ReleaseEntry",
+    "ReleaseRelation",
     "Source",
     "Space",
     "SpaceRole",
