@@ -5,6 +5,21 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 """
 
 from knowledge.access import node_versions_visible_to
+from knowledge.services.evaluations import evaluation_cancel, evaluation_start
+from knowledge.services.golden import (
+    golden_create,
+    golden_delete,
+    golden_from_message,
+    golden_update,
+)
+from knowledge.services.golden_files import golden_import
+from knowledge.services.history import (
+    nodes_revert,
+    revert_permit,
+    version_tag,
+    version_untag,
+    versions_erase,
+)
 from knowledge.services.jobs import index_rebuild, job_cancel, job_retry, nodes_bulk
 from knowledge.services.nodes import (
     node_archive,
@@ -27,6 +42,13 @@ from knowledge.services.spaces import (
 )
 
 __all__ = [
+    "evaluation_cancel",
+    "evaluation_start",
+    "golden_create",
+    "golden_delete",
+    "golden_from_message",
+    "golden_import",
+    "golden_update",
     "index_rebuild",
     "job_cancel",
     "job_retry",
@@ -40,12 +62,17 @@ __all__ = [
     "node_update",
     "node_versions_visible_to",
     "nodes_bulk",
+    "nodes_revert",
     "nodes_upsert",
     "relation_create",
     "relation_delete",
+    "revert_permit",
     "source_upload",
     "space_create",
     "space_default_for",
     "space_delete",
     "space_update",
+    "version_tag",
+    "version_untag",
+    "versions_erase",
 ]
