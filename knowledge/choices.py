@@ -168,3 +168,31 @@ class Outcome(models.TextChoices):
     LOST = "lost", _("Worse")
     GAINED = "gained", _("Better")
     UNCHANGED = "unchanged", _("Unchanged")
+
+
+class KindMigrationStatus(models.TextChoices):
+    """Where a change of a kind's schema stands. Validated: every node would fit after it."""
+
+    PLANNED = "planned", _("Planned")
+    VALIDATED = "validated", _("Validated")
+    RUNNING = "running", _("Running")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    ROLLED_BACK = "rolled_back", _("Rolled back")
+
+
+class KindMigrationWork(models.TextChoices):
+    """What a worker does for a change of a kind's schema."""
+
+    PLAN = "plan", _("Plan")
+    APPLY = "apply", _("Migrate")
+    ROLLBACK = "rollback", _("Roll back")
+
+
+class MigratedState(models.TextChoices):
+    """What a change of a kind's schema is to one node."""
+
+    CHANGED = "changed", _("Changes")
+    UNCHANGED = "unchanged", _("Fits already")
+    INVALID = "invalid", _("Would not fit")
+    CONFLICT = "conflict", _("Edited since")

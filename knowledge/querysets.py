@@ -175,3 +175,25 @@ class ReleaseQuerySet(SpaceScopedQuerySet):
     def visible_to(self, user: Reader) -> Self:
         """Keep the releases of readable spaces: they hold only what was published there."""
         return self.filter(space__in=self._spaces().visible_to(user))
+
+
+class KindQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of kinds. Those without a space are for all of them."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the kinds of readable spaces, and those of all spaces."""
+        return self.filter(Q(space__in=self._spaces().visible_to(user)) | Q(space=None))
+
+    def managed_by(self, user: Reader) -> Self:
+        """Keep the kinds that `user` may change: of managed spaces; of all for superusers."""
+        if user.is_authenticated and user.is_active and user.is_superuser:
+            return self
+        return self.in_spaces_with_role(user, Role.MANAGER)
+
+
+class KindMigrationQuerySet(models.QuerySet):
+    """Chainable reads of migrations: they show the metadata of every node, drafts as well."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the migrations of the kinds that `user` may change."""
+        return self.filter(kind__in=rows_behind(self.model, "kind").managed_by(user))

@@ -10,6 +10,7 @@ from knowledge.models.evaluation import (
     GoldenTarget,
 )
 from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
+from knowledge.models.kinds import Kind, KindMigration, MigratedNode
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.past import IndexedVersion, PastChunk, PastVector
 from knowledge.models.previews import PreviewChunk, PreviewNode
@@ -36,6 +37,9 @@ __all__ = [
     "IndexGeneration",
     "IndexedVersion",
     "IngestJob",
+    "Kind",
+    "KindMigration",
+    "MigratedNode",
     "Node",
     "NodeVersion",
     "PastChunk",
