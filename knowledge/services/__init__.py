@@ -32,6 +32,7 @@ from knowledge.services.nodes import (
     nodes_upsert,
 )
 from knowledge.services.relations import relation_create, relation_delete
+from knowledge.services.releases import release_create, release_delete
 from knowledge.services.sources import source_upload
 from knowledge.services.spaces import (
     member_set,
@@ -66,6 +67,8 @@ __all__ = [
     "nodes_upsert",
     "relation_create",
     "relation_delete",
+    "release_create",
+    "release_delete",
     "revert_permit",
     "source_upload",
     "space_create",

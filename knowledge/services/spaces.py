@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from knowledge.access import role_of, role_require
 from knowledge.choices import NodeStatus, Visibility
 from knowledge.models import Node, Space, SpaceRole
+from knowledge.release_writing import releases_of_space_remove
 from knowledge.writing import node_remove
 from project.accounts.choices import Role
 from project.accounts.models import User
@@ -82,6 +83,7 @@ def space_delete(*, acting_user: User, space: Space) -> None:
     for node in Node.objects.filter(space=row).select_for_update():
         node_remove(node, author=acting_user, reason=_("Its space was deleted."))
     Group.objects.filter(name__in=[group_name(row.slug, role) for role in Role]).delete()
+    releases_of_space_remove(row)
     row.delete()
 
 
