@@ -28,6 +28,7 @@ __all__ = [
     "WIKI_LINK",
     "LinkResolver",
     "heading_slug",
+    "link_targets",
     "parse_tokens",
     "plain_text",
     "render_markdown",
@@ -120,6 +121,16 @@ def source_spans(text: str, token_type: str) -> Iterator[tuple[Token, int, int]]
 def _shortened_breaks(text: str) -> list[int]:
     """Where each line break of two characters stands once every one of them has one."""
     return [match.start() - index for index, match in enumerate(re.finditer("\r\n", text))]
+
+
+def link_targets(text: str) -> list[tuple[str, int]]:
+    """Where the links and pictures lead, also those that are not shown as such, in order.
+
+    Each with the number of the line, from 0, that its block begins on.
+    """
+    targets: list[tuple[str, int]] = []
+    _parser().parse(text, {"targets": targets})
+    return targets
 
 
 def parse_tokens(text: str) -> list[Token]:

@@ -50,12 +50,29 @@ def link_kind(url: str) -> str | None:
 
 
 def secure(state: StateCore) -> None:
-    """Core rule: rewrite the links and pictures of every inline token."""
+    """Core rule: rewrite the links and pictures of every inline token.
+
+    Where the environment has a list ``targets``, it gets what they led to before that.
+    """
+    targets: list[tuple[str, int]] | None = state.env.get("targets")
     for token in state.tokens:
         if token.type == "inline" and token.children:
+            if targets is not None:
+                targets.extend(_targets(token))
             token.children = _secured(state.md, token.children, state.env)
         elif token.type in ("th_open", "td_open"):
             _align(token)
+
+
+def _targets(block: Token) -> list[tuple[str, int]]:
+    """Where the links and pictures of a block lead, each with the first line of the block."""
+    line = block.map[0] if block.map else 0
+    names = {"link_open": "href", "image": "src"}
+    return [
+        (str(token.attrGet(names[token.type]) or ""), line)
+        for token in block.children or []
+        if token.type in names
+    ]
 
 
 def _secured(md: MarkdownIt, children: list[Token], env: Any) -> list[Token]:
