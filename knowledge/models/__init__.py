@@ -21,6 +21,7 @@ from knowledge.models.proposals import (
     ProposalReview,
     ProposalReviewer,
 )
+from knowledge.models.quality import FindingSnooze, NodeQuality, ReviewInterval, ReviewReminder
 from knowledge.models.releases import Release, ReleaseEntry, ReleaseRelation
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
@@ -32,6 +33,7 @@ __all__ = [
     "Erasure",
     "EvaluationResult",
     "EvaluationRun",
+    "FindingSnooze",
     "GoldenQuestion",
     "GoldenTarget",
     "IndexGeneration",
@@ -41,6 +43,7 @@ __all__ = [
     "KindMigration",
     "MigratedNode",
     "Node",
+    "NodeQuality",
     "NodeVersion",
     "PastChunk",
     "PastVector",
@@ -57,6 +60,8 @@ __all__ = [
     "Release",
     "ReleaseEntry",
     "ReleaseRelation",
+    "ReviewInterval",
+    "ReviewReminder",
     "Source",
     "Space",
     "SpaceRole",
