@@ -56,8 +56,13 @@ def _machine() -> str:
         return socket.gethostname()[:24]
 
 
-def _is_dead(owner: str) -> bool:
-    """Whether a holder was a process of this machine that is gone."""
+def holder_name() -> str:
+    """Return a name for one holding by this process, that no other holding ever has."""
+    return f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+
+
+def holder_is_dead(owner: str) -> bool:
+    """Return whether a holder was a process of this machine that is gone."""
     machine, _colon, rest = owner.partition(":")
     pid = rest.partition(":")[0]
     if machine != _machine() or not pid.isdigit() or int(pid) == os.getpid():
@@ -111,7 +116,7 @@ def _claim(job_id: uuid.UUID) -> IngestJob | None:
     job.status = JobStatus.PROCESSING
     job.attempts += 1
     job.checkpoint["tries"] = tries
-    job.lease_owner = f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    job.lease_owner = holder_name()
     job.lease_until = now + LEASE
     job.started_at = job.started_at or now
     job.error_code = job.error_message = ""
@@ -124,7 +129,7 @@ def _is_free(job: IngestJob, now: datetime.datetime) -> bool:
     is_over = job.lease_until is None or job.lease_until <= now
     if job.status == JobStatus.QUEUED:
         return is_over  # a queued job's lease is a pause before its next try
-    return job.status == JobStatus.PROCESSING and (is_over or _is_dead(job.lease_owner))
+    return job.status == JobStatus.PROCESSING and (is_over or holder_is_dead(job.lease_owner))
 
 
 class Hold:

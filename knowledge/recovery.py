@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from knowledge.choices import JobStatus, NodeStatus
+from knowledge.evaluation_leases import runs_unattended
 from knowledge.leases import stuck_jobs
 from knowledge.models import IngestJob, Node, Source
 from project.aio import sync_redis
@@ -49,6 +50,11 @@ def nodes_to_index() -> list[uuid.UUID]:
     ).exclude(pk__in=held)
     rows = rows.order_by("updated_at")
     return _not_sent_lately("node", rows.values_list("pk", flat=True)[:LIMIT])
+
+
+def evaluations_to_send() -> list[uuid.UUID]:
+    """Return the evaluations to send again, oldest first."""
+    return _not_sent_lately("evaluation", runs_unattended(timezone.now(), patience=PATIENCE))
 
 
 def _not_sent_lately(kind: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from knowledge import generations, indexing, ingestion, recovery, statistics
+from knowledge import evaluating, generations, indexing, ingestion, recovery, statistics
 
 
 @shared_task(bind=True)
@@ -22,6 +22,14 @@ def node_index(node_id: str) -> None:
     indexing.index_node(uuid.UUID(node_id))
 
 
+@shared_task(bind=True)
+def evaluation_work(self: Any, run_id: str) -> None:
+    """Go on with an evaluation; long ones let others have a turn."""
+    wait = evaluating.run_work(uuid.UUID(run_id))
+    if wait is not None:
+        self.apply_async((run_id,), countdown=wait)
+
+
 @shared_task
 def jobs_recover() -> None:
     """Send again what a lost message or a dead worker left undone."""
@@ -29,6 +37,8 @@ def jobs_recover() -> None:
         ingest.delay(str(job_id))
     for node_id in recovery.nodes_to_index():
         node_index.delay(str(node_id))
+    for run_id in recovery.evaluations_to_send():
+        evaluation_work.delay(str(run_id))
 
 
 @shared_task

@@ -12,7 +12,7 @@ from knowledge.services.golden import (
     golden_from_message,
     golden_update,
 )
-from knowledge.services.golden_files import golden_import
+from knowledge.services.golden_files import Imported, golden_import
 from knowledge.services.history import (
     nodes_revert,
     revert_permit,
@@ -43,6 +43,7 @@ from knowledge.services.spaces import (
 )
 
 __all__ = [
+    "Imported",
     "evaluation_cancel",
     "evaluation_start",
     "golden_create",
