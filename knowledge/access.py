@@ -1,12 +1,13 @@
 """Who may do what in a space: the checks that every write begins with."""
 
+import uuid
 from typing import Any
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from knowledge.choices import NodeStatus
-from knowledge.models import Node, NodeVersion, Publication, Space, SpaceRole
+from knowledge.models import Node, NodeVersion, Publication, Space, SpaceRole, VersionTag
 from knowledge.querysets import Reader
 from project.accounts.choices import Role
 from project.http.errors import Forbidden, NotFound
@@ -67,3 +68,12 @@ def node_versions_visible_to(user: Reader, node: Node) -> Any:
 def versions_public(node: Node) -> Any:
     """Return the numbers of the versions of a node that were public at some time."""
     return Publication.objects.filter(node_id=node.pk).values_list("version", flat=True)
+
+
+def versions_tagged(node_id: uuid.UUID) -> dict[int, list[str]]:
+    """Return the tags of each version of a node that has any."""
+    tags: dict[int, list[str]] = {}
+    rows = VersionTag.objects.filter(node_id=node_id).order_by("name")
+    for version, name in rows.values_list("version", "name"):
+        tags.setdefault(version, []).append(name)
+    return tags

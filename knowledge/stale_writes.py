@@ -66,7 +66,7 @@ def stale_write_again(node: Node, *, based_on: int | None, mine: Mapping[str, An
 
 
 def _version(node: Node, number: int | None) -> Any:
-    rows = NodeVersion.objects.filter(id=node.pk).exclude(history_type="-")
+    rows = NodeVersion.objects.filter(id=node.pk, erased_at=None).exclude(history_type="-")
     return rows.filter(version=number).select_related("history_user").first()
 
 

@@ -1,16 +1,15 @@
-"""REST: nodes, their versions, and the graph around them."""
+"""REST: nodes, and the graph around them."""
 
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from knowledge import services, versions
+from knowledge import services
 from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.serializers import (
     GraphQuery,
@@ -19,36 +18,22 @@ from knowledge.api.serializers import (
     JobSerializer,
     NodeBulkInput,
     NodeCreateInput,
-    NodeDiffSerializer,
     NodeListQuery,
-    NodeRevertInput,
     NodeSerializer,
     NodeUpdateInput,
-    NodeVersionDetailSerializer,
-    NodeVersionSerializer,
 )
 from knowledge.api.spaces import chosen_space
+from knowledge.api.versions import IF_MATCH, VersionActions
 from knowledge.graph import neighbourhood
 from knowledge.models import Node
 from knowledge.stale_writes import refusal_with_merge
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
-from project.http.api import ApiViewSet, expected_version, find, missing
-from project.http.errors import Conflict, Invalid
-from project.http.pagination import CursorPages
-
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description='The version it is based on: `"3"`.'
-)
+from project.http.api import ApiViewSet, expected_version, find
+from project.http.errors import Conflict
 
 
-class VersionPages(CursorPages):
-    """Versions, newest first."""
-
-    ordering = ("-version", "history_id")
-
-
-class NodeViewSet(ApiViewSet):
+class NodeViewSet(VersionActions, ApiViewSet):
     """Nodes: pieces of knowledge, each with its versions."""
 
     read_scope = Scope.KNOWLEDGE_READ
@@ -124,76 +109,6 @@ class NodeViewSet(ApiViewSet):
         space = chosen_space(caller(request), body.get("space"))
         job = services.nodes_bulk(acting_user=caller(request), space=space, rows=body["nodes"])
         return Response({"job": JobSerializer(job).data}, status=status.HTTP_202_ACCEPTED)
-
-    @extend_schema(responses=NodeVersionSerializer(many=True))
-    @action(detail=True, pagination_class=VersionPages)
-    def versions(self, request: Request, pk: str) -> Response:
-        """List a node's versions, newest first."""
-        node = find(self.get_queryset(), pk)
-        rows = services.node_versions_visible_to(caller(request), node)
-        return self.page_of(rows.select_related("history_user"), NodeVersionSerializer)
-
-    @extend_schema(responses=NodeVersionDetailSerializer)
-    @action(detail=True, url_path=r"versions/(?P<number>[0-9]{1,9})")
-    def version(self, request: Request, pk: str, number: str) -> Response:
-        """Show one version with its whole content."""
-        return Response(NodeVersionDetailSerializer(self._version(pk, int(number))).data)
-
-    def _version(self, pk: str, number: int) -> Any:
-        node = find(self.get_queryset(), pk)
-        rows = services.node_versions_visible_to(caller(self.request), node)
-        row = rows.filter(version=number).first()
-        if row is None:
-            raise missing()
-        return row
-
-    @extend_schema(
-        responses=NodeDiffSerializer,
-        parameters=[
-            OpenApiParameter("from", int, required=True),
-            OpenApiParameter("to", int, required=True),
-        ],
-    )
-    @action(detail=True)
-    def diff(self, request: Request, pk: str) -> Response:
-        """Compare two versions: field by field, and the content as a unified diff."""
-        find(self.get_queryset(), pk)  # first: a stranger is told of no field of it
-        old, new = self._number("from"), self._number("to")
-        answer = versions.compare(
-            self._version(pk, old),
-            self._version(pk, new),
-            names=(f"version {old}", f"version {new}"),
-        )
-        return Response(
-            {
-                "from_version": old,
-                "to_version": new,
-                "changes": answer["fields"],
-                "unified": answer["unified"],
-            }
-        )
-
-    def _number(self, name: str) -> int:
-        raw = self.request.query_params.get(name, "")
-        if not (raw.isascii() and raw.isdigit() and len(raw) < 10 and int(raw)):
-            message = _("“%(name)s” must be a version number.") % {"name": name}
-            raise Invalid(message, field=name)
-        return int(raw)
-
-    @extend_schema(request=NodeRevertInput, responses=NodeSerializer, parameters=[IF_MATCH])
-    @action(detail=True, methods=["post"])
-    def revert(self, request: Request, pk: str) -> Response:
-        """Make a new version equal to an old one."""
-        node = find(self.get_queryset(), pk)
-        body = self.validated(NodeRevertInput)
-        node = services.node_revert(
-            acting_user=caller(request),
-            node=node,
-            version=body["version"],
-            reason=body.get("reason", ""),
-            expected_version=expected_version(request, {}),
-        )
-        return self._answer(node)
 
     @extend_schema(parameters=[GraphQuery], responses=GraphSerializer)
     @action(detail=True)

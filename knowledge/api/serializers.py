@@ -12,42 +12,12 @@ from knowledge.choices import (
     JobStatus,
     NodeStatus,
     RelationStatus,
-    Visibility,
 )
-from knowledge.models import IngestJob, Node, NodeVersion, Relation, Source, Space
+from knowledge.models import IngestJob, Node, Relation, Source
 from knowledge.models.nodes import kind_validator
 from project.http.serializers import StrictSerializer
 
 BULK_LIMIT = 1000
-
-
-class SpaceSerializer(serializers.ModelSerializer):
-    """A space."""
-
-    class Meta:
-        model = Space
-        fields = [
-            "id",
-            "name",
-            "slug",
-            "description",
-            "visibility",
-            "language",
-            "suggested_questions",
-            "created_at",
-            "updated_at",
-        ]
-
-
-class SpaceInput(StrictSerializer):
-    """What a space is made of."""
-
-    name = serializers.CharField(max_length=120)
-    slug = serializers.SlugField(max_length=80, required=False)
-    description = serializers.CharField(required=False, allow_blank=True)
-    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
-    language = serializers.CharField(required=False, max_length=10)
-    suggested_questions = serializers.JSONField(required=False)
 
 
 class NodeSerializer(serializers.ModelSerializer):
@@ -151,77 +121,6 @@ class NodeBulkInput(StrictSerializer):
         if problems:
             raise serializers.ValidationError(problems)
         return valid
-
-
-class NodeRevertInput(StrictSerializer):
-    """Which version to go back to."""
-
-    version = serializers.IntegerField(min_value=1)
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
-
-
-class NodeVersionSerializer(serializers.ModelSerializer):
-    """One version in a node's history."""
-
-    author = serializers.IntegerField(source="history_user_id", allow_null=True)
-    author_name = serializers.SerializerMethodField()
-    reason = serializers.CharField(source="history_change_reason", allow_null=True)
-    created_at = serializers.DateTimeField(source="history_date")
-
-    class Meta:
-        model = NodeVersion
-        fields = [
-            "version",
-            "parents",
-            "checksum",
-            "title",
-            "status",
-            "author",
-            "author_name",
-            "reason",
-            "created_at",
-        ]
-
-    def get_author_name(self, row: Any) -> str:
-        """Return the author's name, empty when unknown."""
-        user = row.history_user
-        return (user.get_full_name() or user.get_username()) if user else ""
-
-
-class NodeVersionDetailSerializer(NodeVersionSerializer):
-    """One version with its whole content."""
-
-    node = serializers.UUIDField(source="id")
-
-    class Meta(NodeVersionSerializer.Meta):
-        fields = [
-            "node",
-            *NodeVersionSerializer.Meta.fields,
-            "kind",
-            "content",
-            "language",
-            "tags",
-            "metadata",
-            "valid_from",
-            "valid_until",
-        ]
-
-
-class FieldChangeSerializer(serializers.Serializer):
-    """One field that differs."""
-
-    field = serializers.CharField()
-    old = serializers.JSONField(allow_null=True)
-    new = serializers.JSONField(allow_null=True)
-
-
-class NodeDiffSerializer(serializers.Serializer):
-    """How two versions differ."""
-
-    from_version = serializers.IntegerField()
-    to_version = serializers.IntegerField()
-    changes = FieldChangeSerializer(many=True)
-    unified = serializers.CharField(help_text="The content's difference as a unified diff.")
 
 
 class RelationSerializer(serializers.ModelSerializer):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
-from knowledge.api.serializers import SpaceInput, SpaceSerializer
+from knowledge.api.space_serializers import SpaceInput, SpaceSerializer
 from knowledge.models import Space
 from project.accounts.choices import Scope
 from project.accounts.models import User

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from knowledge import tasks
 from knowledge.access import node_lock, role_require
 from knowledge.bulk import rows_check, rows_write
-from knowledge.choices import NodeStatus
+from knowledge.choices import NodeStatus, VersionOrigin
 from knowledge.indexing import unindex_node
 from knowledge.models import Node, NodeVersion, Space
 from knowledge.node_fields import NodeChanges, NodeFields, fields_set
+from knowledge.types import Origin
 from knowledge.versions import CONTENT_FIELDS
 from knowledge.writing import node_remove, node_write, nodes_insert, status_write
 from project.accounts.choices import Role
@@ -115,11 +116,15 @@ def node_revert(
     if old is None:
         message = _("This node has no version %(version)s.") % {"version": version}
         raise Invalid(message, code="no_such_version", field="version")
+    if old.erased_at is not None:
+        message = _("Version %(version)s was erased: there is no text to go back to.")
+        raise Invalid(message % {"version": version}, code="version_erased", field="version")
     before = copy.copy(row)
     for name in CONTENT_FIELDS:
         setattr(row, name, copy.deepcopy(getattr(old, name)))
     reason = reason or _("Back to version %(version)s.") % {"version": version}
-    node_write(row, before, author=acting_user, reason=reason, anchors=old.anchors)
+    origin = Origin(VersionOrigin.REVERT)
+    node_write(row, before, author=acting_user, reason=reason, anchors=old.anchors, origin=origin)
     _index_after_commit(row)
     return row
 

@@ -27,6 +27,11 @@ class SpaceFields(TypedDict, total=False):
     visibility: str
     language: str
     suggested_questions: list[str] | dict[str, list[str]]
+    required_approvals: int
+    allows_self_approval: bool
+    requires_no_regression: bool
+    gate_k: int
+    past_vectors_days: int | None
 
 
 @transaction.atomic

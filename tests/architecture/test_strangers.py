@@ -46,10 +46,13 @@ PAGES = {
     "c/": "conversation",
     "memory/": "episode",
 }
+WORDS = {"number": "1", "name": "board"}  # parameters that are no ids
 BODIES: dict[str, dict[str, Any]] = {
     "conversations/messages": {"content": "Where?", "client_message_id": "stranger"},
     "messages/feedback": {"value": 1},
+    "nodes/erase": {"reason": "Order"},
     "nodes/revert": {"version": 1},
+    "nodes/versions/tags": {"name": "board"},
 }
 
 
@@ -99,7 +102,7 @@ def parts_of(address: str) -> tuple[str, str]:
 def filled(address: str, belongings: Belongings, what: str) -> str:
     for parameter in parameters(address):
         name = re.sub(r"\(\?P<(\w+)>.*|<\w+:(\w+)>", r"\1\2", parameter)
-        value = "1" if name == "number" else belongings[what if name == "pk" else name]
+        value = WORDS.get(name) or belongings[what if name == "pk" else name]
         address = address.replace(parameter, value)
     return f"/{address}"
 
@@ -208,6 +211,7 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "spaces": [],  # a space refers to nothing
         "nodes": [space | node],
         "nodes/bulk": [space | {"nodes": [node]}],
+        "nodes/bulk-revert": [space | {"author": "stranger"}, space | {"job": belongings["job"]}],
         "relations": [ends],
         "uploads": [],  # multipart: below
         "search": [
