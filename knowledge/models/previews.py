@@ -25,6 +25,9 @@ class PreviewNode(models.Model):
     node_id = models.UUIDField(editable=False)  # of a node that may not be there yet
     version = models.PositiveIntegerField(_("version"))
     merged_version = models.PositiveIntegerField(null=True)
+    merged_at = models.DateTimeField(
+        null=True, help_text=_("When the stored node that it was merged with had last changed.")
+    )
     change_version = models.PositiveIntegerField()
     digest = models.CharField(
         max_length=64, help_text=_("Of all that its passages are made from: SHA-256.")
