@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from knowledge import evaluating, generations, indexing, ingestion, recovery, statistics
+from knowledge import evaluating, generations, indexing, ingestion, previews, recovery, statistics
 
 
 @shared_task(bind=True)
@@ -28,6 +28,12 @@ def evaluation_work(self: Any, run_id: str) -> None:
     wait = evaluating.run_work(uuid.UUID(run_id))
     if wait is not None:
         self.apply_async((run_id,), countdown=wait)
+
+
+@shared_task
+def proposal_prepare(proposal_id: str) -> None:
+    """Have ready what search would find if a proposal were merged."""
+    previews.proposal_prepare(uuid.UUID(proposal_id))
 
 
 @shared_task

@@ -31,6 +31,27 @@ from knowledge.services.nodes import (
     node_update,
     nodes_upsert,
 )
+from knowledge.services.proposal_changes import (
+    change_add,
+    change_remove,
+    change_update,
+    changes_add,
+)
+from knowledge.services.proposal_merges import proposal_conflicts, proposal_merge, proposal_rebase
+from knowledge.services.proposal_reviews import (
+    comment_add,
+    comment_resolve,
+    proposal_review,
+    reviewers_set,
+)
+from knowledge.services.proposals import (
+    proposal_create,
+    proposal_delete,
+    proposal_reject,
+    proposal_reopen,
+    proposal_submit,
+    proposal_update,
+)
 from knowledge.services.relations import relation_create, relation_delete
 from knowledge.services.releases import release_create, release_delete
 from knowledge.services.sources import source_upload
@@ -44,6 +65,12 @@ from knowledge.services.spaces import (
 
 __all__ = [
     "Imported",
+    "change_add",
+    "change_remove",
+    "change_update",
+    "changes_add",
+    "comment_add",
+    "comment_resolve",
     "evaluation_cancel",
     "evaluation_start",
     "golden_create",
@@ -66,11 +93,22 @@ __all__ = [
     "nodes_bulk",
     "nodes_revert",
     "nodes_upsert",
+    "proposal_conflicts",
+    "proposal_create",
+    "proposal_delete",
+    "proposal_merge",
+    "proposal_rebase",
+    "proposal_reject",
+    "proposal_reopen",
+    "proposal_review",
+    "proposal_submit",
+    "proposal_update",
     "relation_create",
     "relation_delete",
     "release_create",
     "release_delete",
     "revert_permit",
+    "reviewers_set",
     "source_upload",
     "space_create",
     "space_default_for",

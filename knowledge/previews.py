@@ -1,0 +1,291 @@
+"""What search finds of a proposal as if it were merged, kept ready in rows of its own.
+
+A merge takes the passages from here when it stores exactly what was previewed: then no model has to
+work while people wait. Conflicts are previewed with the branch's side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db import connection, transaction
+
+from knowledge.binary import (
+    lexemes_pack,
+    sequence_unpack,
+    sparse_pack,
+    vector_pack,
+    vector_unpack,
+)
+from knowledge.choices import ChangeAction, NodeStatus
+from knowledge.chunking import Passage
+from knowledge.generations import ensure_generation, generations_written
+from knowledge.indexing import PreparedNode, prepare_nodes
+from knowledge.models import Node, PreviewChunk, PreviewNode, Proposal, ProposalChange, Space
+from knowledge.passages import IndexedPassage, passages_of
+from knowledge.proposal_merging import MergePlan, NodePlan
+from knowledge.proposal_plans import proposal_plan
+from knowledge.statistics import mean_length, totals
+from knowledge.versions import CONTENT_FIELDS
+from knowledge.weights import passage_weights, word_counts
+from project.inference.types import EmbeddingUnavailable, UsageContext
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200  # nodes that are prepared between two writes
+Prepared = dict[tuple[uuid.UUID, str], PreparedNode]
+
+_COLUMNS = (
+    ("id", "uuid"),
+    ("proposal_id", "uuid"),
+    ("space_id", "uuid"),
+    ("node_id", "uuid"),
+    ("version", "int4"),
+    ("position", "int4"),
+    ("heading_path", "text[]"),
+    ("start", "int4"),
+    ('"end"', "int4"),
+    ("page", "int4"),
+    ("tokens", "int4"),
+    ("language", "text"),
+    ("text", "text"),
+    ("search", "bytea"),
+    ("terms", "bytea"),
+    ("sequence", "bytea"),
+    ("vector", "bytea"),
+    ("model_key", "text"),
+)
+
+
+def digest_of(node: Node) -> str:
+    """Return the SHA-256 of all that the passages of a node are made from, in hexadecimal."""
+    made_from = [node.title, node.language, node.content, node.anchors]
+    text = json.dumps(made_from, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def preview_is_fresh(proposal: Proposal) -> bool:
+    """Return whether the preview shows the branch as it is, merged with the nodes as stored."""
+    changes = ProposalChange.objects.filter(proposal=proposal).exclude(node_id=None)
+    versions: dict[Any, int] = dict(changes.values_list("node_id", "version"))
+    rows = PreviewNode.objects.filter(proposal=proposal)
+    shown = {
+        pk: (version, at)
+        for pk, version, at in rows.values_list("node_id", "change_version", "merged_at")
+    }
+    stored = dict(Node.objects.filter(pk__in=versions).values_list("pk", "updated_at"))
+    known = {pk: number for pk, number in versions.items() if pk in stored or pk in shown}
+    created = changes.filter(action=ChangeAction.CREATE).values_list("node_id", flat=True)
+    return {pk: (number, stored.get(pk)) for pk, number in known.items()} == shown and all(
+        pk in shown for pk in created
+    )
+
+
+def proposal_prepare(proposal_id: uuid.UUID) -> bool:
+    """Bring the preview of a proposal up to date if it is not; return whether it is now."""
+    proposal = Proposal.objects.select_related("space").filter(pk=proposal_id).first()
+    if proposal is None or proposal.is_decided:
+        return False
+    return preview_is_fresh(proposal) or preview_refresh(proposal)
+
+
+def preview_refresh(proposal: Proposal, *, usage: UsageContext | None = None) -> bool:
+    """Bring the preview of an undecided proposal up to date; return whether it is now.
+
+    Nodes whose passages would be the same keep them. Without an embedding model the passages have
+    no vectors and are found by their words. False when the branch changed meanwhile: the task that
+    its change sent will do it.
+    """
+    if proposal.is_decided:
+        return False
+    plan = proposal_plan(proposal)
+    known = {row.node_id: row for row in PreviewNode.objects.filter(proposal=proposal)}
+    rows = {each.node.pk: _row(plan, each) for each in plan.nodes}
+    stale = [
+        each
+        for each in plan.nodes
+        if not _has_same_passages(known.get(each.node.pk), rows[each.node.pk])
+    ]
+    public = [each.node for each in stale if each.node.status == NodeStatus.PUBLISHED]
+    versions = {pk: row.version for pk, row in rows.items()}
+    prepared = [
+        dataclasses.replace(node, version=versions[node.node_id])
+        for at in range(0, len(public), BATCH)
+        for node in nodes_prepare(public[at : at + BATCH], usage=usage)
+    ]
+    with transaction.atomic():
+        locked = Proposal.objects.select_for_update(no_key=True).filter(pk=proposal.pk).first()
+        if locked is None or locked.is_decided or locked.revision != proposal.revision:
+            return False
+        gone = [pk for pk in known if pk not in rows]
+        renewed = [each.node.pk for each in stale]
+        PreviewChunk.objects.filter(proposal=proposal, node_id__in=[*gone, *renewed]).delete()
+        PreviewNode.objects.filter(proposal=proposal).delete()
+        PreviewNode.objects.bulk_create(rows.values(), batch_size=500)
+        _passages_copy(proposal, prepared)
+    return True
+
+
+def nodes_prepare(
+    nodes: Sequence[Node], *, usage: UsageContext | None = None
+) -> list[PreparedNode]:
+    """Cut and embed nodes that need not be stored; without a model they get no vectors."""
+    if not nodes:
+        return []
+    try:
+        return prepare_nodes(nodes, usage=usage).nodes
+    except EmbeddingUnavailable as error:
+        log.warning("preview_without_vectors", reason=error.reason)
+        return [
+            PreparedNode(each.pk, each.space_id, each.version, passages_of(each)) for each in nodes
+        ]
+
+
+def passages_take(plan: MergePlan, prepared: Prepared) -> None:
+    """Add to `prepared` what the preview holds of the passages that a merge will need."""
+    wanted = {
+        each.node.pk: digest_of(each.node)
+        for each in plan.nodes
+        if each.is_indexed and (each.node.pk, digest_of(each.node)) not in prepared
+    }
+    proposal = plan.branch.proposal
+    digests = PreviewNode.objects.filter(proposal=proposal, node_id__in=wanted)
+    held = {
+        pk: digest
+        for pk, digest in digests.values_list("node_id", "digest")
+        if wanted[pk] == digest
+    }
+    if not held:
+        return
+    ensure_generation(proposal.space_id)
+    generations = generations_written([proposal.space_id])
+    models = {generation.model_key for generation in generations}
+    if len(generations) != 1 or len(models) != 1:
+        return  # another generation is being built: its vectors are not here
+    generation = generations[0]
+    for pk, (passages, vectors) in _read(proposal, held, generation.model_key).items():
+        node = PreparedNode(pk, proposal.space_id, 0, passages)
+        if vectors is None:
+            continue
+        node.vectors[generation.pk] = vectors
+        prepared[pk, held[pk]] = node
+
+
+def _row(plan: MergePlan, each: NodePlan) -> PreviewNode:
+    node, before = each.node, each.before
+    return PreviewNode(
+        proposal=plan.branch.proposal,
+        space=plan.branch.space,
+        node_id=node.pk,
+        version=each.version,
+        merged_version=before.version if before else None,
+        merged_at=before.updated_at if before else None,
+        change_version=each.change.version,
+        digest=digest_of(node),
+        status=node.status,
+        created_at=before.created_at if before else each.change.created_at,
+        conflicts=sum(conflict.change == each.change.pk for conflict in plan.conflicts),
+        **{name: getattr(node, name) for name in (*CONTENT_FIELDS, "external_id")},
+    )
+
+
+def _has_same_passages(known: PreviewNode | None, row: PreviewNode) -> bool:
+    return known is not None and (known.digest, known.version, known.status) == (
+        row.digest,
+        row.version,
+        row.status,
+    )
+
+
+def _passages_copy(proposal: Proposal, nodes: Sequence[PreparedNode]) -> None:
+    space = Space.objects.only("average_tokens").get(pk=proposal.space_id)
+    average = space.average_tokens or mean_length(totals([proposal.space_id]))
+    active = ensure_generation(proposal.space_id)
+    columns = ", ".join(name for name, _type in _COLUMNS)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY knowledge_previewchunk ({columns}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types([kind for _name, kind in _COLUMNS])
+        for node in nodes:
+            vectors = node.vectors.get(active.pk)
+            for number, indexed in enumerate(node.passages):
+                vector = None if vectors is None else vectors[number]
+                copy.write_row(_chunk(proposal, node, indexed, average, vector, active.model_key))
+
+
+def _chunk(
+    proposal: Proposal,
+    node: PreparedNode,
+    indexed: IndexedPassage,
+    average: float,
+    vector: npt.NDArray[np.float32] | None,
+    model_key: str,
+) -> tuple[Any, ...]:
+    passage = indexed.passage
+    words = word_counts(sequence_unpack(indexed.sequence))
+    return (
+        uuid.uuid4(),
+        proposal.pk,
+        proposal.space_id,
+        node.node_id,
+        node.version,
+        passage.position,
+        [*passage.heading_path],
+        passage.start,
+        passage.end,
+        passage.page,
+        passage.tokens,
+        indexed.language,
+        passage.text,
+        lexemes_pack(indexed.lexemes),
+        sparse_pack(passage_weights(words, average)),
+        indexed.sequence,
+        None if vector is None else vector_pack(vector),
+        "" if vector is None else model_key,
+    )
+
+
+def _read(
+    proposal: Proposal, node_ids: Iterable[uuid.UUID], model_key: str
+) -> dict[uuid.UUID, tuple[list[IndexedPassage], npt.NDArray[np.float32] | None]]:
+    """Return the passages of some previewed nodes, and their vectors where all are there."""
+    import numpy as np
+
+    found: dict[uuid.UUID, tuple[list[IndexedPassage], list[Any]]] = {
+        pk: ([], []) for pk in node_ids
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [proposal.pk, list(found)])
+        for row in cursor.fetchall():
+            node_id, language, sequence, lexemes, key, vector, *rest = row
+            position, start, end, text, headings, tokens, page = rest
+            passage = Passage(position, start, end, text, tuple(headings), tokens, page, "")
+            passages, vectors = found[node_id]
+            indexed = IndexedPassage(passage, language, "", bytes(sequence), frozenset(lexemes))
+            passages.append(indexed)
+            if key == model_key and vector is not None:
+                vectors.append(vector_unpack(bytes(vector)))
+    return {
+        pk: (passages, np.array(vectors, np.float32) if len(vectors) == len(passages) else None)
+        for pk, (passages, vectors) in found.items()
+    }
+
+
+_READ = """
+    SELECT node_id, language, sequence, tsvector_to_array(search), model_key,
+           vector_send(vector), position, start, "end", text, heading_path, tokens, page
+    FROM knowledge_previewchunk
+    WHERE proposal_id = %s AND node_id = ANY(%s)
+    ORDER BY node_id, position
+"""

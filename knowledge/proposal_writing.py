@@ -1,0 +1,187 @@
+"""Storing a merge: all of it, in one transaction, or nothing.
+
+1. `proposal_plan` without locks; what conflicts is refused, and what search will need is prepared.
+2. In a transaction: the proposal, the nodes and the relations are locked, the same plan is made
+   from the locked rows, and, when nothing it needs is missing, stored with the new passages.
+3. When something moved in between, its part is prepared, and 2 is done again.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
+from knowledge.indexing import PreparedIndex, PreparedNode, swap, unindex_node
+from knowledge.models import PreviewChunk, PreviewNode, Proposal, ProposalChange, Space
+from knowledge.previews import Prepared, digest_of, nodes_prepare, passages_take
+from knowledge.proposal_conflicts import Resolutions
+from knowledge.proposal_merging import Memo, MergePlan, NodePlan, RelationPlan
+from knowledge.proposal_plans import plan_require, proposal_plan
+from knowledge.relation_writing import relation_write, relations_insert, relations_remove
+from knowledge.types import Origin
+from knowledge.writing import nodes_insert, nodes_write, statuses_write
+from project.accounts.models import User
+from project.events.services import emit
+from project.http.errors import Conflict
+from project.inference.types import UsageContext
+from project.locks import transaction_lock
+
+TRIES = 6
+
+
+class _Moved(Exception):
+    """Something that the merge needs was not prepared: a node changed in between."""
+
+
+def proposal_write(
+    proposal: Proposal,
+    resolutions: Resolutions,
+    *,
+    merged_by: User,
+    require: Callable[[Proposal], None],
+) -> Proposal:
+    """Merge a proposal and return its stored row.
+
+    `require` is given the locked row and raises where the proposal may not be merged. Raises
+    MergeRefused while conflicts are left, and Conflict (`nodes_keep_changing`) when others write
+    faster than passages can be prepared.
+    """
+    memo: Memo = {}
+    prepared: Prepared = {}
+    for _try in range(TRIES):
+        plan = proposal_plan(proposal, resolutions, memo=memo)
+        plan_require(plan)
+        _prepare(plan, prepared)
+        try:
+            return _write(proposal, resolutions, memo, prepared, merged_by, require)
+        except _Moved:
+            proposal.refresh_from_db()
+    message = _("The nodes keep changing while they are merged. Try again.")
+    raise Conflict(message, code="nodes_keep_changing", retry_after=5)
+
+
+@transaction.atomic
+def _write(
+    proposal: Proposal,
+    resolutions: Resolutions,
+    memo: Memo,
+    prepared: Prepared,
+    merged_by: User,
+    require: Callable[[Proposal], None],
+) -> Proposal:
+    transaction_lock(f"merge:{proposal.space_id}")  # two merges may give nodes one title
+    row = Proposal.objects.select_for_update(no_key=True).get(pk=proposal.pk)
+    require(row)
+    plan = proposal_plan(row, resolutions, memo=memo, lock=True)
+    plan_require(plan)
+    ready = []
+    for each in plan.nodes:
+        if each.is_indexed:
+            found = prepared.get((each.node.pk, digest_of(each.node)))
+            if found is None:
+                raise _Moved
+            ready.append(dataclasses.replace(found, version=each.version))
+    plan_write(plan, ready, author=row.author or merged_by, merged_by=merged_by)
+    return row
+
+
+def _prepare(plan: MergePlan, prepared: Prepared) -> None:
+    """Have the passages that search will need ready: from the preview, else from the models."""
+    passages_take(plan, prepared)
+    missing = {
+        each.node.pk: (each.node, digest_of(each.node))
+        for each in plan.nodes
+        if each.is_indexed and (each.node.pk, digest_of(each.node)) not in prepared
+    }
+    usage = UsageContext("index", space_id=plan.branch.space.pk)
+    for done in nodes_prepare([node for node, _digest in missing.values()], usage=usage):
+        prepared[done.node_id, missing[done.node_id][1]] = done
+
+
+def plan_write(
+    plan: MergePlan, prepared: Sequence[PreparedNode], *, author: User | None, merged_by: User
+) -> None:
+    """Store a plan that was made from locked rows, with the passages of what is published.
+
+    Raises Conflict for an external id that was taken at this very moment.
+    """
+    proposal = plan.branch.proposal
+    reason = proposal.title
+    origin = Origin(VersionOrigin.PROPOSAL, proposal.pk)
+    new = [each.node for each in plan.nodes if each.before is None]
+    nodes_insert(new, author=author, reason=reason, origin=origin)
+    _nodes_store(plan, author, reason, origin)
+    _relations_store(plan.relations, author, reason, origin)
+    swap(PreparedIndex(list(prepared)))
+    if plan.relations and not prepared:
+        Space.objects.filter(pk=proposal.space_id).update(index_revision=F("index_revision") + 1)
+    _proposal_close(plan, merged_by)
+
+
+def _nodes_store(plan: MergePlan, author: User | None, reason: str, origin: Origin) -> None:
+    kept = [(each, each.before) for each in plan.nodes if each.before is not None]
+    wanted = {each.node.pk: NodeStatus(each.node.status) for each, _before in kept}
+    for each, before in kept:
+        each.node.status = before.status  # moved on below: a status makes no version
+    nodes_write(
+        [(each.node, before) for each, before in kept],
+        author=author,
+        reason=reason,
+        origin=origin,
+        anchors={each.node.pk: each.node.anchors for each, _before in kept},
+        merged_from={each.node.pk: _began(each) for each, _before in kept},
+    )
+    moved = [each.node for each, before in kept if wanted[each.node.pk] != before.status]
+    for node in moved:
+        if node.status == NodeStatus.PUBLISHED:
+            unindex_node(node)
+    moved.sort(key=lambda node: wanted[node.pk])
+    for status, nodes in groupby(moved, key=lambda node: wanted[node.pk]):
+        statuses_write(list(nodes), status, author=author)
+
+
+def _began(plan: NodePlan) -> int:
+    change = plan.change
+    return change.began_from or change.base_version or 0
+
+
+def _relations_store(
+    plans: Sequence[RelationPlan], author: User | None, reason: str, origin: Origin
+) -> None:
+    gone = [each.before for each in plans if each.relation is None and each.before is not None]
+    relations_remove(gone, author=author, reason=reason, origin=origin)
+    new = [each.relation for each in plans if each.before is None and each.relation is not None]
+    relations_insert(new, author=author, reason=reason, origin=origin)
+    for each in plans:
+        if each.before is not None and each.relation is not None:
+            relation_write(each.relation, each.before, author=author, reason=reason, origin=origin)
+
+
+def _proposal_close(plan: MergePlan, merged_by: User) -> None:
+    proposal = plan.branch.proposal
+    for change in plan.branch.changes:
+        used = plan.resolutions.used.get(change.pk)
+        if used:
+            ProposalChange.objects.filter(pk=change.pk).update(resolutions=used)
+    now = timezone.now()
+    proposal.status = ProposalStatus.MERGED
+    proposal.merged_at = proposal.decided_at = now
+    proposal.merged_by = merged_by
+    proposal.save(update_fields=["status", "merged_at", "decided_at", "merged_by", "updated_at"])
+    PreviewChunk.objects.filter(proposal=proposal).delete()
+    PreviewNode.objects.filter(proposal=proposal).delete()
+    emit(
+        "knowledge.proposal.merged",
+        {
+            "proposal": str(proposal.pk),
+            "nodes": [str(each.node.pk) for each in plan.nodes],
+            "by": merged_by.pk,
+        },
+        space_id=proposal.space_id,
+        subject_id=proposal.pk,
+    )
