@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.access import role_of
 from knowledge.choices import NodeStatus
+from knowledge.kinds import metadata_faults
 from knowledge.models import Node, Space
 from knowledge.node_fields import NodeChanges, fields_set
 from knowledge.types import Origin
@@ -34,6 +35,7 @@ def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> N
     role = role_of(user, space)
     problems: dict[str, Any] = {}
     seen: set[str] = set()
+    tried: dict[int, Node] = {}
     for number, row in enumerate(rows):
         try:
             external_id = row.get("external_id")
@@ -41,9 +43,13 @@ def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> N
                 message = _("The external id occurs twice.")
                 raise Invalid(message, field="external_id")
             seen.add(external_id or "")
-            _applied(space, row, known.get(external_id or ""), user, role)
+            tried[number] = _applied(space, row, known.get(external_id or ""), user, role)
         except ApiError as error:
             problems[str(number)] = {error.field or "status": [error.message]}
+    faults = metadata_faults(list(tried.values()))
+    for place, number in enumerate(tried):
+        if place in faults:
+            problems[str(number)] = {"metadata": faults[place].details["metadata"]}
     if problems:
         message = _("%(count)s of the nodes cannot be stored.") % {"count": len(problems)}
         raise Invalid(message, field=PATHS, details=problems)

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from knowledge.choices import NodeStatus
+from knowledge.choices import NodeStatus, VersionOrigin
+from knowledge.kinds import metadata_require
 from knowledge.linking import link_names, links_resolve, links_sync
 from knowledge.models import Node, Relation
 from knowledge.node_fields import BOOKKEEPING_FIELDS
@@ -47,6 +48,7 @@ def nodes_insert(
     """Store new nodes as version 1. Raises Conflict when an external id is taken."""
     if not nodes:
         return
+    metadata_require(nodes)
     now = timezone.now()
     for node in nodes:
         node.version = 1
@@ -113,6 +115,8 @@ def nodes_write(
             touched.append((node, before))
     if not touched:
         return []
+    if origin is None or origin.kind != VersionOrigin.MIGRATION:  # which checks the schema to come
+        metadata_require(versioned)
     _rows_store([node for node, _before in touched])
     if versioned:
         at = versions_insert(
