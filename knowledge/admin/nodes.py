@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminSplitDateTimeVerticalWidget
 from knowledge import services
 from knowledge.access import role_of
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.history_pages import HistoryPages
 from knowledge.admin.merge_pages import merge_page_of
 from knowledge.admin.node_forms import FIELDS, KINDS, NodeForm
 from knowledge.admin.node_lists import (
@@ -49,7 +50,7 @@ PREVIEW_CHARS = 400_000
 
 
 @admin.register(Node)
-class NodeAdmin(VersionPages, SpaceScopedAdmin):
+class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
     """Every save goes through the services: it makes a version, or is refused and loses nothing."""
 
     form = NodeForm
@@ -275,7 +276,7 @@ class NodeAdmin(VersionPages, SpaceScopedAdmin):
         """Add the preview and the pages of versions."""
         wrap = self.admin_site.admin_view
         own = [path("preview/", wrap(self.preview_view), name="knowledge_node_preview")]
-        return [*own, *self.version_urls(), *super().get_urls()]
+        return [*own, *self.version_urls(), *self.history_urls(), *super().get_urls()]
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Return the HTML of a Markdown text, as the reading page would show it."""

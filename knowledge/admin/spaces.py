@@ -26,7 +26,15 @@ from project.http.admin_base import (
     reflect,
 )
 
-FIELDS = ("name", "slug", "description", "visibility", "language")
+FACTS = ("name", "slug", "description", "visibility", "language")
+RULES = (
+    "required_approvals",
+    "allows_self_approval",
+    "requires_no_regression",
+    "gate_k",
+    "past_vectors_days",
+)
+FIELDS = (*FACTS, *RULES)
 ANY = "any"
 TONES = {Visibility.PUBLIC: "warning", Visibility.SIGNED_IN: "info", Visibility.MEMBERS: "default"}
 
@@ -193,7 +201,17 @@ class SpaceAdmin(MemberPages, SpaceScopedAdmin):
         """Return the facts, then the questions of the empty chat."""
         questions = tuple(field_name(code) for code in (ANY, *codes()))
         return (
-            (None, {"fields": FIELDS}),
+            (None, {"fields": FACTS}),
+            (
+                gettext_lazy("Rules for changes"),
+                {
+                    "fields": RULES,
+                    "description": gettext_lazy(
+                        "What a proposal needs before it can be merged, and what is kept of "
+                        "the past."
+                    ),
+                },
+            ),
             (
                 gettext_lazy("Suggested questions"),
                 {

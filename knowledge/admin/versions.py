@@ -14,12 +14,14 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from knowledge import services
-from knowledge.access import versions_public
-from knowledge.admin.access import SpaceScopedAdmin, staff
+from knowledge.access import versions_public, versions_tagged
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.merging.rows import TextDiff, compare_texts
 from knowledge.models import Node
+from knowledge.relation_history import relation_changes
 from knowledge.services import node_versions_visible_to
 from knowledge.versions import compare
+from project.accounts.choices import Role
 from project.http.admin_base import refusals_as_messages
 
 PAGE = 50
@@ -61,10 +63,13 @@ class VersionPages(_Base):
 
     def versions_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """List the versions of a node, newest first."""
-        node = self._opened(request, object_id)
+        node = self.opened(request, object_id)
         rows = node_versions_visible_to(staff(request), node).select_related("history_user")
         rows = rows.defer("content", "anchors", "metadata").annotate(length=Length("content"))
         page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+        tags = versions_tagged(node.pk)
+        for row in page:
+            row.tagged = tags.get(row.version, [])
         context = self.page_context(
             request,
             title=_("Versions"),
@@ -73,13 +78,15 @@ class VersionPages(_Base):
             node=node,
             page=page,
             public=set(versions_public(node)),
+            may_tag=has_role(request, Role.EDITOR, node.space_id),
+            may_erase=has_role(request, Role.MANAGER, node.space_id),
             may_revert=self.has_change_permission(request, node),
         )
         return TemplateResponse(request, "admin/knowledge/node/versions.html", context)
 
     def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show how two versions differ: `?from=&to=`, by default the last change."""
-        node = self._opened(request, object_id)
+        node = self.opened(request, object_id)
         new = self._version(request, node, request.GET.get("to") or str(node.version))
         old = self._version(request, node, request.GET.get("from") or str(max(1, new.version - 1)))
         numbers = list(
@@ -93,6 +100,7 @@ class VersionPages(_Base):
             node=node,
             numbers=numbers,
             comparison=comparison_of(old, new),
+            relations=relation_rows(old, new),
             is_split=request.GET.get("view") == "split",
             may_revert=self.has_change_permission(request, node),
         )
@@ -100,7 +108,7 @@ class VersionPages(_Base):
 
     def revert_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
         """Ask whether to go back to a version, and do it."""
-        node = self._opened(request, object_id)
+        node = self.opened(request, object_id)
         old = self._version(request, node, str(number))
         if request.method == "POST":
             expected = request.POST.get("expected_version", "")
@@ -130,7 +138,8 @@ class VersionPages(_Base):
         )
         return TemplateResponse(request, "admin/knowledge/node/revert.html", context)
 
-    def _opened(self, request: HttpRequest, object_id: str) -> Node:
+    def opened(self, request: HttpRequest, object_id: str) -> Node:
+        """Return the node of a page, or raise Http404."""
         node = self.get_object(request, unquote(object_id))
         if node is None or not self.has_view_permission(request, node):
             raise Http404(_("There is no such node, or it is not yours to see."))
@@ -158,6 +167,24 @@ def comparison_of(old: Any, new: Any) -> Comparison:
         if change["field"] != "content"
     ]
     return Comparison(old, new, facts, compare_texts(old.content, new.content))
+
+
+def relation_rows(old: Any, new: Any) -> list[dict[str, Any]]:
+    """Return the relations that differ between two versions, with the titles of their targets."""
+    changes = relation_changes(old, new)
+    targets = {each.version.target_id for each in changes}
+    titles = dict(Node.objects.filter(pk__in=targets).values_list("pk", "title"))
+    return [
+        {
+            "kind": each.version.kind.replace("_", " "),
+            "target": each.version.target_id,
+            "title": titles.get(each.version.target_id),
+            "old": each.old,
+            "new": each.new,
+            "weights": [row.weight for row in (each.old, each.new) if row is not None],
+        }
+        for each in changes
+    ]
 
 
 def shown(value: Any) -> str:

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from knowledge.merging.rows import Part, Row, TextDiff, compare_texts
 from knowledge.models import Node, NodeVersion
+from knowledge.relation_history import RelationChange, relation_changes
 from knowledge.versions import compare
 
 PLAIN = {"-": ("[-", "-]"), "+": ("{+", "+}")}
@@ -28,7 +29,7 @@ class Command(BaseCommand):
     A deleted node is found by its id; its versions stay.
     """
 
-    help = "Show how two versions of a node differ: fields, tags, and the text word by word."
+    help = "Show how two versions of a node differ: fields, tags, relations, the text word by word."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take the node and the two versions; without them, the last change."""
@@ -87,7 +88,9 @@ def report(old: Any, new: Any, *, is_coloured: bool) -> Iterator[str]:
     for change in changes:
         yield from _field(change["field"], change["old"], change["new"], paint)
     yield from _text(text, is_coloured=is_coloured)
-    if not changes and not text.rows:
+    relations = relation_changes(old, new)
+    yield from _relations(relations, paint)
+    if not changes and not text.rows and not relations:
         is_same = old.content == new.content
         yield "They are equal." if is_same else "They differ in line ends only."
 
@@ -96,7 +99,7 @@ def _heading(row: Any) -> str:
     facts = [
         f"version {row.version}",
         row.history_date.strftime("%Y-%m-%d %H:%M"),
-        str(row.history_user or "–"),
+        str(row.history_user or row.author_name or "–"),
     ]
     if len(row.parents) > 1:
         facts.append("merge of " + " and ".join(map(str, row.parents)))
@@ -120,6 +123,19 @@ def _field(name: str, old: Any, new: Any, paint: Any) -> Iterator[str]:
                 )
     else:
         yield f"{name}: {paint(RED, _value(old))} → {paint(GREEN, _value(new))}"
+
+
+def _relations(changes: Sequence[RelationChange], paint: Any) -> Iterator[str]:
+    """Yield a line for each relation to another node that came, went or changed."""
+    targets = [each.version.target_id for each in changes]
+    titles = dict(Node.objects.filter(pk__in=targets).values_list("pk", "title"))
+    for change in changes:
+        target = change.version.target_id
+        name = _value(titles.get(target, str(target)))
+        for row, sign, colour in ((change.old, "-", RED), (change.new, "+", GREEN)):
+            if row is not None:
+                line = f"{sign}{_value(row.kind)} → {name} (weight {row.weight:g}, {row.status})"
+                yield f"relation: {paint(colour, line)}"
 
 
 class _Absent:

@@ -36,7 +36,8 @@ class Command(BaseCommand):
         if options["space"]:
             space = Space.objects.filter(slug=options["space"]).first()
             if space is None:
-                known = ", ".join(Space.objects.order_by("slug").values_list("slug", flat=True)[:20])
+                slugs = Space.objects.order_by("slug").values_list("slug", flat=True)[:20]
+                known = ", ".join(slugs)
                 raise CommandError(f"There is no space “{options['space']}”. There are: {known}.")
         counts = Counts()
         is_outermost = not connection.in_atomic_block
