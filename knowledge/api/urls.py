@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from knowledge.api.evaluations import EvaluationViewSet, GoldenQuestionViewSet
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.relations import RelationViewSet
 from knowledge.api.search import SearchView
@@ -16,5 +17,7 @@ router.register("relations", RelationViewSet, "relation")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
 router.register("jobs", JobViewSet, "job")
+router.register("golden-questions", GoldenQuestionViewSet, "golden-question")
+router.register("evaluations", EvaluationViewSet, "evaluation")
 
 urlpatterns = [*router.urls, path("search/", SearchView.as_view(), name="search")]

@@ -1,6 +1,7 @@
 """Questions whose answers are known, and how well search finds those."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -252,3 +253,18 @@ class EvaluationResult(models.Model):
 
     def __str__(self) -> str:
         return self.text[:120]
+
+    def ranked_targets(self) -> list[dict[str, Any]]:
+        """Return the targets with `rank_before` and `rank_after`, None: not among those kept."""
+        ranks = [
+            {each["node"]: each["rank"] for each in found or ()}
+            for found in (self.before, self.after)
+        ]
+        return [
+            {
+                **target,
+                "rank_before": ranks[0].get(target["node"]),
+                "rank_after": ranks[1].get(target["node"]),
+            }
+            for target in self.targets
+        ]

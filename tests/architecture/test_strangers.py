@@ -34,6 +34,8 @@ OBJECTS = {
     "relations": "relation",
     "sources": "source",
     "jobs": "job",
+    "golden-questions": "golden",
+    "evaluations": "evaluation",
     "episodes": "episode",
     "conversations": "conversation",
     "messages": "message",
@@ -131,6 +133,8 @@ def belongings(api: Api, space: Space) -> Belongings:
         "relation": made("relations", source=nodes[0], target=nodes[1])["id"],
         "source": upload["source"]["id"],
         "job": upload["job"]["id"],
+        "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
+        "evaluation": made("evaluations", space=str(space.pk))["id"],
         "episode": made("episodes", session=SECRET, content=SECRET)["id"],
         "conversation": conversation,
         "message": sent["message"]["id"],
@@ -214,6 +218,8 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "nodes/bulk-revert": [space | {"author": "stranger"}, space | {"job": belongings["job"]}],
         "relations": [ends],
         "uploads": [],  # multipart: below
+        "golden-questions": [{"question": SECRET, "nodes": [belongings["node"]]}],
+        "evaluations": [space],
         "search": [
             {"query": SECRET, "mode": mode, **scope}
             for mode in ("hybrid", "keyword", "vector", "graph")
