@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from knowledge.api.evaluations import EvaluationViewSet, GoldenQuestionViewSet
 from knowledge.api.nodes import NodeViewSet
+from knowledge.api.proposals import ProposalViewSet
 from knowledge.api.relations import RelationViewSet
 from knowledge.api.search import SearchView
 from knowledge.api.sources import JobViewSet, SourceViewSet, UploadViewSet
@@ -14,6 +15,7 @@ router = SimpleRouter()
 router.register("spaces", SpaceViewSet, "space")
 router.register("nodes", NodeViewSet, "node")
 router.register("relations", RelationViewSet, "relation")
+router.register("proposals", ProposalViewSet, "proposal")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
 router.register("jobs", JobViewSet, "job")

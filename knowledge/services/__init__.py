@@ -37,7 +37,12 @@ from knowledge.services.proposal_changes import (
     change_update,
     changes_add,
 )
-from knowledge.services.proposal_merges import proposal_conflicts, proposal_merge, proposal_rebase
+from knowledge.services.proposal_merges import (
+    conflict_suggest,
+    proposal_conflicts,
+    proposal_merge,
+    proposal_rebase,
+)
 from knowledge.services.proposal_reviews import (
     comment_add,
     comment_resolve,
@@ -71,6 +76,7 @@ __all__ = [
     "changes_add",
     "comment_add",
     "comment_resolve",
+    "conflict_suggest",
     "evaluation_cancel",
     "evaluation_start",
     "golden_create",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from knowledge.access import not_found
 from knowledge.branches import facts_of, node_state
 from knowledge.choices import ProposalStatus
+from knowledge.merge_suggestions import conflict_suggestion
 from knowledge.merging.tree import is_same
 from knowledge.models import Proposal
 from knowledge.proposal_access import (
@@ -24,7 +25,7 @@ from knowledge.proposal_access import (
 from knowledge.proposal_conflicts import MergeConflict, resolutions_read
 from knowledge.proposal_plans import proposal_plan
 from knowledge.proposal_writing import proposal_write
-from knowledge.services.proposals import branch_changed
+from knowledge.services.proposal_news import branch_changed
 from project.accounts.models import User
 from project.http.errors import Conflict, Forbidden
 
@@ -72,6 +73,21 @@ def proposal_conflicts(*, acting_user: User, proposal: Proposal) -> list[MergeCo
     """Return what would be left to be chosen if the proposal were merged now. Raises NotFound."""
     row = _seen(acting_user, proposal)
     return [] if row.is_decided else proposal_plan(row).conflicts
+
+
+def conflict_suggest(*, acting_user: User, proposal: Proposal, conflict_id: str) -> str:
+    """Return what the language model would make of a conflict; nothing is changed by it.
+
+    Raises NotFound, Invalid, TooLarge, Conflict (`no_language_model`, `stale_conflict`),
+    Unavailable.
+    """
+    row = _seen(acting_user, proposal)
+    found = proposal_conflicts(acting_user=acting_user, proposal=row)
+    conflict = next((each for each in found if each.id == conflict_id), None)
+    if conflict is None:
+        message = _("There is no such conflict any more. Look at the conflicts again.")
+        raise Conflict(message, code="stale_conflict", field="conflict")
+    return conflict_suggestion(row, conflict, asked_by=acting_user)
 
 
 @transaction.atomic

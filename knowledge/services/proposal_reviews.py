@@ -24,7 +24,7 @@ from knowledge.proposal_access import (
     status_of,
     status_require,
 )
-from knowledge.services.proposals import announce
+from knowledge.services.proposal_news import announce
 from project.accounts.models import User
 from project.http.errors import Forbidden, Invalid
 

@@ -3,6 +3,7 @@
 Editors make proposals and submit them; their author and curators change them; curators decide.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,10 +23,11 @@ from knowledge.proposal_access import (
     status_of,
     status_require,
 )
+from knowledge.services.proposal_changes import changes_add
+from knowledge.services.proposal_news import announce, branch_changed
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit
-from project.events.services import emit
 from project.http.errors import Conflict, Invalid
 
 
@@ -37,12 +39,19 @@ def proposal_create(
     title: str,
     description: str = "",
     origin: str = ProposalOrigin.MANUAL,
+    changes: Sequence[Mapping[str, Any]] = (),
 ) -> Proposal:
-    """Begin a proposal as a draft without changes. Raises NotFound, Forbidden, Invalid."""
+    """Begin a proposal as a draft, with changes as `changes_add` takes them.
+
+    Raises NotFound, Forbidden, Invalid, Conflict.
+    """
     role_require(acting_user, space, Role.EDITOR)
     proposal = Proposal(space=space, author=acting_user, origin=origin)
     _words_set(proposal, title=title, description=description)
     proposal.save(force_insert=True)
+    if changes:
+        changes_add(acting_user=acting_user, proposal=proposal, changes=changes)
+        proposal.refresh_from_db()
     return proposal
 
 
@@ -156,25 +165,6 @@ def proposal_reopen(
     row.save(update_fields=["status", "decided_at", "submitted_at", "updated_at"])
     send_after_commit(tasks.proposal_prepare, str(row.pk))
     return row
-
-
-def branch_changed(row: Proposal) -> None:
-    """Raise the revision of a locked proposal: what was approved is not what it is now."""
-    row.revision += 1
-    if row.status == ProposalStatus.APPROVED:
-        row.status = status_of(row)
-    row.save(update_fields=["revision", "status", "updated_at"])
-    send_after_commit(tasks.proposal_prepare, str(row.pk))
-
-
-def announce(what: str, row: Proposal, user: User, **more: Any) -> None:
-    """Write the event `knowledge.proposal.<what>`."""
-    emit(
-        f"knowledge.proposal.{what}",
-        {"proposal": str(row.pk), "revision": row.revision, "by": user.pk, **more},
-        space_id=row.space_id,
-        subject_id=row.pk,
-    )
 
 
 def _words_set(proposal: Proposal, *, title: str, description: str) -> None:
