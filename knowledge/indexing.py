@@ -1,8 +1,8 @@
 """Bringing the index of nodes up to their versions.
 
 1. `prepare_nodes`: outside any transaction, cut nodes into passages, analyse and embed them.
-2. `swap`: in one transaction, put the passages in the place of the old ones. A search sees all of
-   the old version or all of the new one.
+2. `swap`: in one transaction, put the passages in the place of the old ones, which move to those of
+   past versions (`knowledge.past`). A search sees all of the old version or all of the new one.
 
 Only published nodes are in the index. What fails before the swap leaves the old version serving.
 """
@@ -13,20 +13,22 @@ import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
 from knowledge import metrics
-from knowledge.binary import lexemes_pack, sequence_unpack, sparse_pack, vector_pack
+from knowledge.binary import sequence_unpack, vector_pack
 from knowledge.choices import NodeStatus
+from knowledge.chunk_rows import COLUMNS, chunk_row
 from knowledge.generations import ensure_generation, generation_model, generations_written
 from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
+from knowledge.past import ServedVersion, passages_retire, versions_serve
 from knowledge.statistics import Difference, difference_append, mean_length, totals
-from knowledge.weights import passage_weights, word_counts
+from knowledge.weights import word_counts
 from project.events.services import emit
 from project.inference.embeddings import embed_texts
 from project.inference.types import EmbeddingModel, EmbeddingUnavailable, UsageContext
@@ -39,24 +41,6 @@ log = structlog.get_logger(__name__)
 
 EMBED_BATCH = 128  # passages between two signs of progress
 Progress = Callable[[float], None]
-
-_CHUNK_COLUMNS = (
-    ("id", "uuid"),
-    ("node_id", "uuid"),
-    ("space_id", "uuid"),
-    ("version", "int4"),
-    ("position", "int4"),
-    ("heading_path", "text[]"),
-    ("start", "int4"),
-    ('"end"', "int4"),
-    ("page", "int4"),
-    ("tokens", "int4"),
-    ("language", "text"),
-    ("text", "text"),
-    ("search", "bytea"),
-    ("terms", "bytea"),
-    ("sequence", "bytea"),
-)
 
 
 class KeptVectors(Protocol):
@@ -177,6 +161,7 @@ def swap(prepared: PreparedIndex) -> int:
 def unindex_node(node: Node) -> None:
     """Take a node out of the index, in the caller's transaction: that of its change of status."""
     with transaction.atomic():
+        passages_retire([node.pk])
         difference = _passages_delete([node.pk]).get(node.space_id)
         Node.objects.filter(pk=node.pk).update(indexed_version=None)
         node.indexed_version = None
@@ -245,18 +230,24 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
     # First of all the lock of the space: from here on no generation can become active.
     Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
     space = Space.objects.only("average_tokens").get(pk=space_id)
-    removed = _passages_delete([node.node_id for node in nodes])
+    node_ids = [node.node_id for node in nodes]
+    passages_retire(node_ids, staying=[(node.node_id, node.version) for node in nodes])
+    removed = _passages_delete(node_ids)
     difference = removed.pop(space_id, None) or Difference()
     counts = {}
+    lengths = dict.fromkeys(node_ids, 0.0)
     for node in nodes:
         for passage in node.passages:
             words = word_counts(sequence_unpack(passage.sequence))
+            length = sum(words.values())
             counts[node.node_id, passage.passage.position] = words
-            difference.count(words, sum(words.values()), passage.language)
+            lengths[node.node_id] += length
+            difference.count(words, length, passage.language)
     if space.average_tokens is None:
         space.average_tokens = mean_length(totals([space_id]).plus(difference))
         space.save(update_fields=["average_tokens"])
     _passages_copy(nodes, counts, space.average_tokens)
+    versions_serve([_served(node, lengths[node.node_id]) for node in nodes])
     difference_append(space_id, difference)
     for other, change in removed.items():  # a node that came from another space
         difference_append(other, change)
@@ -266,6 +257,12 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
         space_id=space_id,
         subject_id=nodes[0].node_id if len(nodes) == 1 else None,
     )
+
+
+def _served(node: PreparedNode, length: float) -> ServedVersion:
+    language = node.passages[0].language if node.passages else ""
+    count = len(node.passages)
+    return ServedVersion(node.node_id, node.space_id, node.version, count, round(length), language)
 
 
 def _passages_delete(node_ids: list[uuid.UUID]) -> dict[uuid.UUID, Difference]:
@@ -291,14 +288,15 @@ def _passages_copy(
     average: float,
 ) -> None:
     ids = {node.node_id: [uuid.uuid4() for _passage in node.passages] for node in nodes}
-    columns = ", ".join(name for name, _type in _CHUNK_COLUMNS)
+    columns = ", ".join(name for name, _kind in COLUMNS)
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY knowledge_chunk ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types([kind for _name, kind in _CHUNK_COLUMNS])
+            copy.set_types([kind for _name, kind in COLUMNS])
             for node in nodes:
                 for chunk_id, passage in zip(ids[node.node_id], node.passages, strict=True):
                     words = counts[node.node_id, passage.passage.position]
-                    copy.write_row(_chunk_row(chunk_id, node, passage, words, average))
+                    owner = (node.node_id, node.space_id, node.version)
+                    copy.write_row(chunk_row(chunk_id, owner, passage, words, average))
         with cursor.copy(
             "COPY knowledge_embedding (chunk_id, node_id, generation_id, vector) "
             "FROM STDIN (FORMAT BINARY)"
@@ -309,30 +307,3 @@ def _passages_copy(
                     for chunk_id, vector in zip(ids[node.node_id], vectors, strict=True):
                         row = (chunk_id, node.node_id, generation_id, vector_pack(vector))
                         copy.write_row(row)
-
-
-def _chunk_row(
-    chunk_id: uuid.UUID,
-    node: PreparedNode,
-    indexed: IndexedPassage,
-    words: dict[int, float],
-    average: float,
-) -> tuple[Any, ...]:
-    passage = indexed.passage
-    return (
-        chunk_id,
-        node.node_id,
-        node.space_id,
-        node.version,
-        passage.position,
-        [*passage.heading_path],
-        passage.start,
-        passage.end,
-        passage.page,
-        passage.tokens,
-        indexed.language,
-        passage.text,
-        lexemes_pack(indexed.lexemes),
-        sparse_pack(passage_weights(words, average)),
-        indexed.sequence,
-    )

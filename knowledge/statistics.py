@@ -65,6 +65,11 @@ class Totals:
         return Totals(passages, self.words + difference.words, self.languages, {})
 
 
+def spoken_in(language: str) -> str:
+    """Return the language that a passage counts for: ``en``, ``pt`` or ``other``."""
+    return LANGUAGES[_BY_LANGUAGE.get(base_language(language), -4)]
+
+
 def difference_append(space_id: uuid.UUID, difference: Difference) -> None:
     """Add a difference to a space, in the caller's transaction."""
     rows = [(key, count) for key, count in difference.passages.items() if count]

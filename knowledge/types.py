@@ -29,8 +29,8 @@ class SearchRequest:
     `spaces` are ids; those the user cannot see are left out in silence. A node must carry all of
     `tags` and contain all of `metadata`. `language` keeps nodes of that language; `asked_in` is the
     language of the question where the caller knows it, and restricts nothing.
-    `as_of` and `release` ask for older states and are refused as long as the index keeps only the
-    current one.
+    One of `as_of` (a moment of the past), `release` (its id or name) and `proposal` may ask for
+    another state than the present one; filters then hold of the versions of that state.
     """
 
     query: str
@@ -47,6 +47,7 @@ class SearchRequest:
     min_score: float | None = None
     as_of: datetime | None = None
     release: str | None = None
+    proposal: uuid.UUID | None = None
     explain: bool = False
     asked_in: str | None = None
 

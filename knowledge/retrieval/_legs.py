@@ -10,14 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
 from knowledge.binary import sparse_text, vector_text
 from knowledge.retrieval._question import Question
 from knowledge.retrieval._scope import Scope, ServingGeneration
+from knowledge.retrieval._shelves import Shelf, Statement, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,25 +58,6 @@ class Candidate:
     vector_rank: int | None
     keyword_rank: int | None
     model: int | None
-
-
-@dataclass(slots=True)
-class Statement:
-    """SQL that grows in parts with its parameters."""
-
-    parts: list[str] = field(default_factory=list)
-    parameters: list[Any] = field(default_factory=list)
-
-    def add(self, sql: str, *parameters: Any) -> None:
-        """Append a part."""
-        self.parts.append(sql)
-        self.parameters.extend(parameters)
-
-    def run(self) -> list[tuple[Any, ...]]:
-        """Execute and return all rows."""
-        with connection.cursor() as cursor:
-            cursor.execute("".join(self.parts), self.parameters)
-            return list(cursor.fetchall())
 
 
 def permitted_count(scope: Scope, limit: int) -> int:
@@ -132,10 +114,16 @@ def candidates_of_nodes(
     """Return the passages of some nodes, as far as they are permitted, with both signals."""
     pool = Statement()
     pool.add(
-        "pool AS (SELECT id AS chunk_id, NULL::bigint AS vector_rank, NULL::bigint AS keyword_rank "
-        "FROM knowledge_chunk WHERE node_id = ANY(%s) AND node_id IN (SELECT id FROM permitted))",
-        list(nodes),
+        "pool AS (SELECT chunk_id, NULL::bigint AS vector_rank, NULL::bigint AS keyword_rank FROM ("
     )
+    for place, shelf in enumerate(scope.shelves):
+        pool.add(
+            f"{' UNION ALL ' if place else ''}SELECT id AS chunk_id FROM {shelf.passages} "
+            f"WHERE node_id = ANY(%s) AND {shelf.within}",
+            list(nodes),
+            *shelf.parameters,
+        )
+    pool.add(") AS theirs)")
     return _scored(scope, question, vectors, [pool], is_large=False)
 
 
@@ -153,21 +141,19 @@ def _scored(
     for number, query in enumerate(vectors):
         statement.add(f", %s::vector AS vector_{number}", vector_text(query.vector))
     statement.add(
-        f"), permitted AS {'NOT ' if is_large else ''}MATERIALIZED (SELECT pk AS id FROM ("
+        f"), permitted ({scope.columns}) AS {'NOT ' if is_large and not scope.is_past else ''}"
+        "MATERIALIZED ("
     )
     statement.add(scope.permitted, *scope.parameters)
-    statement.add(") AS nodes (pk))")
+    statement.add(")")
     for cte in ctes:
         if cte.parts:
             statement.add(", ")
-            statement.add("".join(cte.parts), *cte.parameters)
-    statement.add(_signals_sql(len(vectors)))
-    for number, query in enumerate(vectors):
-        statement.add(
-            f" LEFT JOIN knowledge_embedding e{number} ON e{number}.chunk_id = c.id "
-            f"AND e{number}.generation_id = ANY(%s)",
-            [generation.pk for generation in query.generations],
-        )
+            statement.extend(cte)
+    for place, shelf in enumerate(scope.shelves):
+        if place:
+            statement.add(" UNION ALL")
+        _add_signals(statement, shelf, vectors)
     return [
         Candidate(
             chunk=row[0],
@@ -183,23 +169,31 @@ def _scored(
     ]
 
 
-def _signals_sql(models: int) -> str:
-    """Return the SELECT of the pool's passages, with the signals in whichever model has them."""
+def _add_signals(statement: Statement, shelf: Shelf, vectors: Sequence[QueryVector]) -> None:
+    """Add the SELECT of a shelf's part of the pool, with signals in whichever model has them."""
     distance, model = "NULL::float8", "NULL::int"
-    if models:
-        held = [f" WHEN e{number}.chunk_id IS NOT NULL THEN " for number in range(models)]
+    if vectors:
+        held = [f" WHEN e{n}.{shelf.vector_id} IS NOT NULL THEN " for n in range(len(vectors))]
         products = "".join(
             f"{case}-(e{number}.vector <#> (SELECT vector_{number} FROM question))"
             for number, case in enumerate(held)
         )
         distance = f"CASE{products} END"
         model = f"CASE{''.join(f'{case}{number}' for number, case in enumerate(held))} END"
-    return (
-        f"SELECT c.id, c.node_id, c.sequence, {distance}, "
+    statement.add(
+        f" SELECT c.id, c.node_id, c.sequence, {distance}, "
         "-(c.terms <#> (SELECT terms FROM question)), "
         f"pool.vector_rank, pool.keyword_rank, {model} "
-        "FROM pool JOIN knowledge_chunk c ON c.id = pool.chunk_id"
+        f"FROM pool JOIN {shelf.passages} c ON c.id = pool.chunk_id"
     )
+    for number, query in enumerate(vectors):
+        table = shelf.vectors or "knowledge_embedding"
+        statement.add(f" LEFT JOIN {table} e{number} ON e{number}.{shelf.vector_id} = c.id AND ")
+        if shelf.vectors is None:
+            ids = [generation.pk for generation in query.generations]
+            statement.add(f"e{number}.generation_id = ANY(%s)", ids)
+        else:
+            statement.add(f"e{number}.model_key = %s", query.model_key)
 
 
 def _add_vector_leg(
@@ -208,32 +202,63 @@ def _add_vector_leg(
     if legs.parts:
         legs.add(", ")
     question = f"(SELECT vector_{number} FROM question)"
-    indexed = [one for one in query.generations if is_large and one.has_ann_index]
-    scanned = [one.pk for one in query.generations if one not in indexed]
     legs.add(
         f"vector_{number} AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM ("
     )
+    scans: list[Statement] = []
+    for shelf in scope.shelves:
+        if shelf.vectors is None:
+            scans += _generation_scans(shelf, query, question, depth, is_large=is_large)
+        else:
+            scan = Statement()
+            scan.add(
+                f"(SELECT {shelf.vector_id} AS chunk_id, vector <#> {question} AS distance "
+                f"FROM {shelf.vectors} WHERE model_key = %s AND {shelf.within} "
+                "ORDER BY distance LIMIT %s)",
+                query.model_key,
+                *shelf.parameters,
+                depth,
+            )
+            scans.append(scan)
+    for place, scan in enumerate(scans):
+        if place:
+            legs.add(" UNION ALL ")
+        legs.extend(scan)
+    legs.add(") AS nearest ORDER BY distance LIMIT %s)", depth)
+
+
+def _generation_scans(
+    shelf: Shelf, query: QueryVector, question: str, depth: int, *, is_large: bool
+) -> list[Statement]:
+    """Return the scans of a question over the embeddings of its generations."""
+    indexed = [one for one in query.generations if is_large and one.has_ann_index]
+    scanned = [one.pk for one in query.generations if one not in indexed]
+    scans = []
     if scanned:
         # Without the cast of the index's expression, so that no plan can use an HNSW index here.
-        legs.add(
+        exact = Statement()
+        exact.add(
             f"(SELECT chunk_id, vector <#> {question} AS distance FROM knowledge_embedding "
-            "WHERE generation_id = ANY(%s) AND node_id IN (SELECT id FROM permitted) "
+            f"WHERE generation_id = ANY(%s) AND {shelf.within} "
             "ORDER BY distance LIMIT %s)",
             scanned,
+            *shelf.parameters,
             depth,
         )
-    for place, generation in enumerate(indexed):
-        if scanned or place:
-            legs.add(" UNION ALL ")
-        legs.add(
+        scans.append(exact)
+    for generation in indexed:
+        scan = Statement()
+        scan.add(
             "(SELECT chunk_id, (vector::vector("
             f"{int(generation.dimensions)})) <#> {question} AS distance FROM knowledge_embedding "
-            "WHERE generation_id = %s AND node_id IN (SELECT id FROM permitted) "
+            f"WHERE generation_id = %s AND {shelf.within} "
             "ORDER BY distance LIMIT %s)",
             generation.pk,
+            *shelf.parameters,
             OVERFETCH * depth,
         )
-    legs.add(") AS nearest ORDER BY distance LIMIT %s)", depth)
+        scans.append(scan)
+    return scans
 
 
 def _add_keyword_leg(
@@ -241,30 +266,41 @@ def _add_keyword_leg(
 ) -> None:
     if legs.parts:
         legs.add(", ")
-    legs.add(
-        "keyword AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM ("
-        "SELECT id AS chunk_id, terms <#> (SELECT terms FROM question) AS distance "
-        "FROM knowledge_chunk WHERE node_id IN (SELECT id FROM permitted) "
-    )
-    if is_large or question.share < SCAN_FROM_SHARE:
-        # Terms are letters, digits and joints only; as quoted lexemes none of them is an operator.
-        quoted = ("'" + term.replace("'", "''") + "'" for term in question.candidates)
-        legs.add("AND search @@ %s::tsquery ", " | ".join(quoted))
-    else:
-        # Most of the scope: the weights tell the same, without fetching the lexemes.
-        legs.add("AND terms <#> (SELECT terms FROM question) < 0 ")
-    legs.add("ORDER BY distance LIMIT %s) AS best)", depth)
+    by_word = is_large or question.share < SCAN_FROM_SHARE
+    legs.add("keyword AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM (")
+    for place, shelf in enumerate(scope.shelves):
+        legs.add(
+            f"{' UNION ALL ' if place else ''}"
+            "(SELECT id AS chunk_id, terms <#> (SELECT terms FROM question) AS distance "
+            f"FROM {shelf.passages} WHERE {shelf.within} ",
+            *shelf.parameters,
+        )
+        if by_word:
+            legs.add("AND search @@ %s::tsquery ", " | ".join(quoted(question.candidates)))
+        else:
+            # Most of the scope: the weights tell the same, without fetching the lexemes.
+            legs.add("AND terms <#> (SELECT terms FROM question) < 0 ")
+        legs.add("ORDER BY distance LIMIT %s)", depth)
+    # Of several shelves each brings its best: never fewer than the best of all.
+    legs.add(") AS best)")
 
 
 def vectors_of(
-    generations: Sequence[uuid.UUID], chunks: Sequence[uuid.UUID]
+    scope: Scope, query: QueryVector, chunks: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, bytes]:
     """Return the packed vectors of some passages."""
     statement = Statement()
-    statement.add(
-        "SELECT chunk_id, vector_send(vector) FROM knowledge_embedding "
-        "WHERE chunk_id = ANY(%s) AND generation_id = ANY(%s)",
-        list(chunks),
-        list(generations),
-    )
+    for place, shelf in enumerate(scope.shelves):
+        statement.add(" UNION ALL " if place else "")
+        table = shelf.vectors or "knowledge_embedding"
+        statement.add(
+            f"SELECT {shelf.vector_id}, vector_send(vector) FROM {table} "
+            f"WHERE {shelf.vector_id} = ANY(%s) AND ",
+            list(chunks),
+        )
+        if shelf.vectors is None:
+            ids = [generation.pk for generation in query.generations]
+            statement.add("generation_id = ANY(%s)", ids)
+        else:
+            statement.add("model_key = %s", query.model_key)
     return {chunk: bytes(packed) for chunk, packed in statement.run()}

@@ -16,7 +16,9 @@ from knowledge import ranking
 from knowledge.binary import sequence_unpack, vector_unpack
 from knowledge.choices import SearchMode
 from knowledge.models import Node
-from knowledge.retrieval import _graph, _legs
+from knowledge.moments import Moment, moment_of, require_begun
+from knowledge.retrieval import _gaps, _graph, _legs, _snapshot
+from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate, QueryVector
 from knowledge.retrieval._question import Question, keys_of, question_of, readings_of, reads
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
@@ -38,6 +40,7 @@ DEPTH = 100
 
 _LANGUAGES = ("en", "pt", "other")
 _END = b"\0\0\0\0"
+NOTHING = Totals(0, 0, frozenset(), {})
 
 
 @dataclass(slots=True)
@@ -72,7 +75,15 @@ class Found:
     candidates: int = 0
     is_exact: bool = True
     best_match: float = 0.0
+    moment: Moment | None = None
+    scope: Scope | None = None
+    gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+
+    def lack(self, leg: str) -> None:
+        """Note a leg that could not take part, or not wholly."""
+        if leg not in self.degraded:
+            self.degraded.append(leg)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -86,15 +97,21 @@ class Found:
 
 
 def find(request: SearchRequest, user: Reader, *, by_node: bool) -> Found:
-    """Return what a request finds, best first; `by_node` makes one unit of a node's passages."""
+    """Return what a request finds, best first; `by_node` makes one unit of a node's passages.
+
+    Raises Invalid for a state that there is not, or that the user may not see.
+    """
     found = Found()
     with found.stage("scope"):
-        scope = scope_of(request, user)
-        if not scope.space_ids:
-            return found
-        _spoken, readings = readings_of(request.query, _LANGUAGES)
-        counted = totals(scope.space_ids, keys_of(readings))
-        found.scope_passages = counted.passages
+        found.moment = moment_of(
+            user, as_of=request.as_of, release=request.release, proposal=request.proposal
+        )
+        scope, counted = (
+            _present(request, user)
+            if found.moment is None
+            else _other_state(found, found.moment, request, user)
+        )
+        found.scope, found.scope_passages = scope, counted.passages
         if not counted.passages:
             return found
         found.question = _question(request, counted)
@@ -107,22 +124,58 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool) -> Found:
     with found.stage("legs"):
         is_large = counted.passages > _legs.EXACT_UP_TO and (
             not scope.is_narrow
+            or scope.is_past
             or _legs.permitted_count(scope, _legs.EXACT_UP_TO + 1) > _legs.EXACT_UP_TO
         )
         found.is_exact = not is_large
         candidates = _legs.candidates(
             scope, found.question, found.vectors, depth=depth, is_large=is_large
         )
+        if found.question.candidates:
+            in_gaps = [*found.gaps.values()]
+            candidates += _gaps.gap_candidates(in_gaps, found.question, counted)
         found.candidates = len(candidates)
     with found.stage("rank"):
         found.units = _units(found, candidates, counted, request.mode, by_node=by_node)
         if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH}:
-            _refine(found)
+            _refine(found, scope)
     if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH} and found.units:
         with found.stage("graph"):
             _lead(found, scope, counted, request.mode, user, by_node=by_node)
     found.units.sort(key=lambda unit: (-unit.score, unit.best.chunk))
     return found
+
+
+def _present(request: SearchRequest, user: Reader) -> tuple[Scope, Totals]:
+    """Return where to look, and the statistics of it, without those of single words if empty."""
+    scope = scope_of(request, user)
+    if not scope.space_ids:
+        return scope, NOTHING
+    _spoken, readings = readings_of(request.query, _LANGUAGES)
+    return scope, totals(scope.space_ids, keys_of(readings))
+
+
+def _other_state(
+    found: Found, moment: Moment, request: SearchRequest, user: Reader
+) -> tuple[Scope, Totals]:
+    """Do the same for another state, and note what cannot take part."""
+    scope = _snapshot.scope_at(request, moment, user)
+    if not scope.space_ids:
+        return scope, NOTHING
+    _spoken, readings = readings_of(request.query, _LANGUAGES)
+    snapshot = _snapshot.counted(scope, moment, readings)
+    counted = snapshot.totals
+    if snapshot.gaps:
+        passages, is_whole = _gaps.gap_passages(scope)
+        found.gaps = {each.id: each for each in passages}
+        counted = _gaps.with_gaps(counted, passages, keys_of(readings))
+        if not is_whole:
+            found.lack("keyword")
+    elif moment.as_of is not None and not counted.passages:
+        require_begun(moment.as_of, scope.space_ids)
+    if (snapshot.lacks_vectors or snapshot.gaps) and request.mode != SearchMode.KEYWORD:
+        found.lack("vector")
+    return scope, counted
 
 
 def _question(request: SearchRequest, counted: Totals) -> Question:
@@ -143,7 +196,7 @@ def _embed(found: Found, scope: Scope, request: SearchRequest) -> None:
             by_model.setdefault(model, []).append(generation)
         except EmbeddingUnavailable as error:
             log.warning("search_without_vectors", model=generation.model_key, reason=error.reason)
-            found.degraded = ["vector"]
+            found.lack("vector")
     if not connection.in_atomic_block:
         connection.close()  # back to the pool while the models work
     for model, generations in by_model.items():
@@ -151,7 +204,7 @@ def _embed(found: Found, scope: Scope, request: SearchRequest) -> None:
             vector = embed_texts(model, [request.query], purpose="query")[0]
         except EmbeddingUnavailable as error:
             log.warning("search_without_vectors", model=model.key, reason=error.reason)
-            found.degraded = ["vector"]
+            found.lack("vector")
             continue
         weight = ranking.vector_weight(
             [reads(model.languages, language) for language in found.question.languages],
@@ -161,7 +214,7 @@ def _embed(found: Found, scope: Scope, request: SearchRequest) -> None:
             weight = 1.0
         found.vectors.append(QueryVector(model.key, tuple(generations), vector, weight))
     if not by_model:
-        found.degraded = ["vector"]
+        found.lack("vector")
 
 
 def _units(
@@ -240,7 +293,7 @@ def _matches(
     return np.minimum(1.0, bm25 + phrases), phrases
 
 
-def _refine(found: Found) -> None:
+def _refine(found: Found, scope: Scope) -> None:
     """Look around the best units, where one model that reads the question can tell near."""
     import numpy as np
 
@@ -250,9 +303,7 @@ def _refine(found: Found) -> None:
     if not top:
         return
     query = found.vectors[0]
-    packed = _legs.vectors_of(
-        [generation.pk for generation in query.generations], [unit.best.chunk for unit in top]
-    )
+    packed = _legs.vectors_of(scope, query, [unit.best.chunk for unit in top])
     rows = np.zeros((len(top), len(query.vector)), dtype=np.float32)
     for number, unit in enumerate(top):
         if unit.best.chunk in packed:
@@ -290,10 +341,19 @@ def _lead(
             break
 
     def passing(nodes: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        if found.moment is not None:
+            return _snapshot.passing(scope, nodes)
         allowed = Node.objects.searchable_by(user).filter(pk__in=list(nodes))
         return set(allowed.filter(space__in=scope.space_ids).values_list("pk", flat=True))
 
-    led = _graph.led_scores(seeds, steps=2 if is_full else 1, passing=passing)
+    led = _graph.led_scores(
+        seeds,
+        steps=2 if is_full else 1,
+        passing=passing,
+        relations=(
+            _graph.relations_now if found.moment is None else _graph.relations_at(found.moment)
+        ),
+    )
     if not led:
         return
     known = {unit.best.node for unit in found.units}

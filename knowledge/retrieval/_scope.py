@@ -13,6 +13,7 @@ from django.db.models import FilteredRelation, Q, QuerySet
 from knowledge.analysis import base_language
 from knowledge.choices import GenerationStatus
 from knowledge.models import Node, Space
+from knowledge.retrieval._shelves import SERVED, Shelf
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 
@@ -34,7 +35,8 @@ class ServingGeneration:
 class Scope:
     """The permitted nodes, and the active generations of their spaces.
 
-    `permitted` is SQL with parameters that yields the ids of the nodes. `is_narrow` says that
+    `permitted` is SQL with parameters that yields the ids of the nodes; of another state than the
+    present one (`is_past`) it yields their versions, as `columns` names them. `is_narrow` says that
     filters beyond the space leave out nodes.
     """
 
@@ -43,10 +45,34 @@ class Scope:
     parameters: tuple[Any, ...]
     is_narrow: bool
     generations: tuple[ServingGeneration, ...]
+    shelves: tuple[Shelf, ...] = (SERVED,)
+    columns: str = "id"
+    is_past: bool = False
 
 
 def scope_of(request: SearchRequest, user: Reader) -> Scope:
-    """Return where a request of the user looks."""
+    """Return where a request of the user looks in the present state."""
+    space_ids, generations = spaces_of(request, user)
+    nodes = filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
+    try:
+        sql, parameters = (
+            nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
+        )
+    except EmptyResultSet:  # an empty list among the filters: nothing can match
+        space_ids, sql, parameters = (), "", ()
+    return Scope(
+        space_ids=space_ids,
+        permitted=sql,
+        parameters=tuple(parameters),
+        is_narrow=is_narrowed(request),
+        generations=generations,
+    )
+
+
+def spaces_of(
+    request: SearchRequest, user: Reader
+) -> tuple[tuple[uuid.UUID, ...], tuple[ServingGeneration, ...]]:
+    """Return the spaces that a request may look in, and their active generations."""
     spaces = Space.objects.visible_to(user)
     if request.spaces is not None:
         spaces = spaces.filter(pk__in=request.spaces)
@@ -58,13 +84,11 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
         spaces.order_by().annotate(active=active).values_list(*fields, "active__has_ann_index")
     )
     space_ids = tuple(row[0] for row in rows)
-    nodes = _filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
-    try:
-        sql, parameters = (
-            nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
-        )
-    except EmptyResultSet:  # an empty list among the filters: nothing can match
-        space_ids, sql, parameters = (), "", ()
+    return space_ids, tuple(ServingGeneration(*row[1:]) for row in rows if row[1] is not None)
+
+
+def is_narrowed(request: SearchRequest) -> bool:
+    """Return whether filters beyond the space leave out nodes."""
     narrowing = (
         request.kinds,
         request.tags,
@@ -74,28 +98,29 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
         request.metadata,
         request.external_ids,
     )
-    return Scope(
-        space_ids=space_ids,
-        permitted=sql,
-        parameters=tuple(parameters),
-        is_narrow=any(value is not None for value in narrowing),
-        generations=tuple(ServingGeneration(*row[1:]) for row in rows if row[1] is not None),
-    )
+    return any(value is not None for value in narrowing)
 
 
-def _filtered(nodes: QuerySet[Node], request: SearchRequest) -> QuerySet[Node]:
-    if request.kinds is not None:
-        nodes = nodes.filter(kind__in=request.kinds)
-    if request.tags:
-        nodes = nodes.filter(tags__contains=list(request.tags))
-    if request.language:
-        nodes = nodes.filter(language__istartswith=base_language(request.language))
+def filtered(rows: QuerySet[Any], request: SearchRequest) -> QuerySet[Any]:
+    """Keep the nodes, or rows with the same fields, that the filters of a request keep."""
+    rows = content_filtered(rows, request)
     if request.created_after is not None:
-        nodes = nodes.filter(created_at__gte=request.created_after)
+        rows = rows.filter(created_at__gte=request.created_after)
     if request.created_before is not None:
-        nodes = nodes.filter(created_at__lt=request.created_before)
+        rows = rows.filter(created_at__lt=request.created_before)
+    return rows
+
+
+def content_filtered(rows: QuerySet[Any], request: SearchRequest) -> QuerySet[Any]:
+    """Do the same for rows that do not know when their node was made, such as versions."""
+    if request.kinds is not None:
+        rows = rows.filter(kind__in=request.kinds)
+    if request.tags:
+        rows = rows.filter(tags__contains=list(request.tags))
+    if request.language:
+        rows = rows.filter(language__istartswith=base_language(request.language))
     if request.metadata:
-        nodes = nodes.filter(metadata__contains=dict(request.metadata))
+        rows = rows.filter(metadata__contains=dict(request.metadata))
     if request.external_ids is not None:
-        nodes = nodes.filter(external_id__in=request.external_ids)
-    return nodes
+        rows = rows.filter(external_id__in=request.external_ids)
+    return rows

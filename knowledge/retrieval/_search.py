@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,10 +14,10 @@ from knowledge import metrics
 from knowledge.analysis import term_key
 from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
-from knowledge.models import Chunk, Node
 from knowledge.passages import without_markup
 from knowledge.retrieval._pipeline import Found, Unit, find
 from knowledge.retrieval._scope import Reader
+from knowledge.retrieval._showing import Shown, shown
 from knowledge.snippets import snippet
 from knowledge.types import (
     MAX_RESULTS,
@@ -40,11 +41,11 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
     found = find(request, user, by_node=True)
     with found.stage("results"):
         units = _kept(found, request)
-        chunks = _chunks(units, user)
+        rows = shown(found, [unit.best.chunk for unit in units], user)
         results = [
-            _result(unit, chunks[unit.best.chunk], found, explain=request.explain)
+            _result(unit, rows[unit.best.chunk], found, explain=request.explain)
             for unit in units
-            if unit.best.chunk in chunks
+            if unit.best.chunk in rows
         ]
     seconds = time.perf_counter() - started
     _observe(request.mode, found, seconds)
@@ -64,11 +65,15 @@ def retrieve_passages(
     spaces: Sequence[uuid.UUID] | None = None,
     limit: int = 8,
     language: str | None = None,
+    as_of: datetime | None = None,
+    release: str | None = None,
+    proposal: uuid.UUID | None = None,
+    degraded: list[str] | None = None,
 ) -> list[RetrievedPassage]:
     """Return the passages that answer a question, best first; several may come from one node.
 
-    `language` is that of the question and restricts nothing. Same pipeline and scores as `search`.
-    Raises Invalid.
+    `language` is that of the question and restricts nothing. Same pipeline, scores and states as
+    `search`. The legs that could not take part are added to `degraded`. Raises Invalid.
     """
     started = time.perf_counter()
     request = SearchRequest(
@@ -76,18 +81,23 @@ def retrieve_passages(
         limit=limit,
         spaces=None if spaces is None else tuple(spaces),
         asked_in=language,
+        as_of=as_of,
+        release=release,
+        proposal=proposal,
     )
     _check(request)
     found = find(request, user, by_node=False)
     with found.stage("results"):
         units = _kept(found, request)
-        chunks = _chunks(units, user)
+        rows = shown(found, [unit.best.chunk for unit in units], user)
         passages = [
-            _passage(unit, chunks[unit.best.chunk], found)
+            _passage(unit, rows[unit.best.chunk], found)
             for unit in units
-            if unit.best.chunk in chunks
+            if unit.best.chunk in rows
         ]
     _observe(request.mode, found, time.perf_counter() - started)
+    if degraded is not None:
+        degraded += found.degraded
     return passages
 
 
@@ -100,10 +110,6 @@ def _check(request: SearchRequest) -> None:
     if not 1 <= request.limit <= MAX_RESULTS:
         message = _("The limit is between 1 and %(count)s.") % {"count": MAX_RESULTS}
         raise Invalid(message, field="limit")
-    for name in ("as_of", "release"):
-        if getattr(request, name) is not None:
-            message = _("Only the current state can be searched: leave out %(name)s.")
-            raise Invalid(message % {"name": name}, code="unsupported_parameter", field=name)
 
 
 def _kept(found: Found, request: SearchRequest) -> list[Unit]:
@@ -111,65 +117,37 @@ def _kept(found: Found, request: SearchRequest) -> list[Unit]:
     return [unit for unit in found.units if unit.score >= least][: request.limit]
 
 
-def _chunks(units: Sequence[Unit], user: Reader) -> dict[uuid.UUID, Chunk]:
-    """Return the passages with their nodes, as far as they are still there and permitted."""
-    rows = (
-        Chunk.objects.filter(
-            pk__in=[unit.best.chunk for unit in units], node__in=Node.objects.searchable_by(user)
-        )
-        .select_related("node")
-        .only(
-            "version",
-            "heading_path",
-            "start",
-            "end",
-            "page",
-            "language",
-            "text",
-            "node__title",
-            "node__external_id",
-        )
-        .order_by()
-    )
-    return {chunk.pk: chunk for chunk in rows}
-
-
-def _url(chunk: Chunk) -> str:
-    place = f"&start={chunk.start}&end={chunk.end}"
-    return f"/knowledge/nodes/{chunk.node_id}/?version={chunk.version}{place}"
-
-
-def _result(unit: Unit, chunk: Chunk, found: Found, *, explain: bool) -> SearchResult:
+def _result(unit: Unit, row: Shown, found: Found, *, explain: bool) -> SearchResult:
     return SearchResult(
-        node=chunk.node_id,
-        external_id=chunk.node.external_id,
-        version=chunk.version,
-        chunk=chunk.pk,
-        title=chunk.node.title,
-        snippet=snippet(without_markup(chunk.text), found.question.terms, chunk.language),
-        heading_path=tuple(chunk.heading_path),
-        start=chunk.start,
-        end=chunk.end,
-        page=chunk.page,
-        url=_url(chunk),
+        node=row.node,
+        external_id=row.external_id,
+        version=row.version,
+        chunk=row.chunk,
+        title=row.title,
+        snippet=snippet(without_markup(row.text), found.question.terms, row.language),
+        heading_path=row.heading_path,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        url=row.url,
         score=round(unit.score, 6),
         signals=_signals(unit, found) if explain else None,
     )
 
 
-def _passage(unit: Unit, chunk: Chunk, found: Found) -> RetrievedPassage:
+def _passage(unit: Unit, row: Shown, found: Found) -> RetrievedPassage:
     return RetrievedPassage(
-        node=chunk.node_id,
-        version=chunk.version,
-        chunk=chunk.pk,
-        title=chunk.node.title,
-        heading_path=tuple(chunk.heading_path),
-        text=chunk.text,
-        start=chunk.start,
-        end=chunk.end,
-        page=chunk.page,
-        url=_url(chunk),
-        language=chunk.language,
+        node=row.node,
+        version=row.version,
+        chunk=row.chunk,
+        title=row.title,
+        heading_path=row.heading_path,
+        text=row.text,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        url=row.url,
+        language=row.language,
         score=round(unit.score, 6),
         signals=_signals(unit, found),
     )

@@ -1,0 +1,125 @@
+"""The passages that a search shows, with the titles of their versions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from knowledge.models import Chunk, Node, PastChunk, PreviewChunk, PreviewNode, Space
+from knowledge.past import versions_of
+from knowledge.retrieval._gaps import GapPassage
+from knowledge.retrieval._pipeline import Found
+from knowledge.retrieval._scope import Reader
+
+FIELDS = ("version", "heading_path", "start", "end", "page", "language", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A passage as results name it; title and external id are those of its version."""
+
+    chunk: uuid.UUID
+    node: uuid.UUID
+    version: int
+    title: str
+    external_id: str | None
+    heading_path: tuple[str, ...]
+    start: int
+    end: int
+    page: int | None
+    language: str
+    text: str
+
+    @property
+    def url(self) -> str:
+        """The address of the reading page of the version, at the passage."""
+        place = f"&start={self.start}&end={self.end}"
+        return f"/knowledge/nodes/{self.node}/?version={self.version}{place}"
+
+
+def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
+    """Return passages that were found, as far as they are still there and permitted."""
+    ids = list(chunks)
+    if found.moment is None or found.moment.proposal is not None:
+        rows = _served(ids, user)
+        if found.moment is not None:
+            rows |= _previewed(ids, found.moment.proposal, user)
+        return rows
+    in_gaps = {pk: _in_gap(found.gaps[pk]) for pk in ids if pk in found.gaps}
+    return _past(ids, user) | in_gaps
+
+
+def _served(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
+    rows = (
+        Chunk.objects.filter(pk__in=ids, node__in=Node.objects.searchable_by(user))
+        .select_related("node")
+        .only(*FIELDS, "node__title", "node__external_id")
+        .order_by()
+    )
+    return {row.pk: _shown(row, row.node) for row in rows}
+
+
+def _past(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
+    """Return passages of versions; one may have been moved to the past just now."""
+    spaces = list(Space.objects.visible_to(user).values_list("pk", flat=True))
+    rows: list[Any] = []
+    for model in (Chunk, PastChunk):
+        found = model._default_manager.filter(pk__in=ids, space__in=spaces)
+        rows += found.only(*FIELDS, "node_id").order_by()
+    versions = {
+        (row.id, row.version): row
+        for row in versions_of((row.node_id, row.version) for row in rows)
+    }
+    return {
+        row.pk: _shown(row, versions[row.node_id, row.version])
+        for row in rows
+        if (row.node_id, row.version) in versions
+    }
+
+
+def _previewed(ids: list[uuid.UUID], proposal: Any, user: Reader) -> dict[uuid.UUID, Shown]:
+    rows = PreviewChunk.objects.filter(
+        pk__in=ids, proposal=proposal, space__in=Space.objects.editable_by(user)
+    ).only(*FIELDS, "node_id")
+    nodes = {
+        row.node_id: row
+        for row in PreviewNode.objects.filter(
+            proposal=proposal, node_id__in=[row.node_id for row in rows]
+        )
+    }
+    return {row.pk: _shown(row, nodes[row.node_id]) for row in rows if row.node_id in nodes}
+
+
+def _shown(row: Any, titled: Any) -> Shown:
+    return Shown(
+        chunk=row.pk,
+        node=row.node_id,
+        version=row.version,
+        title=titled.title,
+        external_id=titled.external_id,
+        heading_path=tuple(row.heading_path),
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        language=row.language,
+        text=row.text,
+    )
+
+
+def _in_gap(held: GapPassage) -> Shown:
+    passage = held.indexed.passage
+    return Shown(
+        chunk=held.id,
+        node=held.node,
+        version=held.version,
+        title=held.title,
+        external_id=held.external_id,
+        heading_path=passage.heading_path,
+        start=passage.start,
+        end=passage.end,
+        page=passage.page,
+        language=held.indexed.language,
+        text=passage.text,
+    )
