@@ -11,5 +11,5 @@ class ChatConfig(AppConfig):
     verbose_name = _("Chat")
 
     def ready(self) -> None:
-        """Register the subscribers."""
-        from chat import subscribers  # noqa: F401 - needs the models
+        """Register the subscribers and receivers."""
+        from chat import receivers, subscribers  # noqa: F401 - need the models

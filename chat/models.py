@@ -178,6 +178,9 @@ class Citation(models.Model):
     node = models.ForeignKey(
         Node, models.SET_NULL, null=True, related_name="citations", verbose_name=_("node")
     )
+    cited_id = models.UUIDField(
+        editable=False, db_index=True, help_text=_("The node's id: it stays when the node goes.")
+    )
     version = models.PositiveIntegerField(_("version"))
     chunk_id = models.UUIDField(_("passage"))
     title = models.CharField(_("title"), max_length=300)

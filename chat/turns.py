@@ -244,6 +244,7 @@ def _citations(turn: Turn, draft: AnswerDraft) -> list[Citation]:
             turn=turn,
             index=each.index,
             node_id=each.node if each.node in present else None,
+            cited_id=each.node,
             version=each.version,
             chunk_id=each.chunk,
             title=each.title[:300],

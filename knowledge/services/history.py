@@ -15,6 +15,7 @@ from knowledge.indexing import unindex_node
 from knowledge.models import Erasure, Node, NodeVersion, PastChunk, PreviewChunk, Space, VersionTag
 from knowledge.relation_writing import relations_insert, relations_remove
 from knowledge.reverting import RevertPlan, Unwanted, revert_plan
+from knowledge.signals import versions_erased
 from knowledge.types import Origin
 from knowledge.writing import node_remove, nodes_write, statuses_write
 from project.accounts.choices import Role
@@ -125,17 +126,15 @@ def versions_erase(
     """Empty versions of a node for legal reasons, for good; a tombstone with its chain stays.
 
     None erases the whole node: it is deleted with all that it said. The current version alone
-    cannot be erased: write another one first. What quotes the versions is told by the event
-    `knowledge.node.erased`. Needs a manager. Raises NotFound, Forbidden, Invalid, Conflict.
+    cannot be erased: write another one first. Apps that quote the versions empty their quotes in
+    the same transaction (`knowledge.signals.versions_erased`). Needs a manager. Raises NotFound,
+    Forbidden, Invalid, Conflict.
     """
     role_require(acting_user, space, Role.MANAGER)
     reason = reason.strip()
     if not 0 < len(reason) <= MAX_REASON:
         raise Invalid(_("Say why; the reason is kept, so it must not repeat it."), field="reason")
     node = Node.objects.select_for_update().filter(pk=node_id, space=space).first()
-    if node is not None and versions is None:
-        unindex_node(node)
-        node_remove(node, author=acting_user, reason=_("Erased."))
     rows = NodeVersion.objects.filter(id=node_id, space=space)
     known = set(rows.values_list("version", flat=True))
     if not known:
@@ -149,6 +148,11 @@ def versions_erase(
     if node is not None and versions is not None and node.version in wanted:
         message = _("This is the current version: save one without the text first.")
         raise Conflict(message, code="version_is_current", field="versions")
+    versions_erased.send(sender=Node, node_id=node_id, versions=wanted)
+    if node is not None and versions is None:
+        unindex_node(node)
+        node_remove(node, author=acting_user, reason=_("Erased."))
+        wanted.append(max(wanted) + 1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('acervo.erasing', 'on', true)")
         rows.filter(version__in=wanted, erased_at=None).update(

@@ -104,6 +104,7 @@ def test_an_answer_shows_its_citations_and_what_was_thought_of_it(
 ) -> None:
     turn = ask(conversation, "When?", "At noon. [1]")
     Citation.objects.create(
+        cited_id=uuid.uuid4(),
         turn=turn,
         index=1,
         node=None,
