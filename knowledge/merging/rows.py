@@ -46,8 +46,11 @@ class TextDiff:
     is_cut: bool = False
 
 
-def compare_texts(old: str, new: str) -> TextDiff:
-    """Return the rows of the two texts that differ, with a few equal lines around them."""
+def compare_texts(old: str, new: str, *, context: int | None = CONTEXT) -> TextDiff:
+    """Return the rows of the two texts that differ, with `context` equal lines around them.
+
+    None shows every line.
+    """
     left, right = old.splitlines(), new.splitlines()
     diff = TextDiff()
     rows: list[Row] = []
@@ -67,7 +70,7 @@ def compare_texts(old: str, new: str) -> TextDiff:
             break
     if not diff.is_cut:
         rows += [_equal(left[at + n], at + n, new_at + n) for n in range(len(left) - at)]
-    diff.rows = _folded(rows)
+    diff.rows = rows if context is None else _folded(rows, context)
     return diff
 
 
@@ -112,12 +115,12 @@ def _block(old: Sequence[str], new: Sequence[str], old_at: int, new_at: int) -> 
             yield Row("change", old_at + number + 1, new_at + number + 1, old_parts, new_parts)
 
 
-def _folded(rows: list[Row]) -> list[Row]:
-    """Hide equal lines that are further than CONTEXT from a change."""
+def _folded(rows: list[Row], context: int) -> list[Row]:
+    """Hide equal lines that are further than `context` from a change."""
     near = [False] * len(rows)
     for at, row in enumerate(rows):
         if row.kind != "equal":
-            for each in range(max(0, at - CONTEXT), min(len(rows), at + CONTEXT + 1)):
+            for each in range(max(0, at - context), min(len(rows), at + context + 1)):
                 near[each] = True
     shown: list[Row] = []
     hidden = 0
