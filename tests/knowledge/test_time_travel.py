@@ -137,7 +137,7 @@ def test_a_moment_has_what_was_public_then_and_nothing_else(owner: User, space: 
     again = timezone.now()
     node_delete(acting_user=owner, node=Node.objects.get(title="Draft"))
     states = [
-        versions("tide table", owner, as_of=at)
+        versions("tide table", owner, as_of=at, mode=SearchMode.KEYWORD)
         for at in (start, as_draft, public, archived, again, timezone.now())
     ]
     assert states == [[], [], [("Draft", 1)], [], [("Draft", 1)], []]
