@@ -6,18 +6,21 @@
 3. When something moved in between, its part is prepared, and 2 is done again.
 """
 
+import copy
 import dataclasses
+import uuid
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from knowledge.branches import RELATION_VALUES
 from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
 from knowledge.indexing import PreparedIndex, PreparedNode, swap, unindex_node
-from knowledge.models import PreviewChunk, PreviewNode, Proposal, ProposalChange, Space
+from knowledge.models import PreviewChunk, PreviewNode, Proposal, ProposalChange, Relation, Space
 from knowledge.previews import Prepared, digest_of, nodes_prepare, passages_take
 from knowledge.proposal_conflicts import Resolutions
 from knowledge.proposal_merging import Memo, MergePlan, NodePlan, RelationPlan
@@ -32,6 +35,7 @@ from project.inference.types import UsageContext
 from project.locks import transaction_lock
 
 TRIES = 6
+Identity = tuple[uuid.UUID, uuid.UUID, str]
 
 
 class _Moved(Exception):
@@ -60,7 +64,11 @@ def proposal_write(
         try:
             return _write(proposal, resolutions, memo, prepared, merged_by, require)
         except _Moved:
-            proposal.refresh_from_db()
+            pass
+        except IntegrityError as error:  # the same relation, made at this very moment
+            if "one_relation_a_kind_and_pair" not in str(error):
+                raise
+        proposal.refresh_from_db()
     message = _("The nodes keep changing while they are merged. Try again.")
     raise Conflict(message, code="nodes_keep_changing", retry_after=5)
 
@@ -156,10 +164,28 @@ def _relations_store(
     gone = [each.before for each in plans if each.relation is None and each.before is not None]
     relations_remove(gone, author=author, reason=reason, origin=origin)
     new = [each.relation for each in plans if each.before is None and each.relation is not None]
-    relations_insert(new, author=author, reason=reason, origin=origin)
+    made = _made_by_texts(new)
+    missing = [each for each in new if _identity(each) not in made]
+    relations_insert(missing, author=author, reason=reason, origin=origin)
     for each in plans:
-        if each.before is not None and each.relation is not None:
-            relation_write(each.relation, each.before, author=author, reason=reason, origin=origin)
+        if each.relation is None or (each.before is None and _identity(each.relation) not in made):
+            continue
+        before = each.before or made[_identity(each.relation)]
+        after = copy.copy(before)
+        for name in RELATION_VALUES:
+            setattr(after, name, getattr(each.relation, name))
+        relation_write(after, before, author=author, reason=reason, origin=origin)
+
+
+def _made_by_texts(relations: Sequence[Relation]) -> dict[Identity, Relation]:
+    """Return those that links in the merged texts have made a moment ago, in this transaction."""
+    wanted = {_identity(each) for each in relations}
+    rows = Relation.objects.filter(source__in=[each.source_id for each in relations])
+    return {_identity(row): row for row in rows if _identity(row) in wanted}
+
+
+def _identity(relation: Relation) -> Identity:
+    return relation.source_id, relation.target_id, relation.kind
 
 
 def _proposal_close(plan: MergePlan, merged_by: User) -> None:
