@@ -11,6 +11,7 @@ DRILLS = (
     "upload",
     "strangers",
     "bad_input",
+    "histories",
     "two_of_everything",
     "kills",
 )

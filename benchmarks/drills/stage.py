@@ -139,6 +139,17 @@ class Installation:
                     break
         return found | self.servers()
 
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command against the installation, as its owner would."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def run(self, code: str) -> str:
         """Run Python in `manage.py shell` of this installation and return what it printed."""
         done = subprocess.run(
