@@ -92,7 +92,7 @@ def searched(
     """
     request = SearchRequest(
         query=query,
-        limit=_limit(k),
+        limit=depth_of(k),
         spaces=(space_id,),
         mode=SearchMode(mode),
         asked_in=language or None,
@@ -138,7 +138,8 @@ def _reader() -> User:
     return User(username="evaluation", is_active=True, is_superuser=True)
 
 
-def _limit(k: int) -> int:
+def depth_of(k: int) -> int:
+    """Return how many results are kept of a search of which k count."""
     return k if k > STABLE else max(k, SHOWN, min(2 * k, STABLE))
 
 

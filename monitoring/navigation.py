@@ -10,7 +10,16 @@ from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Turn
 from knowledge.choices import JobStatus, NodeStatus
-from knowledge.models import IndexGeneration, IngestJob, Node, Relation, Source, Space
+from knowledge.models import (
+    EvaluationRun,
+    GoldenQuestion,
+    IndexGeneration,
+    IngestJob,
+    Node,
+    Relation,
+    Source,
+    Space,
+)
 from memory.models import Episode
 from project.accounts.models import ApiKey, User
 from project.events.models import Event
@@ -39,6 +48,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model(request, Source, "upload_file"),
                 _model(request, IngestJob, "sync", badge=_failed_jobs, tone="danger"),
                 _model(request, IndexGeneration, "manage_search"),
+                _model(request, GoldenQuestion, "target"),
+                _model(request, EvaluationRun, "labs"),
             ],
         },
         {

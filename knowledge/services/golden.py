@@ -79,14 +79,20 @@ def golden_update(
 ) -> GoldenQuestion:
     """Change a golden question and return its stored row; `nodes` replaces all of its nodes.
 
-    Raises NotFound, Forbidden, Invalid, Conflict.
+    A node that is lost may stay, if it is among them. Raises NotFound, Forbidden, Invalid and
+    Conflict.
     """
     row = _locked(acting_user, golden)
     grades = changes.pop("nodes", None)
+    if grades is not None:
+        _grades_check(grades)
     _fields_set(row, changes)
     _save(row)
     if grades is not None:
-        _targets_set(row, _nodes(acting_user, grades), grades)
+        lost = row.targets.filter(node=None, node_key__in=list(grades))
+        gone = set(lost.values_list("node_key", flat=True))
+        named = {key: grade for key, grade in grades.items() if key not in gone}
+        _targets_set(row, _nodes(acting_user, named) if named else [], grades)
     return row
 
 
@@ -159,16 +165,20 @@ def _locked(user: User, golden: GoldenQuestion) -> GoldenQuestion:
 
 def _nodes(user: User, grades: Mapping[uuid.UUID, int]) -> list[Node]:
     """Return the nodes that are named, all of them visible to the user."""
-    if not 1 <= len(grades) <= MAX_TARGETS:
-        message = _("Name between 1 and %(count)s nodes that answer the question.")
-        raise Invalid(message % {"count": MAX_TARGETS}, field="nodes")
-    if any(grade not in (1, 2, 3) for grade in grades.values()):
-        raise Invalid(_("A grade is 1, 2 or 3."), field="nodes")
+    _grades_check(grades)
     rows = Node.objects.visible_to(user).defer("content", "metadata", "anchors")
     nodes = list(rows.filter(pk__in=list(grades)).select_related("space"))
     if len(nodes) < len(grades):
         raise not_found()
     return nodes
+
+
+def _grades_check(grades: Mapping[uuid.UUID, int]) -> None:
+    if not 1 <= len(grades) <= MAX_TARGETS:
+        message = _("Name between 1 and %(count)s nodes that answer the question.")
+        raise Invalid(message % {"count": MAX_TARGETS}, field="nodes")
+    if any(grade not in (1, 2, 3) for grade in grades.values()):
+        raise Invalid(_("A grade is 1, 2 or 3."), field="nodes")
 
 
 def _fields_set(golden: GoldenQuestion, fields: GoldenFields) -> None:
