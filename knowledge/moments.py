@@ -11,12 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
-from knowledge.models import NodeVersion, Proposal, Publication, Release, ReleaseEntry, Space
+from knowledge.choices import NodeStatus
+from knowledge.models import (
+    Node,
+    NodeVersion,
+    Proposal,
+    Publication,
+    Release,
+    ReleaseEntry,
+    Space,
+)
 from knowledge.querysets import Reader
 from project.http.errors import Invalid
 
@@ -163,3 +172,20 @@ def version_at(user: Reader, node_id: uuid.UUID, moment: Moment) -> Any:
             version__in=public.values("version"),
         )
     return rows.filter(erased_at=None).exclude(history_type="-").first()
+
+
+def node_at(user: Reader, node_id: uuid.UUID, moment: Moment) -> Node | None:
+    """Return a node with the values of a past state, not to be saved; None where it has none."""
+    row = version_at(user, node_id, moment)
+    if row is None:
+        return None
+    node = Node(**{field.attname: getattr(row, field.attname) for field in row.tracked_fields})
+    node.status = NodeStatus.PUBLISHED
+    node.updated_at = row.history_date
+    first = NodeVersion.objects.filter(id=node_id, version=1).first()
+    node.created_at = first.history_date if first is not None else row.history_date
+    started = Publication.objects.filter(node_id=node_id, version=row.version)
+    if moment.as_of is not None:
+        started = started.filter(started_at__lte=moment.as_of)
+    node.published_at = started.aggregate(at=Max("started_at"))["at"]
+    return node

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from knowledge import services
 from knowledge.api.merge_serializers import StaleNodeEnvelope
+from knowledge.api.moments import StateQuery
 from knowledge.api.serializers import (
     GraphQuery,
     GraphSerializer,
@@ -26,10 +27,11 @@ from knowledge.api.spaces import chosen_space
 from knowledge.api.versions import IF_MATCH, VersionActions
 from knowledge.graph import neighbourhood
 from knowledge.models import Node
+from knowledge.moments import moment_of, node_at
 from knowledge.stale_writes import refusal_with_merge
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
-from project.http.api import ApiViewSet, expected_version, find
+from project.http.api import ApiViewSet, expected_version, find, id_of, missing
 from project.http.errors import Conflict
 
 
@@ -65,9 +67,16 @@ class NodeViewSet(VersionActions, ApiViewSet):
         node = services.node_create(acting_user=caller(request), space=space, **fields)
         return self._answer(node, status.HTTP_201_CREATED)
 
+    @extend_schema(parameters=[StateQuery])
     def retrieve(self, request: Request, pk: str) -> Response:
-        """Show a node."""
-        return self._answer(find(self.get_queryset(), pk))
+        """Show a node: as it is, or with `as_of` or `release` as it was public in that state."""
+        moment = moment_of(caller(request), **self.query(StateQuery))
+        if moment is None:
+            return self._answer(find(self.get_queryset(), pk))
+        node = node_at(caller(request), id_of(pk), moment)
+        if node is None:
+            raise missing()
+        return self._answer(node)
 
     @extend_schema(
         request=NodeUpdateInput,

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from knowledge.api.moments import MomentField
 from knowledge.choices import SearchMode
 from knowledge.types import MAX_RESULTS
 from project.http.serializers import StrictSerializer
@@ -26,8 +27,15 @@ class SearchInput(StrictSerializer):
     metadata = serializers.DictField(required=False)
     mode = serializers.ChoiceField(choices=SearchMode.choices, default=SearchMode.HYBRID)
     min_score = serializers.FloatField(min_value=0.0, max_value=1.0, required=False)
-    as_of = serializers.DateTimeField(required=False)
-    release = serializers.CharField(max_length=120, required=False)
+    as_of = MomentField(
+        required=False, help_text="Search what was public at that moment of the past."
+    )
+    release = serializers.CharField(
+        max_length=120, required=False, help_text="Search a release, by its id or name."
+    )
+    proposal = serializers.UUIDField(
+        required=False, help_text="Search as if that proposal were merged; for editors."
+    )
     explain = serializers.BooleanField(default=False)
     external_ids = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=1000

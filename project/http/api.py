@@ -53,14 +53,18 @@ class ApiViewSet(viewsets.GenericViewSet):
 
 def find(rows: "models.QuerySet[Row]", pk: object) -> Row:
     """Return the row with that id; raises NotFound also for what is no id at all."""
-    try:
-        key = uuid.UUID(str(pk))
-    except ValueError:
-        raise missing() from None
-    row = rows.filter(pk=key).first()
+    row = rows.filter(pk=id_of(pk)).first()
     if row is None:
         raise missing()
     return row
+
+
+def id_of(pk: object) -> uuid.UUID:
+    """Return an id of an address; raises NotFound for what is none."""
+    try:
+        return uuid.UUID(str(pk))
+    except ValueError:
+        raise missing() from None
 
 
 def missing() -> NotFound:

@@ -330,3 +330,46 @@ def test_a_moment_before_all_knowledge_says_so(owner: User, stranger: User, ferr
     assert (refused.value.code, refused.value.field) == ("time_before_all", "as_of")
     # Whoever sees nothing is told nothing.
     assert versions("ferry", stranger, as_of=datetime(2001, 1, 1, tzinfo=UTC)) == []
+
+
+def test_rest_refuses_states_that_cannot_be(api: Api, ferry: Node) -> None:
+    def problem(**body: object) -> tuple[int, str, str]:
+        answer = api.post("/api/v1/search/", {"query": "ferry", **body})
+        error = answer.json()["error"]
+        return answer.status_code, error["code"], error["field"]
+
+    day = timezone.now().date()
+    unknown = "7b8a2b1c-0000-4000-8000-000000000000"
+    assert problem(as_of="2999-01-01T00:00:00Z") == (400, "time_to_come", "as_of")
+    assert problem(as_of=str(day + timedelta(days=2))) == (400, "time_to_come", "as_of")
+    assert problem(as_of="2026-03-01T12:00:00") == (400, "time_without_zone", "as_of")
+    assert problem(as_of="yesterday")[::2] == (400, "as_of")
+    assert problem(as_of="2026-02-30")[::2] == (400, "as_of")
+    assert problem(as_of="2001-01-01") == (400, "time_before_all", "as_of")
+    assert problem(release="none") == (400, "no_such_release", "release")
+    assert problem(release=unknown) == (400, "no_such_release", "release")
+    assert problem(proposal=unknown) == (400, "no_such_proposal", "proposal")
+    two = {"as_of": timezone.now().isoformat(), "release": "one"}
+    assert problem(**two) == (400, "two_states", "release")
+    assert api.post("/api/v1/search/", {"query": "ferry", "as_of": str(day)}).status_code == 200
+
+
+def test_rest_shows_a_node_as_it_stood(
+    api: Api, stranger_api: Api, owner: User, ferry: Node, between: datetime
+) -> None:
+    address = f"/api/v1/nodes/{ferry.pk}/"
+    then = {"as_of": between.isoformat()}
+    answer = api.get(address, then)
+    body = answer.json()
+    assert (body["title"], body["content"], body["version"]) == ("Ferry", OLD, 1)
+    assert (body["status"], answer.headers["ETag"]) == ("published", '"1"')
+    assert body["url"] == f"/knowledge/nodes/{ferry.pk}/?version=1"
+    assert body["created_at"] <= body["published_at"] <= then["as_of"].replace("+00:00", "Z")
+    assert api.get(address).json()["title"] == "New ferry"
+    assert stranger_api.get(address, then).status_code == 404
+    assert api.get("/api/v1/nodes/nonsense/", then).status_code == 404
+    assert api.get(address, {"as_of": "2001-01-01"}).status_code == 404
+    assert api.get(address, {"as_of": "soon"}).json()["error"]["field"] == "as_of"
+    node_delete(acting_user=owner, node=Node.objects.get())
+    assert api.get(address).status_code == 404
+    assert api.get(address, then).json()["content"] == OLD
