@@ -1,7 +1,17 @@
 """What knowledge does after something has happened."""
 
+import uuid
+
+from django.core.cache import cache
+
+from knowledge import tasks
 from knowledge.linking import links_settle
+from knowledge.quality.refreshing import node_mark
+from project.celery import send_after_commit
 from project.events import EventMessage, subscriber
+
+REFRESH_PAUSE = 5
+"""Seconds in which many changes ask for one refresh only; the schedule asks every minute."""
 
 
 @subscriber("knowledge-links", "knowledge.node.created", "knowledge.node.updated")
@@ -9,3 +19,22 @@ def node_links_settle(event: EventMessage) -> None:
     """Relate what two writers at once could not see of each other."""
     if event.subject_id is not None:
         links_settle(event.subject_id)
+
+
+@subscriber(
+    "knowledge-quality",
+    "knowledge.node.created",
+    "knowledge.node.updated",
+    "knowledge.node.published",
+    "knowledge.node.archived",
+    "knowledge.node.deleted",
+    "knowledge.node.indexed",
+)
+def node_quality_mark(event: EventMessage) -> None:
+    """Have nodes, and what they concern, checked again soon."""
+    if event.subject_id is not None:
+        node_mark(event.subject_id)
+    for row in event.payload.get("nodes", ()):  # many are indexed together
+        node_mark(uuid.UUID(row["node"]))
+    if cache.add("knowledge.quality_asked", 1, timeout=REFRESH_PAUSE):
+        send_after_commit(tasks.quality_refresh)

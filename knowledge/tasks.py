@@ -5,7 +5,17 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from knowledge import evaluating, generations, indexing, ingestion, previews, recovery, statistics
+from knowledge import (
+    evaluating,
+    generations,
+    indexing,
+    ingestion,
+    previews,
+    recovery,
+    reviews,
+    statistics,
+)
+from knowledge.quality import refreshing
 
 
 @shared_task(bind=True)
@@ -57,6 +67,19 @@ def files_sweep() -> None:
 def statistics_fold() -> None:
     """Keep the statistics of words small."""
     statistics.statistics_fold()
+
+
+@shared_task
+def quality_refresh() -> None:
+    """Check the nodes that are due, for a bounded time."""
+    refreshing.refresh()
+
+
+@shared_task
+def reviews_remind() -> None:
+    """Tell owners of the reviews that are due, once each."""
+    reviews.reminders_make()
+    reviews.mails_send()
 
 
 @shared_task

@@ -245,6 +245,8 @@ CELERY_BEAT_SCHEDULE = {
     "generations-maintain": {"task": "knowledge.tasks.generations_maintain", "schedule": 120.0},
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
+    "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
+    "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
 
@@ -339,6 +341,22 @@ ACERVO_AGENT_TURNS = env_int("ACERVO_AGENT_TURNS", 200, minimum=1)
 ACERVO_TURN_TIMEOUT = env_int("ACERVO_TURN_TIMEOUT", 180, minimum=5)
 # A dead agent's turns wait this long (seconds); a living one renews four times in it.
 ACERVO_TURN_LEASE = env_int("ACERVO_TURN_LEASE", 15, minimum=2)
+
+# -- Care and mail ------------------------------------------------------------------------------
+
+# Days before its date from which a review, or the end of a validity, is told of.
+ACERVO_REVIEW_NOTICE_DAYS = env_int("ACERVO_REVIEW_NOTICE_DAYS", 14, minimum=0)
+# Days until the next review, where neither the space nor the kind says.
+ACERVO_REVIEW_DAYS = env_int("ACERVO_REVIEW_DAYS", 365, minimum=1)
+# Without a host no mail is sent, and nothing waits for one.
+EMAIL_HOST = env_str("ACERVO_EMAIL_HOST")
+EMAIL_PORT = env_int("ACERVO_EMAIL_PORT", 587, minimum=1)
+EMAIL_HOST_USER = env_str("ACERVO_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env_secret("ACERVO_EMAIL_PASSWORD")
+EMAIL_USE_SSL = env_bool("ACERVO_EMAIL_SSL", default=EMAIL_PORT == 465)
+EMAIL_USE_TLS = env_bool("ACERVO_EMAIL_STARTTLS", default=EMAIL_PORT == 587) and not EMAIL_USE_SSL
+EMAIL_TIMEOUT = 20  # seconds
+DEFAULT_FROM_EMAIL = env_str("ACERVO_EMAIL_FROM", "acervo@localhost")
 
 # -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
 

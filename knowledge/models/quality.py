@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from knowledge.models.nodes import Node, kind_validator
 from knowledge.models.spaces import Space
-from knowledge.querysets import SpaceScopedQuerySet
+from knowledge.querysets import Reader, SpaceScopedQuerySet
 
 MOST_DAYS = 3660
 
@@ -19,7 +19,7 @@ MOST_DAYS = 3660
 class NodeQualityQuerySet(SpaceScopedQuerySet):
     """Chainable reads of what the checks found."""
 
-    def visible_to(self, user: object) -> "NodeQualityQuerySet":
+    def visible_to(self, user: Reader) -> "NodeQualityQuerySet":
         """Keep the rows of spaces that `user` may edit: findings name drafts."""
         return self.filter(space__in=Space.objects.editable_by(user))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from project.markdown import plain_text
+from project.markdown import WIKI_LINK, plain_text
 
 _WORD = re.compile(r"[^\W_]+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -32,10 +32,12 @@ _SHORT = re.compile(
 class Sentence:
     """A sentence or a table row: `content[start:end]` is its source, `text` is plain.
 
+    `said` leaves out links that show the title of their target: it says nothing of this subject.
     `headings` are those above it, outermost first; `header` is the first row of its table.
     """
 
     text: str
+    said: str
     start: int
     end: int
     headings: tuple[str, ...]
@@ -58,11 +60,17 @@ def sentences(content: str) -> list[Sentence]:
         spans = [(block.start, block.end)] if block.is_row else _split(content, block)
         for start, end in spans:
             source = content[start:end]
-            text = " | ".join(_cells(source)) if block.is_row else _plain(source)
+            text = _shown(source, is_row=block.is_row)
             if _WORD.search(text):
                 end = start + len(source.rstrip())
-                found.append(Sentence(text, start, end, block.headings, block.header))
+                bare = WIKI_LINK.sub(lambda link: link["text"] or " ", source)
+                said = text if bare == source else _shown(bare, is_row=block.is_row)
+                found.append(Sentence(text, said, start, end, block.headings, block.header))
     return found
+
+
+def _shown(source: str, *, is_row: bool) -> str:
+    return " | ".join(_cells(source)) if is_row else _plain(source)
 
 
 def unheaded_stretches(content: str, starts: Sequence[int], most: int) -> list[tuple[int, int]]:
@@ -110,7 +118,7 @@ class _Blocks:
 
     def all(self) -> Iterator[_Block]:
         lines = [(match.start(), match[0]) for match in _LINE.finditer(self.content)]
-        following = [text for _at, text in lines[1:]] + [""]
+        following = [text for _at, text in lines[1:]] + [""] * bool(lines)
         for (at, line), after in zip(lines, following, strict=True):
             kind = self._kind(line)
             if kind != "prose" and self.open_at is not None:
@@ -157,7 +165,7 @@ class _Blocks:
         if not self.header and _TABLE_RULE.match(after):
             self.header = " | ".join(_cells(line)) or " "
             return None
-        return _Block(at, at + len(line), self._names(), self.header, is_row=True)
+        return _Block(at, at + len(line), self._names(), self.header or " ", is_row=True)
 
     def _paragraph(self, end: int) -> _Block:
         assert self.open_at is not None

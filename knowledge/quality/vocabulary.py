@@ -225,15 +225,15 @@ BOUNDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             AT_MOST,
             (
-                r"at most|up to|(?:no|not) (?:more|longer|later) than|within|maximum(?: of)?|until|till"
-                r"|by|ate|no maximo|em ate|maximo(?: de)?|nao mais (?:de|do) que"
+                r"at most|up to|(?:no|not) (?:more|longer|later) than|within|maximum(?: of)?|until"
+                r"|till|by|ate|no maximo|em ate|maximo(?: de)?|nao mais (?:de|do) que"
             ),
         ),
         (
             AT_LEAST,
             (
-                r"at least|(?:no|not) (?:less|fewer|shorter) than|minimum(?: of)?|pelo menos|no minimo"
-                r"|ao menos|minimo(?: de)?|a partir d[aeo]s?"
+                r"at least|(?:no|not) (?:less|fewer|shorter) than|minimum(?: of)?|pelo menos"
+                r"|no minimo|ao menos|minimo(?: de)?|a partir d[aeo]s?"
             ),
         ),
         (
@@ -254,3 +254,40 @@ BOUNDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 """What stands before a number and bounds it, tried in order. The last two are mostly conditions:
 "payments above 500" and "payments above 5,000" are of different payments."""
+
+# -- names ---------------------------------------------------------------------------------------
+
+LABELS = {
+    word: name
+    for name, words in (
+        ("extension", "extension ext ramal"),
+        ("telephone", "telephone phone tel telefone"),
+        ("port", "port porta"),
+    )
+    for word in words.split()
+}
+"""Before a number, they make it a value; any other word makes it a name, as in "line 2"."""
+
+_GENERIC = (
+    "policy policies procedure procedures guide manual handbook rule rules faq question questions "
+    "answer answers checklist note notes overview list table proposal draft incident report trial "
+    "general information about politica politicas procedimento procedimentos guia manual regra "
+    "regras pergunta perguntas resposta respostas lista tabela proposta rascunho incidente "
+    "relatorio aviso sobre informacoes norma normas"
+)
+_NAMERS = (
+    "line room gate floor version level step section chapter article form train unit building zone "
+    "phase class type channel page box table list berth pier deck route number platform linha sala "
+    "portao andar versao nivel etapa secao capitulo artigo formulario predio zona fase classe tipo "
+    "canal pagina tabela lista vaga rota numero plataforma bloco"
+)
+NAMERS = frozenset(_NAMERS.split())
+"""With these before it, a number is a name even where a word follows."""
+
+GENERIC_TITLE = frozenset(_GENERIC.split())
+"""Words of titles that say what a text is, and not what it is about."""
+
+PAST = re.compile(
+    r"\b(?:was|were|had|did|been|foi|foram|era|eram|estava|estavam|tinha|tinham|teve|tiveram|houve"
+    r"|ficou|ficaram|ate entao|at that time|na epoca)\b"
+)

@@ -59,6 +59,12 @@ from knowledge.services.proposals import (
 )
 from knowledge.services.relations import relation_create, relation_delete
 from knowledge.services.releases import release_create, release_delete
+from knowledge.services.reviews import (
+    finding_snooze,
+    finding_wake,
+    node_mark_reviewed,
+    review_interval_set,
+)
 from knowledge.services.sources import source_upload
 from knowledge.services.spaces import (
     member_set,
@@ -79,6 +85,8 @@ __all__ = [
     "conflict_suggest",
     "evaluation_cancel",
     "evaluation_start",
+    "finding_snooze",
+    "finding_wake",
     "golden_create",
     "golden_delete",
     "golden_from_message",
@@ -91,6 +99,7 @@ __all__ = [
     "node_archive",
     "node_create",
     "node_delete",
+    "node_mark_reviewed",
     "node_publish",
     "node_revert",
     "node_submit",
@@ -114,6 +123,7 @@ __all__ = [
     "release_create",
     "release_delete",
     "revert_permit",
+    "review_interval_set",
     "reviewers_set",
     "source_upload",
     "space_create",

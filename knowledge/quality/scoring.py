@@ -1,0 +1,64 @@
+"""The score of a node and of a space, from 0 to 100.
+
+A node begins with 100 points. Each finding costs the points of its kind, all of one kind at most
+`most` (`knowledge.quality.catalogue`); below 0 it does not go. A space has the mean of its
+published nodes, each with the weight 1 + ln(1 + nodes that link to it): what many texts lead to
+counts more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, F, FloatField, Q, Sum
+from django.db.models.functions import Cast
+
+from knowledge.choices import NodeStatus
+from knowledge.models import NodeQuality
+from knowledge.quality.catalogue import CATALOGUE
+
+GOOD, FAIR = 80, 60
+
+
+def score_of(codes: Iterable[str]) -> int:
+    """Return the score that findings of these codes, with repetitions, leave."""
+    lost = sum(
+        min(CATALOGUE[code].most, count * CATALOGUE[code].points)
+        for code, count in Counter(codes).items()
+        if code in CATALOGUE
+    )
+    return max(0, 100 - lost)
+
+
+def weight_of(links_in: int) -> float:
+    """Return how much a node counts that so many nodes link to."""
+    return 1.0 + math.log1p(links_in)
+
+
+def tone_of_score(score: int | None) -> str:
+    """Return the tone in which a score is shown."""
+    if score is None:
+        return "plain"
+    return "success" if score >= GOOD else "warning" if score >= FAIR else "danger"
+
+
+def space_scores(spaces: Any) -> dict[Any, dict[str, Any]]:
+    """Return `score` (rounded; None without checked nodes) and `nodes` of each space, by its id."""
+    is_live = Q(node__status=NodeStatus.PUBLISHED) & ~Q(score=None)
+    rows = (
+        NodeQuality.objects.filter(is_live, space__in=spaces)
+        .order_by()
+        .values("space")
+        .annotate(
+            points=Sum(Cast(F("score"), FloatField()) * F("weight")),
+            weights=Sum("weight"),
+            nodes=Count("pk"),
+        )
+    )
+    return {
+        row["space"]: {"score": round(row["points"] / row["weights"]), "nodes": row["nodes"]}
+        for row in rows
+    }
