@@ -104,8 +104,14 @@ def relations() -> list[DemoRelation]:
 
 
 def questions() -> list[DemoQuestion]:
-    """Return the questions with known answers, for evaluations."""
+    """Return the questions with known answers."""
     return [DemoQuestion(**each) for each in _yaml("questions.yaml")["questions"]]
+
+
+def golden_questions() -> list[DemoQuestion]:
+    """Return those that pages answer and that the demo's space keeps for its evaluations."""
+    wanted = set(_yaml("questions.yaml")["golden"])
+    return [each for each in questions() if each.id in wanted]
 
 
 def _yaml(name: str) -> dict[str, Any]:

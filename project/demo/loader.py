@@ -7,11 +7,18 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import F, Q
 
-from knowledge.choices import JobStatus, NodeStatus
+from knowledge.choices import GoldenOrigin, JobStatus, NodeStatus
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.ingestion import job_work
 from knowledge.models import IngestJob, Node, Relation, Source, Space
-from knowledge.services import nodes_upsert, relation_create, source_upload, space_create
+from knowledge.services import (
+    golden_create,
+    nodes_upsert,
+    relation_create,
+    source_upload,
+    space_create,
+)
+from knowledge.services.golden import GRADE, question_key
 from project.accounts.models import User
 from project.demo import content
 from project.inference.types import EmbeddingUnavailable
@@ -28,6 +35,7 @@ class DemoLoaded:
     nodes: int
     relations: int
     files: int
+    questions: int
 
 
 @transaction.atomic
@@ -44,6 +52,7 @@ def demo_load(*, acting_user: User) -> DemoLoaded:
         nodes=_add_pages(acting_user, space),
         relations=_add_relations(acting_user, space),
         files=_add_files(acting_user, space),
+        questions=_add_questions(acting_user, space),
     )
 
 
@@ -98,6 +107,25 @@ def _add_relations(user: User, space: Space) -> int:
     ]
     for source, target, kind in missing:
         relation_create(acting_user=user, source=source, target=target, kind=kind)
+    return len(missing)
+
+
+def _add_questions(user: User, space: Space) -> int:
+    nodes = _nodes(space)
+    known = set(space.golden_questions.values_list("question_key", flat=True))
+    missing = [
+        each for each in content.golden_questions() if question_key(each.question) not in known
+    ]
+    for each in missing:
+        golden_create(
+            acting_user=user,
+            space=space,
+            origin=GoldenOrigin.IMPORT,
+            question=each.question,
+            nodes={nodes[name].pk: GRADE for name in each.answered_by},
+            language=each.language,
+            tags=["demo"],
+        )
     return len(missing)
 
 

@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from knowledge.choices import NodeStatus
-from knowledge.models import IngestJob, Node, Relation, Source, Space
-from knowledge.services import node_delete, node_update
+from knowledge.models import GoldenQuestion, IngestJob, Node, Relation, Source, Space
 from knowledge.node_fields import NodeChanges
+from knowledge.services import node_delete, node_update
 from project.accounts.models import User
 from project.demo import content
 from project.demo.loader import demo_load
@@ -91,6 +91,13 @@ def test_every_question_of_a_page_has_its_answer_there(pages: list[NodeChanges])
             assert languages[name] == each.language, each.id
 
 
+def test_golden_questions_are_answered_by_pages_alone(pages: list[NodeChanges]) -> None:
+    known = {page["external_id"] for page in pages if page["status"] == "published"}
+    golden = content.golden_questions()
+    assert Counter(each.language for each in golden) == {"en": 8, "pt-br": 8}
+    assert {name for each in golden for name in each.answered_by} <= known
+
+
 def test_an_empty_chat_finds_six_questions_in_each_language() -> None:
     suggested = content.space_fields()["suggested_questions"]
     assert isinstance(suggested, dict)
@@ -115,6 +122,7 @@ def test_the_demo_is_loaded_whole(admin_user: User) -> None:
     }  # fmt: skip
     assert Source.objects.filter(space=space).count() == len(content.files())
     assert IngestJob.objects.filter(space=space).count() == len(content.files())
+    assert GoldenQuestion.objects.filter(space=space).count() == len(content.golden_questions())
     assert "“Sorvane Cooperative”" in out.getvalue()
 
 
@@ -133,7 +141,7 @@ def test_loading_again_changes_nothing_and_keeps_edits(admin_user: User) -> None
     node = Node.objects.get(space=space, external_id="glossary")
     node_update(acting_user=admin_user, node=node, title="Our words")
     again = demo_load(acting_user=admin_user)
-    assert (again.nodes, again.relations, again.files) == (0, 0, 0)
+    assert (again.nodes, again.relations, again.files, again.questions) == (0, 0, 0, 0)
     node.refresh_from_db()
     assert node.title == "Our words"
 

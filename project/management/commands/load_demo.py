@@ -23,12 +23,13 @@ class Command(BaseCommand):
             loaded = demo_load(acting_user=admin)
         except ApiError as error:
             raise CommandError(f"The demo could not be loaded: {error.message}") from error
-        if not (loaded.nodes or loaded.relations or loaded.files):
+        if not (loaded.nodes or loaded.relations or loaded.files or loaded.questions):
             self.stdout.write("The demo is complete already; nothing was changed.")
             return
         self.stdout.write(
-            f"Loaded {loaded.nodes} pages, {loaded.relations} relations and {loaded.files}"
-            f" files into the space “{loaded.space.name}”; indexing them."
+            f"Loaded {loaded.nodes} pages, {loaded.relations} relations, {loaded.files} files and"
+            f" {loaded.questions} golden questions into the space “{loaded.space.name}”;"
+            " indexing them."
         )
         if demo_index(loaded.space):
             self.stdout.write("The demo can be asked about.")
