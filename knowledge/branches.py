@@ -5,10 +5,13 @@ version keeps, all ready for JSON.
 """
 
 import copy
+import datetime
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from django.utils.translation import gettext as _
 
 from knowledge.choices import ChangeAction, NodeStatus
 from knowledge.models import (
@@ -22,6 +25,7 @@ from knowledge.models import (
 )
 from knowledge.node_fields import NodeFields, fields_set
 from knowledge.versions import CONTENT_FIELDS, state_of
+from project.http.errors import Invalid
 
 FACTS = ("status", "owner", "review_due", "external_id")
 CHANGEABLE = (*CONTENT_FIELDS, *FACTS)
@@ -100,6 +104,9 @@ def relation_values(holder: Any) -> State:
 
 def state_apply(node: Node, state: Mapping[str, Any]) -> None:
     """Put a state on a node. Raises Invalid naming a field at fault."""
+    for name, value in state.items():
+        if not _is_shaped(name, value):
+            raise Invalid(_("This is no value for “%(name)s”.") % {"name": name}, field=name)
     values = {name: copy.deepcopy(value) for name, value in state.items()}
     owner = values.pop("owner", None)
     status = values.pop("status", node.status)
@@ -107,6 +114,21 @@ def state_apply(node: Node, state: Mapping[str, Any]) -> None:
     node.status = NodeStatus(status)
     if "owner" in state:
         node.owner_id = int(owner) if owner else None
+
+
+def _is_shaped(name: str, value: Any) -> bool:
+    """Return whether a value is of the type that the field has in JSON."""
+    if name in {"kind", "title", "content", "language"}:
+        return isinstance(value, str)
+    if name == "tags":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if name == "metadata":
+        return isinstance(value, dict)
+    if name == "status":
+        return value in NodeStatus.values
+    if name == "owner":
+        return not value or str(value).isdecimal()
+    return value is None or isinstance(value, (str, datetime.date))
 
 
 def _locked(rows: Any) -> Any:

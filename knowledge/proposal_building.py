@@ -70,14 +70,10 @@ class ChangeBuilder:
         values = dict(raw)
         if isinstance(values.get("owner"), User):
             values["owner"] = str(values["owner"].pk)
-        owner = values.get("owner")
-        if owner is not None and not User.objects.filter(pk=owner).exists():
-            raise Invalid(_("There is no such user."), field="owner")
-        status = values.get("status")
-        if status is not None and status not in NodeStatus.values:
-            raise Invalid(_("There is no such status."), field="status")
         node = Node(space=self._space, title="-", language=self._space.language)
         state_apply(node, {**change.fields, **values})
+        if node.owner_id is not None and not User.objects.filter(pk=node.owner_id).exists():
+            raise Invalid(_("There is no such user."), field="owner")
         state = node_state(node)
         return {name: state[name] for name in values}
 
