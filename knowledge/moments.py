@@ -131,6 +131,9 @@ def _proposal_of(user: Reader, wanted: uuid.UUID) -> Proposal:
     if found is None:
         message = _("There is no such proposal, or it is not yours to see.")
         raise Invalid(message, code="no_such_proposal", field="proposal")
+    if found.is_decided:
+        message = _("The proposal is merged or rejected: there is nothing to try any more.")
+        raise Invalid(message, code="proposal_decided", field="proposal")
     return found
 
 

@@ -17,6 +17,7 @@ from knowledge.binary import sequence_unpack, vector_unpack
 from knowledge.choices import SearchMode
 from knowledge.models import Node
 from knowledge.moments import Moment, moment_of, require_begun
+from knowledge.previews import preview_is_fresh
 from knowledge.retrieval import _gaps, _graph, _legs, _snapshot
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate, QueryVector
@@ -163,6 +164,8 @@ def _other_state(
     if not scope.space_ids:
         return scope, NOTHING
     _spoken, readings = readings_of(request.query, _LANGUAGES)
+    if moment.proposal is not None and not preview_is_fresh(moment.proposal):
+        found.lack("preview")
     snapshot = _snapshot.counted(scope, moment, readings)
     counted = snapshot.totals
     if snapshot.gaps:
