@@ -27,6 +27,7 @@ from knowledge.generations import ensure_generation, generation_model, generatio
 from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import ServedVersion, passages_retire, versions_serve
+from knowledge.relabelling import passages_relabel
 from knowledge.statistics import Difference, difference_append, mean_length, totals
 from knowledge.weights import word_counts
 from project.events.services import emit
@@ -85,6 +86,8 @@ def index_node(node_id: uuid.UUID, *, usage: UsageContext | None = None) -> bool
     node = Node.objects.filter(pk=node_id, status=NodeStatus.PUBLISHED).first()
     if node is None or node.indexed_version == node.version:
         return False
+    if node.indexed_version is not None and passages_relabel([node.pk]):
+        return True  # the text is the same: nothing to embed
     try:
         prepared = prepare_nodes([node], usage=usage)
     except EmbeddingUnavailable:

@@ -15,9 +15,12 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from knowledge.access import role_require
 from knowledge.metadata.schemas import MetadataSchema, Problem, schema_of
-from knowledge.models import Kind, Node
-from project.http.errors import Invalid
+from knowledge.models import Kind, Node, Space
+from project.accounts.choices import Role
+from project.accounts.models import User
+from project.http.errors import Forbidden, Invalid
 from project.locks import lock_key
 
 Key = tuple[uuid.UUID, str]
@@ -48,6 +51,14 @@ def nodes_of(kind: Kind) -> QuerySet[Node]:
         return rows.filter(space=kind.space_id)
     own = Kind.objects.filter(name=kind.name).exclude(space=None)
     return rows.exclude(space__in=own.values("space"))
+
+
+def kind_permit(user: User, space: Space | None) -> None:
+    """Raise Forbidden or NotFound unless `user` may change the kinds of a space, or of all."""
+    if space is not None:
+        role_require(user, space, Role.MANAGER)
+    elif not user.is_superuser:
+        raise Forbidden(_("Only superusers change kinds of all spaces."))
 
 
 def metadata_faults(nodes: Sequence[Node]) -> dict[int, Invalid]:

@@ -34,6 +34,9 @@ Pair = tuple[uuid.UUID, int]
 
 _COLUMN_NAMES = ", ".join(name for name, _kind in COLUMNS)
 
+_PAST_ID = "md5(served.id::text || ' ' || served.version)::uuid"
+"""A served passage goes on under its own id when it comes to stand for the next version, too."""
+
 _PERIODS = """
 SELECT node_id, version, min(space_id::text)::uuid AS space_id,
     tstzrange(min(started_at), CASE WHEN bool_and(ended_at IS NOT NULL) THEN max(ended_at) END)
@@ -89,7 +92,8 @@ def _copy(node_ids: list[uuid.UUID]) -> None:
         cursor.execute(
             f"""
             INSERT INTO knowledge_pastchunk ({_COLUMN_NAMES}, period)
-            SELECT {", ".join(f"served.{name}" for name, _kind in COLUMNS)}, held.period
+            SELECT {_PAST_ID}, {", ".join(f"served.{name}" for name, _kind in COLUMNS[1:])},
+                held.period
             FROM knowledge_chunk AS served JOIN knowledge_indexedversion AS held
                 ON held.node_id = served.node_id AND held.version = served.version
             WHERE served.node_id = ANY(%s)
@@ -118,10 +122,10 @@ def _copy(node_ids: list[uuid.UUID]) -> None:
         )
         complete = [row[0] for row in cursor.fetchall()]
         cursor.execute(
-            """
+            f"""
             INSERT INTO knowledge_pastvector
                 (chunk_id, node_id, version, period, model_key, vector)
-            SELECT served.id, served.node_id, served.version, held.period,
+            SELECT {_PAST_ID}, served.node_id, served.version, held.period,
                 generation.model_key, embedding.vector
             FROM knowledge_chunk AS served
             JOIN knowledge_indexedversion AS held

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.evaluation_leases import runs_unattended
+from knowledge.kind_work import migrations_unattended
 from knowledge.leases import stuck_jobs
 from knowledge.models import IngestJob, Node, Source
 from project.aio import sync_redis
@@ -55,6 +56,11 @@ def nodes_to_index() -> list[uuid.UUID]:
 def evaluations_to_send() -> list[uuid.UUID]:
     """Return the evaluations to send again, oldest first."""
     return _not_sent_lately("evaluation", runs_unattended(timezone.now(), patience=PATIENCE))
+
+
+def migrations_to_send() -> list[uuid.UUID]:
+    """Return the migrations of kinds to send again, oldest first."""
+    return _not_sent_lately("kind-migration", migrations_unattended())
 
 
 def _not_sent_lately(kind: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:

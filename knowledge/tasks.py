@@ -10,6 +10,7 @@ from knowledge import (
     generations,
     indexing,
     ingestion,
+    kind_work,
     previews,
     recovery,
     reviews,
@@ -47,6 +48,12 @@ def proposal_prepare(proposal_id: str) -> None:
 
 
 @shared_task
+def kind_migration_work(migration_id: str) -> None:
+    """Plan, do or undo the migration of a kind's nodes."""
+    kind_work.migration_work(uuid.UUID(migration_id))
+
+
+@shared_task
 def jobs_recover() -> None:
     """Send again what a lost message or a dead worker left undone."""
     for job_id in recovery.jobs_to_send():
@@ -55,6 +62,8 @@ def jobs_recover() -> None:
         node_index.delay(str(node_id))
     for run_id in recovery.evaluations_to_send():
         evaluation_work.delay(str(run_id))
+    for migration_id in recovery.migrations_to_send():
+        kind_migration_work.delay(str(migration_id))
 
 
 @shared_task

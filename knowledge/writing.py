@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from knowledge.choices import NodeStatus, VersionOrigin
 from knowledge.kinds import metadata_require
 from knowledge.linking import link_names, links_resolve, links_sync
+from knowledge.merging.tree import is_same
 from knowledge.models import Node, Relation
-from knowledge.node_fields import BOOKKEEPING_FIELDS
 from knowledge.publications import publications_end, publications_follow
 from knowledge.relation_writing import relations_remove
+from knowledge.row_updates import rows_update
 from knowledge.types import Origin
 from knowledge.version_rows import NO_MERGES, version_written, versions_insert
 from knowledge.versions import CONTENT_FIELDS, checksum_of, shift_anchors, state_of
@@ -30,10 +31,11 @@ from project.events.types import NewEvent
 from project.http.errors import Conflict
 
 BATCH = 500
-UPDATE_BATCH = 100
 WRITTEN_FIELDS = (
     *CONTENT_FIELDS,
-    *BOOKKEEPING_FIELDS,
+    "owner_id",
+    "review_due",
+    "external_id",
     "anchors",
     "wiki_links",
     "version",
@@ -107,7 +109,7 @@ def nodes_write(
     """Do the same for many: pairs of new and stored values; return those that got a version."""
     versioned, touched = [], []
     for node, before in pairs:
-        if state_of(node) != state_of(before):
+        if not is_same(state_of(node), state_of(before)):
             _version_raise(node, before, (anchors or {}).get(node.pk))
             versioned.append(node)
             touched.append((node, before))
@@ -117,7 +119,7 @@ def nodes_write(
         return []
     if origin is None or origin.kind != VersionOrigin.MIGRATION:  # which checks the schema to come
         metadata_require(versioned)
-    _rows_store([node for node, _before in touched])
+    _rows_store(touched)
     if versioned:
         at = versions_insert(
             versioned, "~", author=author, reason=reason, origin=origin, merged_from=merged_from
@@ -197,12 +199,23 @@ def _version_raise(node: Node, before: Node, anchors: list[Any] | None) -> None:
     node.wiki_links = link_names(node.content)
 
 
-def _rows_store(nodes: Sequence[Node]) -> None:
+def _rows_store(pairs: Sequence[tuple[Node, Node]]) -> None:
+    """Store the fields that differ in any of the pairs."""
     now = timezone.now()
-    for node in nodes:
+    for node, _before in pairs:
         node.updated_at = now
+    changed = [
+        name
+        for name in WRITTEN_FIELDS
+        if any(_differs(getattr(node, name), getattr(before, name)) for node, before in pairs)
+    ]
     with _taken_ids_are_conflicts():
-        Node.objects.bulk_update(nodes, WRITTEN_FIELDS, batch_size=UPDATE_BATCH)
+        rows_update([node for node, _before in pairs], changed)
+
+
+def _differs(value: Any, before: Any) -> bool:
+    """Return whether two values are stored differently: 1 and true are equal, but not as JSON."""
+    return bool(value != before) or (isinstance(value, dict) and not is_same(value, before))
 
 
 def _bookkeeping(node: Node) -> tuple[Any, ...]:

@@ -21,6 +21,16 @@ from knowledge.services.history import (
     versions_erase,
 )
 from knowledge.services.jobs import index_rebuild, job_cancel, job_retry, nodes_bulk
+from knowledge.services.kinds import (
+    kind_create,
+    kind_delete,
+    kind_migration_apply,
+    kind_migration_plan,
+    kind_migration_replan,
+    kind_migration_rollback,
+    kind_migration_try,
+    kind_update,
+)
 from knowledge.services.nodes import (
     node_archive,
     node_create,
@@ -95,6 +105,14 @@ __all__ = [
     "index_rebuild",
     "job_cancel",
     "job_retry",
+    "kind_create",
+    "kind_delete",
+    "kind_migration_apply",
+    "kind_migration_plan",
+    "kind_migration_replan",
+    "kind_migration_rollback",
+    "kind_migration_try",
+    "kind_update",
     "member_set",
     "node_archive",
     "node_create",

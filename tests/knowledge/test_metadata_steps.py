@@ -29,7 +29,7 @@ def problem(value: Json, *steps: Json) -> tuple[str, str]:
     ("step", "before", "wanted"),
     [
         ({"op": "rename", "path": "a", "to": "b"}, {"a": 1, "z": 2}, {"b": 1, "z": 2}),
-        ({"op": "rename", "path": "c.mail", "to": "email"}, {"c": {"mail": 1}}, {"c": {"email": 1}}),
+        ({"op": "rename", "path": "c.m", "to": "email"}, {"c": {"m": 1}}, {"c": {"email": 1}}),
         ({"op": "rename", "path": "l[*].u", "to": "url"}, {"l": [{"u": 1}, {}, 3]},
          {"l": [{"url": 1}, {}, 3]}),
         ({"op": "default", "path": "a.b", "value": [1]}, {}, {"a": {"b": [1]}}),
@@ -61,7 +61,7 @@ def problem(value: Json, *steps: Json) -> tuple[str, str]:
          {"n": "a; 1"}),
         ({"op": "map", "path": "p", "values": {"low": 1}}, {"p": "low"}, {"p": 1}),
         ({"op": "map", "path": "p", "values": [{"from": 1, "to": "one"}]}, {"p": 1}, {"p": "one"}),
-        ({"op": "map", "path": "p", "values": [{"from": 1, "to": "one"}]}, {"p": True}, {"p": True}),
+        ({"op": "map", "path": "p", "values": [{"from": 1, "to": 2}]}, {"p": True}, {"p": True}),
         ({"op": "map", "path": "p", "values": {"a": 1}, "otherwise": "remove"}, {"p": "b"}, {}),
     ],
 )  # fmt: skip
