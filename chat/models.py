@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.choices import CacheOutcome, MessageRole, TurnRoute, TurnStatus
 from chat.querysets import ConversationQuerySet, MessageQuerySet, TurnQuerySet
-from knowledge.models import Node, Space
+from knowledge.models import Node, Release, Space
 
 
 class Conversation(models.Model):
@@ -139,6 +139,24 @@ class Turn(models.Model):
     completion_tokens = models.PositiveIntegerField(_("completion tokens"), default=0)
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=6, default=Decimal(0))
     trace_id = models.CharField(_("trace id"), max_length=64, blank=True)
+    as_of = models.DateTimeField(
+        _("as of"),
+        null=True,
+        blank=True,
+        help_text=_("The moment whose knowledge was asked; empty for that of today."),
+    )
+    release = models.ForeignKey(
+        Release,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("release"),
+        help_text=_("The release whose knowledge was asked."),
+    )
+    release_name = models.CharField(
+        max_length=120, blank=True, editable=False, help_text=_("It outlives the release.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
