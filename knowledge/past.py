@@ -34,8 +34,7 @@ Pair = tuple[uuid.UUID, int]
 
 _COLUMN_NAMES = ", ".join(name for name, _kind in COLUMNS)
 
-_PAST_ID = "md5(served.id::text || ' ' || served.version)::uuid"
-"""A served passage goes on under its own id when it comes to stand for the next version, too."""
+_NEW_ID = "md5(served.id::text || ' ' || served.version)::uuid"
 
 _PERIODS = """
 SELECT node_id, version, min(space_id::text)::uuid AS space_id,
@@ -57,10 +56,13 @@ class ServedVersion:
     language: str
 
 
-def passages_retire(node_ids: Sequence[uuid.UUID], *, staying: Iterable[Pair] = ()) -> None:
+def passages_retire(
+    node_ids: Sequence[uuid.UUID], *, staying: Iterable[Pair] = (), are_relabelled: bool = False
+) -> None:
     """Copy the served passages of some locked nodes to the past, before they are deleted.
 
     Versions of `staying` are only indexed anew, and those that were never public are not kept.
+    Passages that `are_relabelled` go on to stand for the next version, under their ids.
     """
     kept = list(staying)
     with connection.cursor() as cursor:
@@ -83,16 +85,16 @@ def passages_retire(node_ids: Sequence[uuid.UUID], *, staying: Iterable[Pair] = 
             [list(node_ids)],
         )
     if retired:
-        _copy(retired)
+        _copy(retired, _NEW_ID if are_relabelled else "served.id")
 
 
-def _copy(node_ids: list[uuid.UUID]) -> None:
+def _copy(node_ids: list[uuid.UUID], past_id: str) -> None:
     """Copy the passages, and the active generation's vectors where each passage has one."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO knowledge_pastchunk ({_COLUMN_NAMES}, period)
-            SELECT {_PAST_ID}, {", ".join(f"served.{name}" for name, _kind in COLUMNS[1:])},
+            SELECT {past_id}, {", ".join(f"served.{name}" for name, _kind in COLUMNS[1:])},
                 held.period
             FROM knowledge_chunk AS served JOIN knowledge_indexedversion AS held
                 ON held.node_id = served.node_id AND held.version = served.version
@@ -125,7 +127,7 @@ def _copy(node_ids: list[uuid.UUID]) -> None:
             f"""
             INSERT INTO knowledge_pastvector
                 (chunk_id, node_id, version, period, model_key, vector)
-            SELECT {_PAST_ID}, served.node_id, served.version, held.period,
+            SELECT {past_id}, served.node_id, served.version, held.period,
                 generation.model_key, embedding.vector
             FROM knowledge_chunk AS served
             JOIN knowledge_indexedversion AS held

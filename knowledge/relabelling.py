@@ -48,7 +48,7 @@ def passages_relabel(node_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     for space_id in spaces:  # the lock of a space comes after those of its nodes, as in a swap
         Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
     ids = [pk for pk, _space, _old, _new in found]
-    passages_retire(ids)
+    passages_retire(ids, are_relabelled=True)
     _numbers_raise(found)
     Node.objects.filter(pk__in=ids).update(indexed_version=F("version"))
     for space_id in spaces:
