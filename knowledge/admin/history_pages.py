@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeVerticalWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -35,6 +34,15 @@ else:
     _Base = object
 
 
+class Moment(forms.DateTimeInput):
+    """A date with a time, picked as the browser offers it."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": "ac-input"}, format="%Y-%m-%dT%H:%M")
+
+
 class BulkRevertForm(forms.Form):
     """Whose changes to take out of which space, in which time."""
 
@@ -49,12 +57,8 @@ class BulkRevertForm(forms.Form):
     )
     proposal = forms.UUIDField(required=False, widget=forms.HiddenInput)
     job = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    since = forms.SplitDateTimeField(
-        label=gettext_lazy("From"), required=False, widget=UnfoldAdminSplitDateTimeVerticalWidget
-    )
-    until = forms.SplitDateTimeField(
-        label=gettext_lazy("Until"), required=False, widget=UnfoldAdminSplitDateTimeVerticalWidget
-    )
+    since = forms.DateTimeField(label=gettext_lazy("From"), required=False, widget=Moment)
+    until = forms.DateTimeField(label=gettext_lazy("Until"), required=False, widget=Moment)
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         required=False,
@@ -102,6 +106,11 @@ class HistoryPages(_Base):
             path(f"{base}<int:number>/tag/", wrap(self.tag_view), name="knowledge_node_tag"),
             path(f"{base}erase/", wrap(self.erase_view), name="knowledge_node_erase"),
         ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Offer the bulk revert to those who may do it."""
+        extra = {"may_take_out": has_role(request, Role.CURATOR), **(extra_context or {})}
+        return super().changelist_view(request, extra)
 
     def tag_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
         """Give a version a name, or take one away."""

@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.choices import JobStage, JobStatus
 from knowledge.models import IngestJob, Node
+from project.accounts.choices import Role
 from project.http.admin_base import (
     display,
     each_done,
@@ -164,6 +165,17 @@ class IngestJobAdmin(SpaceScopedAdmin):
             ),
             *super().get_urls(),
         ]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Offer the way back to those who may take it."""
+        extra = {"may_take_out": has_role(request, Role.CURATOR), **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, extra)
 
     def progress_view(self, request: HttpRequest) -> HttpResponse:
         """Return `{"jobs": {id: {html, ended}}}` for `?id=…&id=…`, as far as they may be seen."""

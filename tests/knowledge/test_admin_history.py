@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from knowledge import services
-from knowledge.models import Node, NodeVersion, Space, VersionTag
+from knowledge.models import IngestJob, Node, NodeVersion, Space, VersionTag
 from project.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +96,19 @@ def test_a_space_has_its_rules_on_its_page(client: Client, owner: User, space: S
     staffed(client, owner)
     url = reverse("admin:knowledge_space_change", args=[space.pk])
     assert 'name="required_approvals"' in client.get(url).content.decode()
+
+
+def test_an_import_leads_to_its_way_out(client: Client, owner: User, space: Space) -> None:
+    made = services.node_create(acting_user=owner, space=space, title="From a file")
+    job = IngestJob.objects.create(
+        space=space, created_by=owner, status="completed", nodes=[made.pk]
+    )
+    staffed(client, owner)
+    way = f"{page('bulk_revert')}?job={job.pk}"
+    shown = client.get(reverse("admin:knowledge_ingestjob_change", args=[job.pk]))
+    assert way in shown.content.decode()
+    asked = client.get(way).content.decode()
+    assert "The import" in asked
+    assert f'value="{job.pk}"' in asked
+    nodes = client.get(reverse("admin:knowledge_node_changelist")).content.decode()
+    assert page("bulk_revert") in nodes
