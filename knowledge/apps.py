@@ -11,5 +11,5 @@ class KnowledgeConfig(AppConfig):
     verbose_name = _("Knowledge")
 
     def ready(self) -> None:
-        """Register the subscribers."""
-        from knowledge import subscribers  # noqa: F401 - models must be loaded first
+        """Register the subscribers, and what knowledge itself answers to its signals."""
+        from knowledge import impact, subscribers  # noqa: F401 - models must be loaded first

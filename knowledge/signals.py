@@ -8,3 +8,12 @@ versions_erased = Signal()
 Keyword arguments: `node_id` (UUID), `versions` (list of numbers; all of them for a whole node).
 Receivers remove every copy of the text that they keep. What they raise stops the erase.
 """
+
+dependents_asked = Signal()
+"""Asks what stands on some nodes, before they are archived, deleted or changed by a merge.
+
+Keyword arguments: `node_ids` (a frozenset of ids; the caller may see each of them) and `user`. Each
+receiver returns a list of `knowledge.impact.Dependent`, counted for everybody, with examples that
+`user` may open, and of what is somebody else's never more than the count. Must be quick: a few
+indexed queries.
+"""

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from knowledge import services
 from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.moments import StateQuery
+from knowledge.api.quality import QualityActions
 from knowledge.api.serializers import (
     GraphQuery,
     GraphSerializer,
@@ -35,7 +36,7 @@ from project.http.api import ApiViewSet, expected_version, find, id_of, missing
 from project.http.errors import Conflict
 
 
-class NodeViewSet(VersionActions, ApiViewSet):
+class NodeViewSet(VersionActions, QualityActions, ApiViewSet):
     """Nodes: pieces of knowledge, each with its versions."""
 
     read_scope = Scope.KNOWLEDGE_READ

@@ -54,6 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "messages/feedback": {"value": 1},
     "nodes/erase": {"reason": "Order"},
     "nodes/revert": {"version": 1},
+    "nodes/snooze": {"code": "orphan", "until": None},
     "nodes/versions/tags": {"name": "board"},
 }
 
