@@ -110,6 +110,8 @@ def test_a_space_keeps_its_questions_by_language(client: Client, space: Space) -
         "slug": "harbour",
         "visibility": "members",
         "language": "en",
+        "required_approvals": 1,
+        "gate_k": 10,
         "questions_any": "",
         "questions_en": "When is the tide?\n\n Where is the boat? ",
         "questions_pt_br": "Quando é a maré?",
