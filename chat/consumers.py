@@ -18,6 +18,7 @@ from chat.models import Conversation, Turn
 from chat.representation import message_body, turn_body
 from chat.services import NEWEST, Newest, Sent, message_send, turn_stop
 from chat.turn_log import follow
+from knowledge.moments import time_of
 from project.accounts.choices import Scope
 from project.accounts.models import User
 from project.accounts.ws import SocketCaller, user_of
@@ -108,8 +109,12 @@ class ChatConsumer(Socket):
         parent: uuid.UUID | Newest | None = NEWEST
         if "parent" in message:
             parent = None if message["parent"] is None else _uuid(message, "parent")
+        as_of, release = message.get("as_of"), message.get("release")
+        for name, value in (("as_of", as_of), ("release", release)):
+            if value is not None and not isinstance(value, str):
+                raise Invalid(_("“%(name)s” must be text.") % {"name": name}, field=name)
         sent, accepted = await self._permitted(
-            _stored, self.conversation_id, content, client_id, parent
+            _stored, self.conversation_id, content, client_id, parent, as_of, release
         )
         self._follow(sent.turn.pk, 0, is_new=sent.is_new)
         await self._send_json(accepted)
@@ -211,6 +216,8 @@ def _stored(
     content: str,
     client_id: str,
     parent: uuid.UUID | Newest | None,
+    as_of: str | None,
+    release: str | None,
 ) -> tuple[Sent, dict[str, Any]]:
     sent = message_send(
         acting_user=user,
@@ -218,6 +225,8 @@ def _stored(
         content=content,
         client_message_id=client_id,
         parent=parent,
+        as_of=None if as_of is None else time_of(as_of),
+        release=release,
     )
     return sent, {
         "type": "message.accepted",

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from chat.models import Citation, Turn
+from chat.states import state_of
 from project.markdown import render_markdown
 from project.markdown_blocks import BlockClosed, BlockSplitter
 
@@ -17,7 +18,12 @@ def citation_url(citation: Citation) -> str:
     """Return the address of the reading page of the cited version, at the passage."""
     if citation.node_id is None:
         return NOWHERE
-    place = {"version": citation.version, "start": citation.start, "end": citation.end}
+    place = {
+        "version": citation.version,
+        "start": citation.start,
+        "end": citation.end,
+        **(state.query if (state := state_of(citation.turn)) is not None else {}),
+    }
     return f"{reverse('node-page', args=[citation.node_id])}?{urlencode(place)}"
 
 

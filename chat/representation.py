@@ -61,6 +61,7 @@ def message_body(message: Message) -> dict[str, Any]:
         "turn_status": turn.status if turn is not None else None,
         "partial": bool(turn is not None and is_answer and turn.is_partial),
         "notice": turn.trace.get("notice", "") if turn is not None and is_answer else "",
+        **(_state(turn) if turn is not None else dict.fromkeys(("as_of", "release"))),
         "citations": [citation_body(each) for each in citations],
     }
 
@@ -88,7 +89,9 @@ def turn_body(turn: Turn) -> dict[str, Any]:
         "html": render_answer(answer.content, citation_urls(turn)) if answer is not None else "",
         "citations": [citation_body(each) for each in turn.citations.all()],
         "partial": turn.is_partial,
+        "degraded": turn.trace.get("degraded", []),
         "notice": turn.trace.get("notice", ""),
+        **_state(turn),
         "error": error,
         "attempts": turn.attempts,
         "last_seq": turn.last_seq,
@@ -124,6 +127,15 @@ def final_fields(turn: Turn) -> dict[str, Any]:
     if turn.trace.get("notice"):
         fields["notice"] = turn.trace["notice"]
     return fields
+
+
+def _state(turn: Turn) -> dict[str, Any]:
+    """Return the state of knowledge that a turn asks, as `as_of` and `release`."""
+    release = {"id": _id(turn.release_id), "name": turn.release_name}
+    return {
+        "as_of": turn.as_of.isoformat() if turn.as_of is not None else None,
+        "release": release if turn.release_name else None,
+    }
 
 
 def _turn_of(message: Message) -> Turn | None:

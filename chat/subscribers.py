@@ -1,6 +1,10 @@
 """What follows from finished turns."""
 
+from django.conf import settings
+from django.utils import translation
+
 from chat.models import Turn
+from chat.states import state_of
 from memory.services import episode_create_from_turn
 from project.events import EventMessage, subscriber
 
@@ -21,8 +25,17 @@ def turn_remember(event: EventMessage) -> None:
         user=turn.conversation.user,
         turn_id=turn.pk,
         session=str(turn.conversation_id),
-        question=turn.question.content,
+        question=_question(turn),
         answer=turn.answer.content,
         occurred_at=turn.question.created_at,
         space=turn.conversation.space,
     )
+
+
+def _question(turn: Turn) -> str:
+    """Return the question with the state of knowledge that it asked: the answer is true of it."""
+    state = state_of(turn)
+    if state is None:
+        return turn.question.content
+    with translation.override(turn.conversation.user.language or settings.LANGUAGE_CODE):
+        return f"{turn.question.content} ({state.words})"

@@ -21,6 +21,7 @@ from chat.choices import MessageRole, TurnRoute, TurnStatus
 from chat.models import Citation, Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
+from chat.states import state_of
 from chat.types import AnswerDraft, PastMessage, TurnRequest
 from knowledge.languages import detect_language
 from knowledge.models import Node
@@ -110,6 +111,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         model=endpoints[0].model_name if endpoints else "",
         language=user.language or _language_of(turn.question.content),
         trace_id=turn.trace_id,
+        state=state_of(turn),
     )
     return Claim(
         owner=owner,

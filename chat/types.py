@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from chat.choices import TurnRoute
+from chat.states import AskedState
 from knowledge.types import RetrievedPassage as Passage
 from memory.types import Recollection
 from project.accounts.models import User
@@ -54,6 +55,7 @@ class TurnRequest:
     model: str
     language: str
     trace_id: str
+    state: AskedState | None = None
 
 
 @dataclass(frozen=True, slots=True)

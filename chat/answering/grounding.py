@@ -5,7 +5,9 @@ and the extractive answerer are asked.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import structlog
 
@@ -14,6 +16,7 @@ from knowledge.languages import Language, detect_language
 from knowledge.models import Space
 from knowledge.retrieval import retrieve_passages
 from memory.recall import RecallQuery, recall
+from project.http.errors import Invalid
 from project.inference import embeddings, extractive
 
 PASSAGES = 12
@@ -33,23 +36,61 @@ def warm_up() -> None:
     import_module("openai")
 
 
-def retrieve(request: TurnRequest, query: str) -> list[Passage]:
-    """Return the passages that bear on the query, best first, through the gate of knowledge."""
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Passages, best first; `degraded` names what could not take part, or not wholly."""
+
+    passages: list[Passage]
+    degraded: list[str]
+    notice: str = ""
+
+
+def retrieve(request: TurnRequest, query: str) -> Retrieved:
+    """Return the passages that bear on the query, through the gate of knowledge.
+
+    Those of the state that was asked; of one that there is no more, none, and a notice why.
+    """
     spaces = (request.space_id,) if request.space_id is not None else None
-    return retrieve_passages(
-        query, user=request.user, spaces=spaces, limit=PASSAGES, language=question_language(request)
-    )
+    state, degraded = request.state, list[str]()
+    is_release = state is not None and bool(state.release_name)
+    wanted: dict[str, Any] = {}
+    if state is not None and is_release:
+        wanted["release"] = str(state.release_id or state.release_name)
+    elif state is not None:
+        wanted["as_of"] = state.moment
+    try:
+        passages = retrieve_passages(
+            query,
+            user=request.user,
+            spaces=spaces,
+            limit=PASSAGES,
+            language=question_language(request),
+            degraded=degraded,
+            **wanted,
+        )
+    except Invalid as refusal:
+        if state is None:
+            raise
+        return Retrieved([], degraded, refusal.message)
+    return Retrieved(passages, degraded)
 
 
 def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
     """Return what the person said in other conversations that bears on the query.
 
-    Only of spaces that they may still read; nothing when they turned memory off.
+    Only of spaces that they may still read, and nothing from after the state that was asked;
+    nothing at all when they turned memory off.
     """
     if not request.user.remembers:
         return []
     spaces = list(Space.objects.visible_to(request.user).values_list("pk", flat=True))
-    wanted = RecallQuery(query, limit=MEMORIES, excluded_session=request.session, space_ids=spaces)
+    wanted = RecallQuery(
+        query,
+        limit=MEMORIES,
+        excluded_session=request.session,
+        space_ids=spaces,
+        until=request.state.moment if request.state is not None else None,
+    )
     return recall(wanted, user=request.user)
 
 

@@ -87,7 +87,7 @@ async def _gathered(
     request: TurnRequest, query: str, draft: AnswerDraft
 ) -> tuple[list[Passage], list[Recollection]]:
     """Return passages and memories, fetched at once; memory may fail without harm."""
-    passages, memories = await asyncio.gather(
+    found, memories = await asyncio.gather(
         in_thread(retrieve, request, query),
         in_thread(recall_memories, request, query),
         return_exceptions=True,
@@ -96,9 +96,12 @@ async def _gathered(
         log.error("recall_failed", exc_info=memories)
         draft.trace["degraded"] = ["memory"]
         memories = []
-    if isinstance(passages, BaseException):
-        raise passages
-    return fit_passages(passages), fit_memories(memories)
+    if isinstance(found, BaseException):
+        raise found
+    if found.degraded:
+        draft.trace["degraded"] = [*found.degraded, *draft.trace.get("degraded", [])]
+    draft.notice = found.notice
+    return fit_passages(found.passages), fit_memories(memories)
 
 
 async def _by_model(
@@ -114,6 +117,7 @@ async def _by_model(
         passages=passages,
         memories=memories,
         history=fit_history(request.history),
+        state=request.state,
     )
     draft.prompt_version = PROMPT_VERSION
     usage = UsageContext(

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from chat import representation
 from chat.choices import CacheOutcome, MessageRole, TurnStatus
 from chat.models import Conversation, Message, Turn
+from knowledge.api.moments import MomentField
 from project.http.serializers import StrictSerializer
 from project.inference.choices import Tier
 
@@ -42,6 +43,13 @@ class CitationSerializer(serializers.Serializer):
     url = serializers.CharField()
 
 
+class AskedReleaseSerializer(serializers.Serializer):
+    """A release that was asked; without an id it is gone."""
+
+    id = serializers.UUIDField(allow_null=True)
+    name = serializers.CharField()
+
+
 class MessageSerializer(serializers.Serializer):
     """A message; `turn` is the newest that answers it, or the one that wrote it."""
 
@@ -57,6 +65,8 @@ class MessageSerializer(serializers.Serializer):
     turn_status = serializers.ChoiceField(choices=TurnStatus.choices, allow_null=True)
     partial = serializers.BooleanField()
     notice = serializers.CharField()
+    as_of = serializers.DateTimeField(allow_null=True)
+    release = AskedReleaseSerializer(allow_null=True)
     citations = CitationSerializer(many=True)
 
     def to_representation(self, instance: Message) -> dict[str, Any]:
@@ -99,7 +109,14 @@ class TurnSerializer(serializers.Serializer):
     html = serializers.CharField()
     citations = CitationSerializer(many=True)
     partial = serializers.BooleanField()
+    degraded = serializers.ListField(
+        child=serializers.CharField(), help_text="What could not take part in finding passages."
+    )
     notice = serializers.CharField()
+    as_of = serializers.DateTimeField(
+        allow_null=True, help_text="The moment whose knowledge was asked; null for today's."
+    )
+    release = AskedReleaseSerializer(allow_null=True)
     error = TurnErrorSerializer(allow_null=True)
     attempts = serializers.IntegerField()
     last_seq = serializers.IntegerField()
@@ -164,6 +181,12 @@ class MessageInput(StrictSerializer):
     content = serializers.CharField(trim_whitespace=False, allow_blank=True)
     client_message_id = serializers.CharField(trim_whitespace=False, max_length=100)
     parent = serializers.UUIDField(required=False, allow_null=True)
+    as_of = MomentField(
+        required=False, help_text="Ask the knowledge as it stood at that moment of the past."
+    )
+    release = serializers.CharField(
+        required=False, max_length=120, help_text="Ask a release, by its id or name."
+    )
 
 
 class FeedbackInput(StrictSerializer):

@@ -1,8 +1,11 @@
 """Questions and their turns: asked, asked again, stopped."""
 
+import datetime
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -16,6 +19,8 @@ from chat.models import Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.services._common import absent, as_title
+from chat.states import state_fields
+from knowledge.moments import Moment, moment_of
 from project import ratelimit
 from project.accounts.models import User
 from project.events.services import emit
@@ -51,9 +56,12 @@ def message_send(
     content: str,
     client_message_id: str,
     parent: uuid.UUID | Newest | None = NEWEST,
+    as_of: datetime.datetime | None = None,
+    release: str | None = None,
 ) -> Sent:
     """Store a question and queue its turn; the same client id again returns the first's.
 
+    `as_of` (a moment of the past) or `release` (an id or a name) asks that state of knowledge.
     Raises NotFound, Invalid, TooMany, and Conflict when the client id stands for another text.
     """
     _check_text(content, client_message_id)
@@ -63,9 +71,10 @@ def message_send(
     known = _sent_before(conversation, content, client_message_id)
     if known is not None:
         return known
+    moment = moment_of(acting_user, as_of=as_of, release=release)
     _check_rate(acting_user)
     try:
-        return _store(conversation, content, client_message_id, parent)
+        return _store(conversation, content, client_message_id, parent, moment)
     except IntegrityError:
         known = _sent_before(conversation, content, client_message_id)
         if known is None:
@@ -79,6 +88,7 @@ def _store(
     content: str,
     client_message_id: str,
     parent: uuid.UUID | Newest | None,
+    moment: Moment | None,
 ) -> Sent:
     # The lock puts the messages of a conversation in one order, which "newest" needs.
     locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
@@ -91,7 +101,7 @@ def _store(
         content=content,
         client_message_id=client_message_id,
     )
-    turn = _queue(locked, message)
+    turn = _queue(locked, message, state_fields(moment))
     named = {"title": as_title(content, limit=TITLE_MAX)} if not locked.title else {}
     Conversation.objects.filter(pk=locked.pk).update(updated_at=Now(), **named)
     # What was made here has nothing more to it: whoever shows it need not ask.
@@ -100,9 +110,9 @@ def _store(
     return Sent(message, turn, is_new=True)
 
 
-def _queue(conversation: Conversation, question: Message) -> Turn:
+def _queue(conversation: Conversation, question: Message, state: Mapping[str, Any]) -> Turn:
     turn = Turn.objects.create(
-        conversation=conversation, question=question, trace_id=current_trace_id()
+        conversation=conversation, question=question, trace_id=current_trace_id(), **state
     )
     emit(
         "chat.message.received",
@@ -174,7 +184,10 @@ def _sent_before(conversation: Conversation, content: str, client_message_id: st
 
 
 def message_regenerate(*, acting_user: User, message: Message) -> Turn:
-    """Queue another answering of a question, or of the question that an answer answers."""
+    """Queue another answering of a question, or of the question that an answer answers.
+
+    It asks the same state of knowledge as the one before. Raises NotFound, Invalid, TooMany.
+    """
     question = message.parent if message.role == MessageRole.ASSISTANT else message
     if question is None or question.role != MessageRole.USER:
         raise Invalid(_("Only a question or its answer can be answered again."))
@@ -188,7 +201,22 @@ def message_regenerate(*, acting_user: User, message: Message) -> Turn:
         )
         if conversation is None:
             raise absent()
-        return _queue(conversation, question)
+        return _queue(conversation, question, _state_again(acting_user, message, question))
+
+
+def _state_again(user: User, message: Message, question: Message) -> dict[str, Any]:
+    """Return the state that the answer, or the newest answering of the question, was asked of."""
+    turns = Turn.objects.filter(question=question)
+    if message.role == MessageRole.ASSISTANT:
+        turns = turns.filter(answer=message)
+    before = turns.order_by("-created_at", "id").first()
+    if before is None or before.as_of is None:
+        return {}
+    if not before.release_name:
+        return state_fields(moment_of(user, as_of=before.as_of))
+    # By its id, or, once it is gone, by its name: then the refusal says that it is.
+    wanted = str(before.release_id) if before.release_id else before.release_name
+    return state_fields(moment_of(user, release=wanted))
 
 
 def turn_stop(*, acting_user: User, turn_id: uuid.UUID) -> Turn:
