@@ -2,7 +2,8 @@
 
 1. A worker claims the run under a lease; whoever comes second goes away.
 2. Each question is searched in the state that the run is about and, for a proposal, as if that were
-   merged: one right after the other, so that both see the same index.
+   merged: one right after the other, so that both see the same index. A proposal that is changed
+   meanwhile ends the run: its results would be of two branches.
 3. The result is written under the lease, once: what is written is not asked again after a crash.
 4. When all are asked, the means are written and the run completes.
 
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from knowledge.choices import EvaluationStatus, Outcome, SearchMode
 from knowledge.evaluation_leases import (
@@ -29,7 +31,8 @@ from knowledge.evaluation_leases import (
     speaking_to_starter,
 )
 from knowledge.measures import Measures, compared, mean_of, measures_of
-from knowledge.models import EvaluationResult, EvaluationRun
+from knowledge.models import EvaluationResult, EvaluationRun, Proposal
+from knowledge.previews import proposal_prepare
 from knowledge.retrieval import search
 from knowledge.types import SearchRequest
 from project.accounts.models import User
@@ -145,6 +148,8 @@ def depth_of(k: int) -> int:
 
 def _ask(run: EvaluationRun) -> float | None:
     """Ask what has not been asked yet."""
+    if run.proposal_id is not None:
+        proposal_prepare(run.proposal_id)
     began = time.monotonic()
     waiting = list(run.results.filter(measured_at=None).order_by("position"))
     for number, result in enumerate(waiting):
@@ -152,6 +157,10 @@ def _ask(run: EvaluationRun) -> float | None:
             run_give_back(run)
             return 0.0
         answered = _answered(run, result)
+        if _is_outdated(run):
+            message = _("The proposal was changed or decided meanwhile: evaluate it again.")
+            _settle(run, EvaluationStatus.FAILED, error=message)
+            return None
         pause = _pause(run) if answered.degraded else None
         if pause is not None:
             run_give_back(run, wait=pause)
@@ -178,6 +187,14 @@ def _answered(run: EvaluationRun, result: EvaluationResult) -> Answered:
         return Answered(before, None, degraded)
     after, degraded_after = searched(result.text, **about, proposal=run.proposal_id)
     return Answered(before, after, list(dict.fromkeys([*degraded, *degraded_after])))
+
+
+def _is_outdated(run: EvaluationRun) -> bool:
+    """Whether a run's proposal is no longer the one that it was begun for."""
+    if run.proposal_id is None:
+        return False
+    rows = Proposal.objects.filter(pk=run.proposal_id, revision=run.proposal_revision)
+    return not rows.undecided().exists()
 
 
 def _pause(run: EvaluationRun) -> float | None:

@@ -206,7 +206,7 @@ def _losses(run: EvaluationRun) -> list[str]:
         if after[measure] < before[measure] - TOLERANCE:
             message = _("%(measure)s would fall from %(before)s to %(after)s.")
             values = {"before": before[measure], "after": after[measure]}
-            shown = {key: number_format(value, 4) for key, value in values.items()}
+            shown = {key: number_format(round(value, 4), 4) for key, value in values.items()}
             problems.append(message % {"measure": name, **shown})
     if problems:
         problems.append(_what_loses(run))

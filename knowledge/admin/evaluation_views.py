@@ -32,7 +32,7 @@ OUTCOMES = {  # a symbol beside the colour: not everybody sees the colour
 
 def measure(value: float | None) -> str:
     """Return a measure as the reader's language writes it."""
-    return "–" if value is None else number_format(value, 3)
+    return "–" if value is None else number_format(round(value, 3), 3)
 
 
 def state_words(run: EvaluationRun) -> str:
@@ -79,7 +79,7 @@ def summary_cards(run: EvaluationRun) -> list[dict[str, Any]]:
                 "name": name,
                 "before": measure(before[key]),
                 "after": measure(after[key]) if after else "",
-                "change": number_format(abs(after[key] - before[key]), 3) if after else "",
+                "change": measure(abs(after[key] - before[key])) if after else "",
                 "symbol": symbol,
                 "tone": tone,
                 "word": word,

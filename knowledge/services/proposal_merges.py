@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from knowledge.access import not_found
 from knowledge.branches import facts_of, node_state
 from knowledge.choices import ProposalStatus
+from knowledge.evaluation import gate_problems
 from knowledge.merge_suggestions import conflict_suggestion
 from knowledge.merging.tree import is_same
 from knowledge.models import Proposal
@@ -43,8 +44,8 @@ def proposal_merge(
 
     `resolutions` maps ids of conflicts to `{"choice": "ours" | "theirs" | "base" | "both"}`,
     `{"text": …}` or `{"value": …}`; ours is the branch. Needs a curator. Raises NotFound,
-    Forbidden, Invalid, Conflict (`wrong_status`, `approvals_missing`), and MergeRefused with the
-    conflicts that are left.
+    Forbidden, Invalid, Conflict (`wrong_status`, `approvals_missing`, `regression`), and
+    MergeRefused with the conflicts that are left.
     """
     row = _seen(acting_user, proposal)
 
@@ -67,6 +68,8 @@ def merge_require(user: User, row: Proposal, expected_revision: int | None = Non
     if missing:
         message = _("%(count)s more approvals are needed.") % {"count": missing}
         raise Conflict(message, code="approvals_missing", details={"missing": missing})
+    if problems := gate_problems(row):
+        raise Conflict(" ".join(problems), code="regression", details={"problems": problems})
 
 
 def proposal_conflicts(*, acting_user: User, proposal: Proposal) -> list[MergeConflict]:

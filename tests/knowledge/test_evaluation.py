@@ -39,7 +39,7 @@ def library(owner: User, space: Space) -> dict[str, Node]:
         "fees": ("Mooring fees", "A berth costs 12 euros a night. Pay at the harbour office."),
         "tide": ("Tides", "High water comes twice a day and lifts every boat in the basin."),
         "fire": ("Fire drill", "In a fire, leave the pier and meet at the lighthouse."),
-        "food": ("Canteen", "Soup and bread are served at noon in the canteen."),
+        "food": ("Canteen", "Soup, bread and water are served at noon in the canteen."),
     }
     nodes = {
         key: make_node(owner, space, title, content=content)
