@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from knowledge.api.evaluations import EvaluationViewSet, GoldenQuestionViewSet
+from knowledge.api.kinds import KindMigrationViewSet, KindViewSet
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.proposals import ProposalViewSet
 from knowledge.api.relations import RelationViewSet
@@ -19,6 +20,8 @@ router.register("proposals", ProposalViewSet, "proposal")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
 router.register("jobs", JobViewSet, "job")
+router.register("kinds", KindViewSet, "kind")
+router.register("kind-migrations", KindMigrationViewSet, "kind-migration")
 router.register("golden-questions", GoldenQuestionViewSet, "golden-question")
 router.register("evaluations", EvaluationViewSet, "evaluation")
 

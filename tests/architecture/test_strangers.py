@@ -34,6 +34,8 @@ OBJECTS = {
     "relations": "relation",
     "sources": "source",
     "jobs": "job",
+    "kinds": "kind",
+    "kind-migrations": "migration",
     "golden-questions": "golden",
     "evaluations": "evaluation",
     "episodes": "episode",
@@ -50,6 +52,7 @@ PAGES = {
 }
 WORDS = {"number": "1", "name": "board"}  # parameters that are no ids
 BODIES: dict[str, dict[str, Any]] = {
+    "kinds/migrations": {"schema": {}, "steps": []},
     "conversations/messages": {"content": "Where?", "client_message_id": "stranger"},
     "messages/feedback": {"value": 1},
     "nodes/erase": {"reason": "Order"},
@@ -125,6 +128,7 @@ def belongings(api: Api, space: Space) -> Belongings:
     ).json()
     node = {"space": str(space.pk), "content": SECRET, "status": "published"}
     nodes = [made("nodes", title=f"{SECRET} {number}", **node)["id"] for number in range(2)]
+    kind = made("kinds", space=str(space.pk), name=SECRET)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
     return {
@@ -134,6 +138,8 @@ def belongings(api: Api, space: Space) -> Belongings:
         "relation": made("relations", source=nodes[0], target=nodes[1])["id"],
         "source": upload["source"]["id"],
         "job": upload["job"]["id"],
+        "kind": kind,
+        "migration": made(f"kinds/{kind}/migrations", schema={"title": SECRET})["id"],
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
         "episode": made("episodes", session=SECRET, content=SECRET)["id"],
@@ -218,6 +224,7 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "nodes/bulk": [space | {"nodes": [node]}],
         "nodes/bulk-revert": [space | {"author": "stranger"}, space | {"job": belongings["job"]}],
         "relations": [ends],
+        "kinds": [space | {"name": "x"}],
         "uploads": [],  # multipart: below
         "golden-questions": [{"question": SECRET, "nodes": [belongings["node"]]}],
         "evaluations": [space],
