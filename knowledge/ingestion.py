@@ -34,6 +34,7 @@ from knowledge.leases import MAX_TRIES, Hold, JobCancelled, LeaseLost, job_hold
 from knowledge.models import IngestJob, Node, Source
 from knowledge.parsing import ParsingError
 from knowledge.relation_writing import relations_insert
+from knowledge.release_import import ReleaseArchive, release_restore
 from knowledge.types import Origin
 from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BULK_BATCH = 64  # nodes indexed in one swap
+RELEASE_FILE = "release.zip"  # in the folder of a job that imports one
 _EXTRACTED, _EMBEDDED = 0.4, 0.95  # progress at the end of those stages of a source
 _STORED = 0.2  # progress when the rows of a bulk job are stored
 _TRANSIENT = (
@@ -203,6 +205,31 @@ def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
             nodes = rows_write(user, job.space, rows, ids=ids, reason=reason, origin=origin)
             job.nodes = [node.pk for node in nodes]
             hold.keep(nodes=job.nodes)
+    _index_all(hold)
+    with hold.finishing():
+        pass  # the nodes are stored and indexed: all that is left is to say so
+
+
+def _work_release(hold: Hold, folder: JobFolder) -> None:
+    job = hold.job
+    _author(job, Role.MANAGER)
+    if not job.nodes:  # a repetition finds all of it here already, and writes nothing
+        with folder.file_open(RELEASE_FILE) as file:
+            with hold.stage(JobStage.EXTRACT, 0.0):
+                archive = ReleaseArchive(file, progress=lambda share: hold.progress(0.1 * share))
+            with hold.stage(JobStage.STORE, 0.1), transaction.atomic():
+                # No progress is written here: that would lock the job's row to the end.
+                ground = release_restore(archive, job.space, lambda _share: hold.check())
+                done = {"release": str(archive.release.id), **ground.restored.as_json()}
+                hold.keep(nodes=ground.to_index, checkpoint=job.checkpoint | {"restored": done})
+    _index_all(hold)
+    with hold.finishing():
+        pass  # the release is stored and indexed: all that is left is to say so
+
+
+def _index_all(hold: Hold) -> None:
+    """Index the stored nodes of a job, a batch after the other."""
+    job = hold.job
     with hold.stage(JobStage.EMBED, _STORED):
         for at in range(0, len(job.nodes), BULK_BATCH):
             if not _index(hold, job.nodes[at : at + BULK_BATCH]):
@@ -210,8 +237,6 @@ def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
             hold.advance()
             done = min(1.0, (at + BULK_BATCH) / len(job.nodes))
             hold.progress(_STORED + (_EMBEDDED - _STORED) * done)
-    with hold.finishing():
-        pass  # the nodes are stored and indexed: all that is left is to say so
 
 
 def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
@@ -242,11 +267,11 @@ def _work_generation(hold: Hold, _folder: JobFolder) -> None:
         pass  # the generation serves: all that is left is to say so
 
 
-def _author(job: IngestJob) -> User:
+def _author(job: IngestJob, role: Role = Role.EDITOR) -> User:
     """Return who asked for the job. Raises ApiError when they may not write any more."""
     if job.created_by is None:
         raise NotFound(_("The user who asked for the job is gone."))
-    role_require(job.created_by, job.space, Role.EDITOR)
+    role_require(job.created_by, job.space, role)
     return job.created_by
 
 
@@ -264,4 +289,5 @@ _WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
     JobKind.SOURCE: _work_source,
     JobKind.BULK: _work_bulk,
     JobKind.GENERATION: _work_generation,
+    JobKind.RELEASE: _work_release,
 }

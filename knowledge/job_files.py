@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -69,6 +69,19 @@ class JobFolder:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._path / f"{name}.npy")
+
+    def file_keep(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Keep a file's bytes under a name. Raises OSError."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        with (self._path / name).open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def file_open(self, name: str) -> BinaryIO:
+        """Open a kept file. Raises FileNotFoundError."""
+        return (self._path / name).open("rb")
 
     def remove(self) -> None:
         """Remove the folder, if there is one."""

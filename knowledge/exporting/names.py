@@ -43,9 +43,9 @@ class FileNames:
             folder = f"{folder}/{pk.hex[:2]}"
         return self._free(folder, slug_of(title), pk, ".md")
 
-    def relation(self, pk: uuid.UUID, kind: str) -> str:
+    def relation(self, pk: uuid.UUID) -> str:
         """Return the path of a relation in a repository."""
-        return self._free(f"relations/{kind}/{pk.hex[:2]}", "", pk, ".json")
+        return self._free(f"relations/{pk.hex[:2]}", "", pk, ".json")
 
     def _free(self, folder: str, slug: str, pk: uuid.UUID, ending: str) -> str:
         for digits in (SHORT_ID, 32):

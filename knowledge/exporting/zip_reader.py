@@ -114,6 +114,10 @@ class ArchiveReader:
         if name not in self.sums:
             raise ArchiveFault(name, _("it is missing"))
 
+    def size(self, name: str) -> int:
+        """Return the length that the archive states of a member, in bytes."""
+        return self._members[name].file_size
+
     def rest_check(self) -> None:
         """Compare the checksums of the members that nobody has read to their end."""
         for name in self.sums:

@@ -7,6 +7,7 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 from knowledge.access import node_versions_visible_to
 from knowledge.services.evaluations import evaluation_cancel, evaluation_start
 from knowledge.services.golden import (
+    Asked,
     golden_create,
     golden_delete,
     golden_from_message,
@@ -67,8 +68,8 @@ from knowledge.services.proposals import (
     proposal_submit,
     proposal_update,
 )
-from knowledge.services.relations import relation_create, relation_delete
-from knowledge.services.releases import release_create, release_delete
+from knowledge.services.relations import relation_create, relation_delete, relation_update
+from knowledge.services.releases import release_create, release_delete, release_import
 from knowledge.services.reviews import (
     finding_snooze,
     finding_wake,
@@ -85,6 +86,7 @@ from knowledge.services.spaces import (
 )
 
 __all__ = [
+    "Asked",
     "Imported",
     "change_add",
     "change_remove",
@@ -138,8 +140,10 @@ __all__ = [
     "proposal_update",
     "relation_create",
     "relation_delete",
+    "relation_update",
     "release_create",
     "release_delete",
+    "release_import",
     "revert_permit",
     "review_interval_set",
     "reviewers_set",

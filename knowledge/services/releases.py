@@ -1,18 +1,30 @@
-"""Writes of releases: curators make them, managers delete them whole."""
+"""Writes of releases: curators make them, managers delete them whole and bring others in."""
 
 import datetime
+import uuid
+from typing import BinaryIO, cast
 
+from django.conf import settings
+from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from knowledge import tasks
 from knowledge.access import not_found, role_require
-from knowledge.models import Release, Space
+from knowledge.choices import JobKind
+from knowledge.exporting.zip_reader import ArchiveReader
+from knowledge.ingestion import RELEASE_FILE
+from knowledge.job_files import JobFolder
+from knowledge.job_news import emit_updated
+from knowledge.models import IngestJob, Release, Space
 from knowledge.release_writing import release_write, releases_removable
 from project.accounts.choices import Role
 from project.accounts.models import User
+from project.celery import send_after_commit
 from project.events.services import emit
-from project.http.errors import Conflict, Invalid
+from project.http.errors import Conflict, Invalid, TooLarge
+from project.tracing import current_trace_id
 
 MAX_NAME = 120
 MAX_DESCRIPTION = 10_000
@@ -83,6 +95,40 @@ def release_delete(*, acting_user: User, release: Release) -> None:
     )
     with releases_removable():
         row.delete()
+
+
+def release_import(*, acting_user: User, space: Space, file: File) -> IngestJob:
+    """Queue a job that restores a release from an exported archive, as a whole or not at all.
+
+    Needs a manager: an archive brings its own history along, with the names of its authors. What
+    the archive says of itself is read at once, all else by the job. Raises NotFound, Forbidden,
+    TooLarge and ArchiveFault; then nothing is kept.
+    """
+    role_require(acting_user, space, Role.MANAGER)
+    if (file.size or 0) > settings.ACERVO_MAX_UPLOAD_BYTES:
+        limit = settings.ACERVO_MAX_UPLOAD_BYTES // 2**20
+        raise TooLarge(_("A file may have at most %(limit)s MB.") % {"limit": limit}, field="file")
+    with ArchiveReader(cast("BinaryIO", file)) as archive:
+        name = archive.manifest.release.name
+    job_id = uuid.uuid4()
+    folder = JobFolder(job_id)
+    try:
+        folder.file_keep(RELEASE_FILE, file.chunks())
+        with transaction.atomic():
+            job = IngestJob.objects.create(
+                id=job_id,
+                kind=JobKind.RELEASE,
+                space=space,
+                created_by=acting_user,
+                payload={"release": name},
+                trace_id=current_trace_id(),
+            )
+            emit_updated(job)
+            send_after_commit(tasks.ingest, str(job.pk))
+    except BaseException:
+        folder.remove()
+        raise
+    return job
 
 
 def release_name(name: str) -> str:
