@@ -14,7 +14,10 @@ from knowledge.choices import RelationOrigin, RelationStatus
 from knowledge.models import Node, Relation
 from project.accounts.choices import Role
 from project.accounts.models import User
-from project.http.admin_base import AcervoTabularInline, badge, display, reflect
+from project.http.admin_base import AcervoTabularInline, badge, display, each_done, reflect
+
+CHANGED = ("kind", "weight", "metadata", "status")
+"""What the form may change of a relation that is stored."""
 
 
 class _Relations(AcervoTabularInline):
@@ -48,7 +51,7 @@ class _Relations(AcervoTabularInline):
         return has_role(request, Role.EDITOR, obj.space_id if obj else None)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: a relation is made and deleted."""
+        """Refuse: on a node's page relations are made and deleted, on their own they change."""
         return False
 
 
@@ -90,7 +93,7 @@ def relations_save(user: User, formset: Any) -> None:
 
 @admin.register(Relation)
 class RelationAdmin(SpaceScopedAdmin):
-    """Every relation; changing one means deleting it and making another."""
+    """Every relation; a change of one is a new version of it."""
 
     list_display = (
         "source",
@@ -108,6 +111,7 @@ class RelationAdmin(SpaceScopedAdmin):
     fields = ("source", "kind", "target", "weight", "metadata", "status")
     ordering = ("-created_at", "id")
     delete_role = Role.EDITOR
+    actions = ("relations_confirm",)
 
     @display(description=_("kind"), ordering="kind")
     def kind_word(self, relation: Relation) -> str:
@@ -134,9 +138,15 @@ class RelationAdmin(SpaceScopedAdmin):
         """A relation belongs to the space of its source."""
         return obj.source.space_id
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Between other nodes it would be another relation."""
+        return ("source", "target") if obj is not None else ()
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: a relation is made and deleted."""
-        return False
+        """Refuse for a relation that a text makes: it is changed there."""
+        if isinstance(obj, Relation) and obj.origin == RelationOrigin.TEXT:
+            return False
+        return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse for a relation that a text makes: it is removed there."""
@@ -146,6 +156,13 @@ class RelationAdmin(SpaceScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Hand the relation to the service."""
+        if change:
+            changes = {
+                name: form.cleaned_data[name] for name in CHANGED if name in form.changed_data
+            }
+            stored = services.relation_update(acting_user=staff(request), relation=obj, **changes)
+            reflect(obj, stored)
+            return
         stored = services.relation_create(
             acting_user=staff(request),
             source=obj.source,
@@ -160,3 +177,15 @@ class RelationAdmin(SpaceScopedAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete through the service."""
         services.relation_delete(acting_user=staff(request), relation=obj)
+
+    @admin.action(description=_("Confirm"))
+    def relations_confirm(self, request: HttpRequest, rows: Any) -> None:
+        """Vouch for the chosen relations."""
+        user = staff(request)
+        each_done(
+            request,
+            rows,
+            lambda relation: services.relation_update(
+                acting_user=user, relation=relation, status=RelationStatus.CONFIRMED
+            ),
+        )

@@ -3,15 +3,23 @@
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
-from knowledge.api.serializers import RelationInput, RelationListQuery, RelationSerializer
-from knowledge.models import Node, Relation
+from knowledge.api.serializers import (
+    RelationInput,
+    RelationListQuery,
+    RelationSerializer,
+    RelationUpdateInput,
+)
+from knowledge.api.version_serializers import RelationVersionSerializer
+from knowledge.api.versions import IF_MATCH, VersionPages
+from knowledge.models import Node, Relation, RelationVersion
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
-from project.http.api import ApiViewSet, find
+from project.http.api import ApiViewSet, expected_version, find
 
 
 class RelationViewSet(ApiViewSet):
@@ -44,6 +52,27 @@ class RelationViewSet(ApiViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a relation."""
         return Response(RelationSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(request=RelationUpdateInput, responses=RelationSerializer, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a relation, as a new version; `status: "confirmed"` confirms a suggestion."""
+        relation = find(self.get_queryset(), pk)
+        changes = self.validated(RelationUpdateInput)
+        version = expected_version(request, changes)
+        relation = services.relation_update(
+            acting_user=caller(request), relation=relation, expected_version=version, **changes
+        )
+        return Response(
+            RelationSerializer(relation).data, headers={"ETag": f'"{relation.version}"'}
+        )
+
+    @extend_schema(responses=RelationVersionSerializer(many=True))
+    @action(detail=True, pagination_class=VersionPages)
+    def versions(self, request: Request, pk: str) -> Response:
+        """List a relation's versions, newest first."""
+        relation = find(self.get_queryset(), pk)
+        rows = RelationVersion.objects.filter(id=relation.pk)
+        return self.page_of(rows, RelationVersionSerializer)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

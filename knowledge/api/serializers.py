@@ -137,6 +137,8 @@ class RelationSerializer(serializers.ModelSerializer):
             "metadata",
             "status",
             "origin",
+            "version",
+            "checksum",
             "created_at",
         ]
 
@@ -150,6 +152,19 @@ class RelationInput(StrictSerializer):
     weight = serializers.FloatField(min_value=0.0, max_value=1.0, required=False)
     metadata = serializers.DictField(required=False)
     status = serializers.ChoiceField(choices=RelationStatus.choices, required=False)
+
+
+class RelationUpdateInput(StrictSerializer):
+    """Changes to a relation."""
+
+    kind = serializers.CharField(max_length=40, required=False, validators=[kind_validator])
+    weight = serializers.FloatField(min_value=0.0, max_value=1.0, required=False)
+    metadata = serializers.DictField(required=False)
+    status = serializers.ChoiceField(choices=RelationStatus.choices, required=False)
+    version = serializers.IntegerField(
+        min_value=1, required=False, help_text="The version it is based on, as `If-Match` says it."
+    )
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
 class GraphQuery(serializers.Serializer):

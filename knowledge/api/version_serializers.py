@@ -99,6 +99,22 @@ class RelationStateSerializer(serializers.Serializer):
     status = serializers.CharField()
 
 
+class RelationVersionSerializer(RelationStateSerializer):
+    """One version in a relation's history."""
+
+    parents = serializers.ListField(child=serializers.IntegerField())
+    checksum = serializers.CharField()
+    chain = serializers.CharField()
+    change = serializers.ChoiceField(
+        choices=["+", "~", "-"], source="history_type", help_text="Created, changed or deleted."
+    )
+    author_name = serializers.CharField()
+    reason = serializers.CharField(source="history_change_reason")
+    origin = serializers.CharField(source="change_origin")
+    origin_id = serializers.UUIDField(source="change_origin_id", allow_null=True)
+    created_at = serializers.DateTimeField(source="history_date")
+
+
 class RelationChangeSerializer(serializers.Serializer):
     """A relation that differs; `old` or `new` is null where it was not there."""
 
