@@ -38,6 +38,7 @@ OBJECTS = {
     "kind-migrations": "migration",
     "golden-questions": "golden",
     "evaluations": "evaluation",
+    "proposals": "proposal",
     "episodes": "episode",
     "conversations": "conversation",
     "messages": "message",
@@ -59,6 +60,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "nodes/revert": {"version": 1},
     "nodes/snooze": {"code": "orphan", "until": None},
     "nodes/versions/tags": {"name": "board"},
+    "proposals/comments": {"body": "Why?"},
+    "proposals/conflicts/suggest": {"conflict": "text-0"},
+    "proposals/reviewers": {"reviewers": []},
 }
 
 
@@ -128,6 +132,8 @@ def belongings(api: Api, space: Space) -> Belongings:
     ).json()
     node = {"space": str(space.pk), "content": SECRET, "status": "published"}
     nodes = [made("nodes", title=f"{SECRET} {number}", **node)["id"] for number in range(2)]
+    edit = {"node": nodes[0], "content": f"{SECRET} again"}
+    proposal = made("proposals", title=SECRET, space=str(space.pk), changes=[edit])
     kind = made("kinds", space=str(space.pk), name=SECRET)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
@@ -142,6 +148,9 @@ def belongings(api: Api, space: Space) -> Belongings:
         "migration": made(f"kinds/{kind}/migrations", schema={"title": SECRET})["id"],
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
+        "proposal": proposal["id"],
+        "change": proposal["changes"][0]["id"],
+        "comment": made(f"proposals/{proposal['id']}/comments", body=SECRET)["id"],
         "episode": made("episodes", session=SECRET, content=SECRET)["id"],
         "conversation": conversation,
         "message": sent["message"]["id"],
