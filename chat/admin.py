@@ -25,6 +25,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from chat.choices import TurnStatus
+from chat.golden_admin import GoldenOfTurn
 from chat.models import Conversation, Message, Turn
 from project.http.admin_base import (
     AcervoTabularInline,
@@ -138,7 +139,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Turn)
-class TurnAdmin(ReadOnlyAdmin):
+class TurnAdmin(GoldenOfTurn, ReadOnlyAdmin):
     """Read-only and private: see this module's first lines. Its page explains the answer."""
 
     list_display = ("summary", "status_badge", "user", "route", "model", "first_token", "total",
@@ -208,7 +209,7 @@ class TurnAdmin(ReadOnlyAdmin):
     ) -> Any:
         """Show how the answer came about."""
         if obj is not None:
-            context |= trace_context(obj)
+            context |= trace_context(obj) | self.golden_context(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 

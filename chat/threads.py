@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 from django.utils.safestring import SafeString, mark_safe
 
 from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
+from chat.golden import GoldenOffer, golden_offers
 from chat.models import Citation, Conversation, Feedback, Message, Turn
 from chat.rendering import citation_urls, render_answer
 from project.accounts.models import User
@@ -38,6 +39,7 @@ class Answer:
     citations: list[Citation] = field(default_factory=list)
     feedback: int = 0
     siblings: Siblings | None = None
+    golden: GoldenOffer | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -110,7 +112,7 @@ def answer_of(turn: Turn, user: User) -> Answer:
         .values_list("id", "parent_id", "role")
     )
     opinions = _opinions(user, [turn.answer_id] if turn.answer_id else [])
-    return _answer(turn, opinions, _siblings(rows))
+    return _answer(turn, opinions, _siblings(rows), golden_offers(user, [turn]))
 
 
 def turns_with_answers(conversation: Conversation) -> Any:
@@ -169,13 +171,14 @@ def _items(
     answered = {turn.answer_id: turn for turn in turns.filter(answer__in=path)}
     unanswered = _unanswered(turns, path, messages)
     opinions = _opinions(user, path)
+    offers = golden_offers(user, [*answered.values(), *unanswered.values()])
     items: list[Question | Answer] = []
     for pk in path:
         if messages[pk].role == MessageRole.USER:
             items.append(Question(messages[pk], siblings.get(pk)))
         turn = unanswered.get(pk) or answered.get(pk)
         if turn is not None:
-            items.append(_answer(turn, opinions, siblings))
+            items.append(_answer(turn, opinions, siblings, offers))
     return items
 
 
@@ -212,7 +215,10 @@ def _opinions(user: User, path: list[uuid.UUID]) -> dict[uuid.UUID, int]:
 
 
 def _answer(
-    turn: Turn, opinions: dict[uuid.UUID, int], siblings: dict[uuid.UUID, Siblings]
+    turn: Turn,
+    opinions: dict[uuid.UUID, int],
+    siblings: dict[uuid.UUID, Siblings],
+    offers: dict[uuid.UUID, GoldenOffer],
 ) -> Answer:
     message = turn.answer
     citations = list(turn.citations.all())
@@ -226,4 +232,5 @@ def _answer(
         citations=citations,
         feedback=opinions.get(message.pk, 0),
         siblings=siblings.get(message.pk),
+        golden=offers.get(turn.pk),
     )

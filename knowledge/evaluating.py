@@ -193,7 +193,7 @@ def _is_outdated(run: EvaluationRun) -> bool:
     """Whether a run's proposal is no longer the one that it was begun for."""
     if run.proposal_id is None:
         return False
-    rows = Proposal.objects.filter(pk=run.proposal_id, revision=run.proposal_revision)
+    rows = Proposal.objects.filter(pk=run.proposal_id, revision=run.proposal_revision or 0)
     return not rows.undecided().exists()
 
 

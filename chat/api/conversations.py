@@ -17,16 +17,17 @@ from chat.api.serializers import (
     EmptyInput,
     FeedbackInput,
     FeedbackSerializer,
+    GoldenMadeSerializer,
     MessageInput,
     MessageSerializer,
     SentSerializer,
     TurnSerializer,
 )
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, Turn
 from project.accounts.choices import Scope
-from project.accounts.permissions import caller
+from project.accounts.permissions import caller, has_scope
 from project.http.api import ApiViewSet, find
-from project.http.errors import Invalid, NotFound
+from project.http.errors import Forbidden, Invalid, NotFound
 from project.http.pagination import CursorPages
 
 
@@ -158,6 +159,33 @@ class MessageViewSet(ApiViewSet):
             {"message": MessageSerializer(question).data, "turn": TurnSerializer(turn).data},
             status=status.HTTP_202_ACCEPTED,
         )
+
+    @extend_schema(
+        request=EmptyInput, responses={200: GoldenMadeSerializer, 201: GoldenMadeSerializer}
+    )
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="golden-question",
+        write_scope=Scope.KNOWLEDGE_WRITE,
+    )
+    def golden_question(self, request: Request, pk: str) -> Response:
+        """Make a golden question of an answer: its question, and the nodes that it cites.
+
+        201 when it was made; 200 with the one that there is already.
+        """
+        if not has_scope(request, Scope.CHAT):
+            raise Forbidden(_("This call needs the scope “chat”, too."), code="missing_scope")
+        message = find(self.get_queryset(), pk)
+        self.validated(EmptyInput)
+        turns = Turn.objects.select_related("conversation", "question")
+        turn = turns.filter(answer=message).first()
+        if turn is None:
+            raise Invalid(_("Only an answer can become a golden question."))
+        asked = services.golden_make(acting_user=caller(request), turn=turn)
+        body = GoldenMadeSerializer(asked, context={"request": request}).data
+        made = status.HTTP_201_CREATED if asked.is_new else status.HTTP_200_OK
+        return Response(body, status=made)
 
     @extend_schema(request=FeedbackInput, responses=FeedbackSerializer)
     @action(detail=True, methods=["post"])

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
 
 from chat import representation
 from chat.choices import CacheOutcome, MessageRole, TurnStatus
 from chat.models import Conversation, Message, Turn
+from knowledge.api.evaluation_serializers import GoldenSerializer
 from knowledge.api.moments import MomentField
+from knowledge.services import Asked
 from project.http.serializers import StrictSerializer
 from project.inference.choices import Tier
 
@@ -194,6 +197,24 @@ class FeedbackInput(StrictSerializer):
 
     value = serializers.ChoiceField(choices=[1, -1])
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class GoldenMadeSerializer(serializers.Serializer):
+    """The golden question of an answer; `edit_url` is its page in the admin, for staff."""
+
+    golden_question = GoldenSerializer()
+    created = serializers.BooleanField()
+    edit_url = serializers.CharField(allow_null=True)
+
+    def to_representation(self, instance: Asked) -> dict[str, Any]:
+        """Return the golden question, whole."""
+        is_staff = self.context["request"].user.is_staff
+        page = reverse("admin:knowledge_goldenquestion_change", args=[instance.golden.pk])
+        return {
+            "golden_question": GoldenSerializer(instance.golden).data,
+            "created": instance.is_new,
+            "edit_url": page if is_staff else None,
+        }
 
 
 class EmptyInput(StrictSerializer):

@@ -6,6 +6,7 @@ from chat.services.conversations import (
     conversation_update,
     feedback_give,
 )
+from chat.services.golden import golden_make
 from chat.services.messages import (
     NEWEST,
     Newest,
@@ -23,6 +24,7 @@ __all__ = [
     "conversation_delete",
     "conversation_update",
     "feedback_give",
+    "golden_make",
     "message_regenerate",
     "message_send",
     "turn_stop",

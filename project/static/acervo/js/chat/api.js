@@ -11,6 +11,8 @@ export const messageSend = (conversation, body) =>
   postJson(`${API}/conversations/${conversation}/messages/`, body);
 export const messageRegenerate = (id) => postJson(`${API}/messages/${id}/regenerate/`);
 export const messageJudge = (id, body) => postJson(`${API}/messages/${id}/feedback/`, body);
+export const messageGolden = (id) => postJson(`${API}/messages/${id}/golden-question/`);
+export const goldenDelete = (id) => remove(`${API}/golden-questions/${id}/`);
 export const turnGet = (id) => getJson(`${API}/turns/${id}/`);
 export const turnStop = (id) => postJson(`${API}/turns/${id}/stop/`);
 export const turnStream = (id, after, signal) =>

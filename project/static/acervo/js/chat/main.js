@@ -7,6 +7,7 @@ import { Composer } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { startFeedback } from "./feedback.js";
 import { Follower } from "./follower.js";
+import { startGolden } from "./golden.js";
 import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Scroller } from "./scroller.js";
@@ -262,6 +263,7 @@ function showSuggestions(space) {
 }
 
 startFeedback(thread);
+startGolden(thread);
 startShortcuts({ composer, conversations, panel, home: chat.dataset.homeUrl, stop });
 prepareCitations(thread);
 if (outbox.conversation) socket.open(outbox.conversation);
