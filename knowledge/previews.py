@@ -7,6 +7,7 @@ work while people wait. Conflicts are previewed with the branch's side.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import json
 import uuid
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import connection, transaction
+from django.utils import timezone
 
 from knowledge.binary import (
     lexemes_pack,
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+MINDED = datetime.timedelta(days=7)
+LOOKED_AT = 50
+"""Proposals that a sweep looks at: those of the last days, the last ones first."""
 BATCH = 200  # nodes that are prepared between two writes
 Prepared = dict[tuple[uuid.UUID, str], PreparedNode]
 
@@ -82,6 +87,7 @@ def preview_is_fresh(proposal: Proposal) -> bool:
     shown = {
         pk: (version, at)
         for pk, version, at in rows.values_list("node_id", "change_version", "merged_at")
+        if pk in versions  # another id: of a node that was deleted and would be stored again
     }
     stored = dict(Node.objects.filter(pk__in=versions).values_list("pk", "updated_at"))
     known = {pk: number for pk, number in versions.items() if pk in stored or pk in shown}
@@ -97,6 +103,13 @@ def proposal_prepare(proposal_id: uuid.UUID) -> bool:
     if proposal is None or proposal.is_decided:
         return False
     return preview_is_fresh(proposal) or preview_refresh(proposal)
+
+
+def proposals_to_prepare() -> list[uuid.UUID]:
+    """Return some undecided proposals whose preview a lost message left behind."""
+    since = timezone.now() - MINDED
+    rows = Proposal.objects.undecided().filter(updated_at__gt=since).order_by("-updated_at")
+    return [row.pk for row in rows[:LOOKED_AT] if not preview_is_fresh(row)]
 
 
 def preview_refresh(proposal: Proposal, *, usage: UsageContext | None = None) -> bool:

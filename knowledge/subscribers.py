@@ -6,6 +6,8 @@ from django.core.cache import cache
 
 from knowledge import tasks
 from knowledge.linking import links_settle
+from knowledge.models import Proposal, ProposalChange
+from knowledge.preview_requests import preview_request
 from knowledge.quality.refreshing import node_mark
 from project.celery import send_after_commit
 from project.events import EventMessage, subscriber
@@ -19,6 +21,21 @@ def node_links_settle(event: EventMessage) -> None:
     """Relate what two writers at once could not see of each other."""
     if event.subject_id is not None:
         links_settle(event.subject_id)
+
+
+@subscriber(
+    "knowledge-proposals",
+    "knowledge.node.updated",
+    "knowledge.node.published",
+    "knowledge.node.archived",
+    "knowledge.node.deleted",
+)
+def node_previews_follow(event: EventMessage) -> None:
+    """Merge a changed node anew into the previews of the proposals that change it."""
+    changes = ProposalChange.objects.filter(node_id=event.subject_id)
+    undecided = changes.filter(proposal__in=Proposal.objects.undecided())
+    for pk in undecided.values_list("proposal", flat=True):
+        preview_request(pk)
 
 
 @subscriber(

@@ -60,6 +60,8 @@ def jobs_recover() -> None:
         ingest.delay(str(job_id))
     for node_id in recovery.nodes_to_index():
         node_index.delay(str(node_id))
+    for proposal_id in previews.proposals_to_prepare():
+        proposal_prepare.delay(str(proposal_id))
     for run_id in recovery.evaluations_to_send():
         evaluation_work.delay(str(run_id))
     for migration_id in recovery.migrations_to_send():

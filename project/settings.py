@@ -233,6 +233,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "knowledge.tasks.ingest*": {"queue": "ingest"},
     "knowledge.tasks.node_index*": {"queue": "embed"},
+    "knowledge.tasks.proposal_prepare": {"queue": "embed"},
     "knowledge.tasks.generations_*": {"queue": "embed"},
     "memory.tasks.*": {"queue": "memory"},
 }

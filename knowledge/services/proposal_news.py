@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from knowledge import tasks
 from knowledge.choices import ProposalStatus
 from knowledge.models import Proposal
+from knowledge.preview_requests import preview_request
 from knowledge.proposal_access import status_of
 from project.accounts.models import User
-from project.celery import send_after_commit
 from project.events.services import emit
 
 
@@ -17,7 +16,7 @@ def branch_changed(row: Proposal) -> None:
     if row.status == ProposalStatus.APPROVED:
         row.status = status_of(row)
     row.save(update_fields=["revision", "status", "updated_at"])
-    send_after_commit(tasks.proposal_prepare, str(row.pk))
+    preview_request(row.pk)
 
 
 def announce(what: str, row: Proposal, user: User, **more: Any) -> None:

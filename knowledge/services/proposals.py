@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from knowledge import tasks
 from knowledge.access import role_require
 from knowledge.choices import ProposalOrigin, ProposalStatus
 from knowledge.models import PreviewChunk, PreviewNode, Proposal, Space
+from knowledge.preview_requests import preview_request
 from knowledge.proposal_access import (
     EDITABLE,
     REVIEWABLE,
@@ -27,7 +27,6 @@ from knowledge.services.proposal_changes import changes_add
 from knowledge.services.proposal_news import announce, branch_changed
 from project.accounts.choices import Role
 from project.accounts.models import User
-from project.celery import send_after_commit
 from project.http.errors import Conflict, Invalid
 
 
@@ -119,7 +118,7 @@ def proposal_submit(
     row.status = status_of(row)
     row.save(update_fields=["status", "submitted_at", "updated_at"])
     announce("submitted", row, acting_user)
-    send_after_commit(tasks.proposal_prepare, str(row.pk))
+    preview_request(row.pk)
     return row
 
 
@@ -163,7 +162,7 @@ def proposal_reopen(
     row.status = ProposalStatus.DRAFT
     row.decided_at = row.submitted_at = None
     row.save(update_fields=["status", "decided_at", "submitted_at", "updated_at"])
-    send_after_commit(tasks.proposal_prepare, str(row.pk))
+    preview_request(row.pk)
     return row
 
 

@@ -39,6 +39,7 @@ OBJECTS = {
     "golden-questions": "golden",
     "evaluations": "evaluation",
     "proposals": "proposal",
+    "releases": "release",
     "episodes": "episode",
     "conversations": "conversation",
     "messages": "message",
@@ -149,6 +150,7 @@ def belongings(api: Api, space: Space) -> Belongings:
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
         "proposal": proposal["id"],
+        "release": made("releases", space=str(space.pk), name=SECRET)["id"],
         "change": proposal["changes"][0]["id"],
         "comment": made(f"proposals/{proposal['id']}/comments", body=SECRET)["id"],
         "episode": made("episodes", session=SECRET, content=SECRET)["id"],
@@ -234,6 +236,12 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "nodes/bulk-revert": [space | {"author": "stranger"}, space | {"job": belongings["job"]}],
         "relations": [ends],
         "kinds": [space | {"name": "x"}],
+        "proposals": [
+            space | {"title": "x"},
+            {"title": "x", "changes": [{"node": belongings["node"], "content": "x"}]},
+        ],
+        "releases": [space | {"name": "x"}],
+        "releases/import": [],  # multipart: below
         "uploads": [],  # multipart: below
         "golden-questions": [{"question": SECRET, "nodes": [belongings["node"]]}],
         "evaluations": [space],
@@ -268,9 +276,12 @@ def test_no_list_and_no_search_shows_or_takes_what_is_not_theirs(
             assert answer.status_code != 200 or answer.json()["results"] == []
 
 
-def test_a_stranger_uploads_nothing_into_a_space(stranger_api: Api, belongings: Belongings) -> None:
+@pytest.mark.parametrize("path", ["uploads", "releases/import"])
+def test_a_stranger_uploads_nothing_into_a_space(
+    stranger_api: Api, belongings: Belongings, path: str
+) -> None:
     body = {"space": belongings["space"], "file": SimpleUploadedFile("x.md", b"x")}
-    answer = stranger_api.post("/api/v1/uploads/", body, format="multipart")
+    answer = stranger_api.post(f"/api/v1/{path}/", body, format="multipart")
     assert answer.status_code == 404
 
 
