@@ -8,6 +8,7 @@ from knowledge.api.kinds import KindMigrationViewSet, KindViewSet
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.proposals import ProposalViewSet
 from knowledge.api.relations import RelationViewSet
+from knowledge.api.releases import ReleaseViewSet
 from knowledge.api.search import SearchView
 from knowledge.api.sources import JobViewSet, SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
@@ -17,6 +18,7 @@ router.register("spaces", SpaceViewSet, "space")
 router.register("nodes", NodeViewSet, "node")
 router.register("relations", RelationViewSet, "relation")
 router.register("proposals", ProposalViewSet, "proposal")
+router.register("releases", ReleaseViewSet, "release")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
 router.register("jobs", JobViewSet, "job")
