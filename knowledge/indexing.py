@@ -28,7 +28,7 @@ from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import ServedVersion, passages_retire, versions_serve
 from knowledge.relabelling import passages_relabel
-from knowledge.statistics import Difference, difference_append, mean_length, totals
+from knowledge.statistics import Difference, difference_append, mean_length, spoken_in, totals
 from knowledge.weights import word_counts
 from project.events.services import emit
 from project.inference.embeddings import embed_texts
@@ -263,7 +263,7 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
 
 
 def _served(node: PreparedNode, length: float) -> ServedVersion:
-    language = node.passages[0].language if node.passages else ""
+    language = spoken_in(node.passages[0].language) if node.passages else ""
     count = len(node.passages)
     return ServedVersion(node.node_id, node.space_id, node.version, count, round(length), language)
 

@@ -20,7 +20,7 @@ from knowledge.binary import sequence_unpack
 from knowledge.chunk_rows import COLUMNS, chunk_row
 from knowledge.models import NodeVersion, Space
 from knowledge.passages import IndexedPassage, passages_of
-from knowledge.statistics import TYPICAL_LENGTH
+from knowledge.statistics import TYPICAL_LENGTH, spoken_in
 from knowledge.weights import word_counts
 from project.locks import try_lock
 
@@ -128,7 +128,7 @@ def _copy(node_ids: list[uuid.UUID], past_id: str) -> None:
             INSERT INTO knowledge_pastvector
                 (chunk_id, node_id, version, period, model_key, vector)
             SELECT {past_id}, served.node_id, served.version, held.period,
-                generation.model_key, embedding.vector
+                generation.model_key, embedding.vector::halfvec
             FROM knowledge_chunk AS served
             JOIN knowledge_indexedversion AS held
                 ON held.node_id = served.node_id AND held.version = served.version
@@ -326,7 +326,7 @@ def _claim(
                 [cut[pair][0] for pair in pairs],
                 [len(cut[pair][1]) for pair in pairs],
                 [lengths[pair] for pair in pairs],
-                [cut[pair][1][0].language if cut[pair][1] else "" for pair in pairs],
+                [spoken_in(cut[pair][1][0].language) if cut[pair][1] else "" for pair in pairs],
                 [pair[0] for pair in pairs],
             ],
         )

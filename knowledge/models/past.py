@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import DateTimeRangeField
 from django.contrib.postgres.indexes import GinIndex, GistIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import VectorField
+from pgvector.django import HalfVectorField
 
 from knowledge.models.index import PassageFields
 from knowledge.models.spaces import Space
@@ -17,7 +17,8 @@ class IndexedVersion(models.Model):
 
     Served passages are rows of `Chunk`, all others of `PastChunk`. A version that was never indexed
     has no row here. `words` is the weighted length of its passages together, as in
-    `knowledge.weights`.
+    `knowledge.weights`; `language` is the one that they count for (`knowledge.statistics`). A
+    trigger copies what a search of a moment needs to the version's publications.
     """
 
     node_id = models.UUIDField(editable=False)  # the node may be gone
@@ -91,7 +92,8 @@ class PastChunk(PassageFields):
 class PastVector(models.Model):
     """The vector of a past passage, kept as long as its space says.
 
-    In a table of its own: a scan by meaning reads these rows only, and they are narrow.
+    In a table of its own and in half precision: a scan by meaning reads these rows only, of all
+    versions, and they are narrow.
     """
 
     chunk = models.OneToOneField(PastChunk, models.CASCADE, primary_key=True, related_name="kept")
@@ -99,7 +101,7 @@ class PastVector(models.Model):
     version = models.PositiveIntegerField()
     period = DateTimeRangeField(null=True)
     model_key = models.CharField(max_length=200)
-    vector = VectorField()
+    vector = HalfVectorField()
 
     class Meta:
         verbose_name = _("past vector")

@@ -128,6 +128,13 @@ class Publication(models.Model):
     version = models.PositiveIntegerField(_("version"))
     started_at = models.DateTimeField(_("from"))
     ended_at = models.DateTimeField(_("until"), null=True)
+    # Copied by a trigger from the version's `IndexedVersion`: a search of a moment reads thousands
+    # of these rows, and no others. Where `passages` is null it has to cut the version itself.
+    passages = models.PositiveIntegerField(null=True, editable=False)
+    words = models.PositiveIntegerField(default=0, editable=False)
+    language = models.CharField(max_length=10, blank=True, editable=False)
+    is_served = models.BooleanField(default=False, editable=False)
+    model_key = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("publication")

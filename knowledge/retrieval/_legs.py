@@ -139,7 +139,10 @@ def _scored(
     statement = Statement()
     statement.add("WITH question AS (SELECT %s::sparsevec AS terms", sparse_text(question.weights))
     for number, query in enumerate(vectors):
-        statement.add(f", %s::vector AS vector_{number}", vector_text(query.vector))
+        text = vector_text(query.vector)
+        statement.add(f", %s::vector AS vector_{number}", text)
+        if any(shelf.are_halves for shelf in scope.shelves):
+            statement.add(f", %s::halfvec AS half_{number}", text)
     statement.add(
         f"), permitted ({scope.columns}) AS {'NOT ' if is_large and not scope.is_past else ''}"
         "MATERIALIZED ("
@@ -175,7 +178,7 @@ def _add_signals(statement: Statement, shelf: Shelf, vectors: Sequence[QueryVect
     if vectors:
         held = [f" WHEN e{n}.{shelf.vector_id} IS NOT NULL THEN " for n in range(len(vectors))]
         products = "".join(
-            f"{case}-(e{number}.vector <#> (SELECT vector_{number} FROM question))"
+            f"{case}-(e{number}.vector <#> {_asked(shelf, number)})"
             for number, case in enumerate(held)
         )
         distance = f"CASE{products} END"
@@ -201,12 +204,12 @@ def _add_vector_leg(
 ) -> None:
     if legs.parts:
         legs.add(", ")
-    question = f"(SELECT vector_{number} FROM question)"
     legs.add(
         f"vector_{number} AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM ("
     )
     scans: list[Statement] = []
     for shelf in scope.shelves:
+        question = _asked(shelf, number)
         if shelf.vectors is None:
             scans += _generation_scans(shelf, query, question, depth, is_large=is_large)
         else:
@@ -225,6 +228,11 @@ def _add_vector_leg(
             legs.add(" UNION ALL ")
         legs.extend(scan)
     legs.add(") AS nearest ORDER BY distance LIMIT %s)", depth)
+
+
+def _asked(shelf: Shelf, number: int) -> str:
+    """Return the question's vector, in the precision of a shelf."""
+    return f"(SELECT {'half' if shelf.are_halves else 'vector'}_{number} FROM question)"
 
 
 def _generation_scans(
@@ -293,8 +301,9 @@ def vectors_of(
     for place, shelf in enumerate(scope.shelves):
         statement.add(" UNION ALL " if place else "")
         table = shelf.vectors or "knowledge_embedding"
+        vector = "vector::vector" if shelf.are_halves else "vector"
         statement.add(
-            f"SELECT {shelf.vector_id}, vector_send(vector) FROM {table} "
+            f"SELECT {shelf.vector_id}, vector_send({vector}) FROM {table} "
             f"WHERE {shelf.vector_id} = ANY(%s) AND ",
             list(chunks),
         )

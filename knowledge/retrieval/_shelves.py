@@ -18,7 +18,7 @@ class Shelf:
     """A table of passages. `within` holds of its rows and of those of `vectors`, if permitted.
 
     Without `vectors`, its vectors are embeddings of generations; with it, rows of that table with
-    the key of their model, whose `vector_id` is the passage's.
+    the key of their model, whose `vector_id` is the passage's; they may be in half precision.
     """
 
     passages: str
@@ -26,6 +26,7 @@ class Shelf:
     parameters: tuple[Any, ...] = ()
     vectors: str | None = None
     vector_id: str = "chunk_id"
+    are_halves: bool = False
 
 
 SERVED = Shelf("knowledge_chunk", "node_id IN (SELECT id FROM permitted)")

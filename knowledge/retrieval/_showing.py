@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.models import Chunk, Node, PastChunk, PreviewChunk, PreviewNode, Space
-from knowledge.past import versions_of
+from knowledge.models import Chunk, Node, NodeVersion, PastChunk, PreviewChunk, PreviewNode, Space
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._pipeline import Found
 from knowledge.retrieval._scope import Reader
@@ -68,15 +67,20 @@ def _past(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
     for model in (Chunk, PastChunk):
         found = model._default_manager.filter(pk__in=ids, space__in=spaces)
         rows += found.only(*FIELDS, "node_id").order_by()
-    versions = {
-        (row.id, row.version): row
-        for row in versions_of((row.node_id, row.version) for row in rows)
-    }
+    versions = _titles({(row.node_id, row.version) for row in rows})
     return {
         row.pk: _shown(row, versions[row.node_id, row.version])
         for row in rows
         if (row.node_id, row.version) in versions
     }
+
+
+def _titles(pairs: set[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], Any]:
+    """Return versions that are not erased, without their texts."""
+    rows = NodeVersion.objects.filter(
+        id__in={pair[0] for pair in pairs}, version__in={pair[1] for pair in pairs}, erased_at=None
+    ).only("id", "version", "title", "external_id")
+    return {(row.id, row.version): row for row in rows if (row.id, row.version) in pairs}
 
 
 def _previewed(ids: list[uuid.UUID], proposal: Any, user: Reader) -> dict[uuid.UUID, Shown]:

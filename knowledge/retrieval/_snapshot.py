@@ -35,18 +35,10 @@ from knowledge.types import SearchRequest
 
 COLUMNS = "id, version, is_served, passages, words, language, model_key, is_gap"
 
-_PLACES = """
-SELECT public.node_id, public.version, coalesce(held.is_served, false),
-    coalesce(held.passages, 0), coalesce(held.words, 0), held.language, held.model_key,
-"""
-_OF_MOMENT = (
-    _PLACES
-    + """
-    held.node_id IS NULL OR NOT held.is_served
-        AND NOT coalesce(held.period @> %s::timestamptz, false)
+_OF_MOMENT = """
+SELECT public.node_id, public.version, public.is_served, coalesce(public.passages, 0),
+    public.words, public.language, public.model_key, public.passages IS NULL
 FROM knowledge_publication AS public
-LEFT JOIN knowledge_indexedversion AS held
-    ON held.node_id = public.node_id AND held.version = public.version
 WHERE public.space_id = ANY(%s) AND public.started_at <= %s::timestamptz
     AND (public.ended_at IS NULL OR public.ended_at > %s::timestamptz)
     AND NOT EXISTS (
@@ -56,10 +48,9 @@ WHERE public.space_id = ANY(%s) AND public.started_at <= %s::timestamptz
                 OR facts.valid_until <= %s::timestamptz)
     )
 """
-)
-_OF_RELEASE = (
-    _PLACES
-    + """
+_OF_RELEASE = """
+SELECT public.node_id, public.version, coalesce(held.is_served, false),
+    coalesce(held.passages, 0), coalesce(held.words, 0), held.language, held.model_key,
     held.node_id IS NULL
 FROM knowledge_releaseentry AS public
 JOIN knowledge_release AS release ON release.id = public.release_id
@@ -72,7 +63,6 @@ WHERE public.release_id = %s AND release.space_id = ANY(%s)
             AND facts.erased_at IS NOT NULL
     )
 """
-)
 _AS_IF_MERGED = """
 SELECT node.id, node.version, true, 0, 0, NULL, NULL, false FROM ({current}) AS node (id, version)
 WHERE node.id NOT IN (SELECT node_id FROM knowledge_previewnode WHERE proposal_id = %s)
@@ -127,12 +117,13 @@ def _shelf(moment: Moment) -> Shelf:
         )
     among = "(node_id, version) IN (SELECT id, version FROM permitted WHERE NOT is_served)"
     if moment.as_of is None:
-        return Shelf("knowledge_pastchunk", among, vectors="knowledge_pastvector")
+        return Shelf("knowledge_pastchunk", among, vectors="knowledge_pastvector", are_halves=True)
     return Shelf(
         "knowledge_pastchunk",
         f"period @> %s::timestamptz AND {among}",
         (moment.as_of,),
         vectors="knowledge_pastvector",
+        are_halves=True,
     )
 
 
@@ -146,7 +137,7 @@ def _permitted(
         sql, parameters = _OF_RELEASE, [moment.release.pk, spaces]
     else:
         at = moment.as_of
-        sql, parameters = _OF_MOMENT, [at, spaces, at, at, at, at]
+        sql, parameters = _OF_MOMENT, [spaces, at, at, at, at]
     for condition, values in _filters(request):
         sql += f" AND {condition}"
         parameters += values
@@ -204,15 +195,20 @@ def counted(scope: Scope, moment: Moment, readings: list[Reading]) -> Snapshot:
         "SELECT 0, coalesce(sum(passages) FILTER (WHERE NOT is_gap), 0), "
         "coalesce(sum(words) FILTER (WHERE NOT is_gap), 0), count(*) FILTER (WHERE is_gap), "
         "coalesce(bool_or(NOT is_served AND passages > 0 AND NOT model_key = ANY(%s)), false), "
-        "array_agg(DISTINCT language) FILTER (WHERE passages > 0) FROM permitted",
+        "bool_or(language = 'en'), bool_or(language = 'pt'), bool_or(language = 'other') "
+        "FROM permitted",
         _keys(scope),
     )
     for shelf in scope.shelves:
         statement.add(" UNION ALL ")
-        _add_counts(statement, shelf, terms, "0, 0, false, NULL")
+        _add_counts(statement, shelf, terms, "0, 0, false, false, false, false")
     rows = statement.run()
-    _zero, passages, words, gaps, lacks_vectors, languages = next(row for row in rows if not row[0])
-    spoken = frozenset(map(spoken_in, languages or []))
+    _zero, passages, words, gaps, lacks_vectors, *flags = next(row for row in rows if not row[0])
+    spoken = frozenset(
+        language
+        for language, is_there in zip(("en", "pt", "other"), flags, strict=True)
+        if is_there
+    )
     found = Totals(int(passages), int(words), spoken, _by_key(terms, rows))
     return Snapshot(scope, found, lacks_vectors, gaps)
 
