@@ -12,11 +12,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from knowledge.attention import Wanted, nodes_in_need
 from knowledge.choices import JobStatus, NodeStatus
-from knowledge.models import IngestJob, Node
+from knowledge.models import IngestJob, Node, NodeQuality
+from knowledge.quality import Severity
+from project.accounts.models import User
 from project.events.models import Event
 from project.inference import breaker
 from project.inference.models import ModelEndpoint
+
+MOST_COUNTED = 1000
 
 
 def rows_of(request: HttpRequest, model: Any) -> Any:
@@ -52,6 +57,7 @@ def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list
                 add("danger", "power_off", text % {"name": endpoint.name}, url)
     _attention_jobs(request, add)
     _attention_nodes(request, add)
+    _attention_quality(request, add)
     events = rows_of(request, Event)
     given_up = events.given_up().count() if events is not None else 0
     if given_up:
@@ -115,3 +121,19 @@ def _attention_nodes(request: HttpRequest, add: Callable[[str, str, str, str], N
             n,
         )
         add("info", "hourglass_disabled", text % {"n": n}, list_url(Node, "?attention=expired"))
+
+
+def _attention_quality(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
+    if rows_of(request, NodeQuality) is None:
+        return
+    assert isinstance(request.user, User)
+    errors = nodes_in_need(request.user, Wanted(severity=Severity.ERROR), most=MOST_COUNTED)
+    if errors:
+        text = ngettext(
+            "The checks found errors in %(n)s node.",
+            "The checks found errors in %(n)s nodes.",
+            errors,
+        )
+        shown = f"{errors}+" if errors == MOST_COUNTED else str(errors)
+        url = list_url(NodeQuality, f"?severity={Severity.ERROR}")
+        add("warning", "rule", text % {"n": shown}, url)

@@ -54,6 +54,13 @@ class StateCollector(Collector):
         yield GaugeMetricFamily(
             "acervo_events_given_up", "Events whose subscriber failed.", given_up
         )
+        yield _family(
+            "acervo_space_quality_score",
+            "Score of the published nodes, 0 to 100, by space.",
+            "space",
+            readings.space_quality(),
+        )
+        yield GaugeMetricFamily("acervo_quality_due", "Nodes to check.", readings.checks_due())
         yield GaugeMetricFamily(
             "acervo_nodes_behind",
             "Published nodes whose version is not indexed.",

@@ -18,7 +18,8 @@ from redis import RedisError
 from chat.choices import TurnStatus
 from chat.models import Turn
 from knowledge.choices import JobStatus, NodeStatus
-from knowledge.models import IngestJob, Node, Space
+from knowledge.models import IngestJob, Node, NodeQuality, Space
+from knowledge.quality import space_scores, tone_of_score
 from monitoring.attention import attention_of, list_url, rows_of
 from project import heartbeat
 from project.inference.models import UsageRecord, purpose_words
@@ -236,9 +237,14 @@ def _freshness(request: HttpRequest) -> list[dict[str, Any]] | None:
         behind=Count("nodes", filter=behind),
         last=Max("nodes__published_at"),
     )[:8]
+    rows = list(rows)
+    scores = space_scores([space.pk for space in rows])
     return [
         {
             "name": space.name,
+            "score": scores.get(space.pk, {}).get("score"),
+            "score_tone": tone_of_score(scores.get(space.pk, {}).get("score")),
+            "score_url": list_url(NodeQuality, f"?space={space.pk}"),
             "published": space.published,
             "behind": space.behind,
             "last": space.last,

@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Turn
+from knowledge.attention import MINE, Wanted, nodes_in_need
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import (
     EvaluationRun,
@@ -16,6 +17,7 @@ from knowledge.models import (
     IndexGeneration,
     IngestJob,
     Node,
+    NodeQuality,
     Relation,
     Source,
     Space,
@@ -43,6 +45,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Knowledge"),
             "items": [
                 _model(request, Node, "article", badge=_in_review, tone="warning"),
+                _attention(request),
                 _model(request, Relation, "hub"),
                 _model(request, Space, "workspaces"),
                 _model(request, Source, "upload_file"),
@@ -133,6 +136,18 @@ def _model(
             "badge_variant": tone,
         }
     return item
+
+
+def _attention(request: HttpRequest) -> dict[str, Any] | None:
+    """Return a link to what needs attention, with the number of the person's own nodes in it."""
+    item = _model(request, NodeQuality, "notification_important")
+    if item is None:
+        return None
+    assert isinstance(request.user, User)
+    count = nodes_in_need(request.user, Wanted(owner=MINE), most=MOST + 1)
+    badge = str(count) if count <= MOST else f"{MOST}+"
+    shown = {"badge": badge, "badge_variant": "warning"} if count else {}
+    return {**item, "title": _("Needs attention"), **shown}
 
 
 def _counted(rows: Any) -> int:

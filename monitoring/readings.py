@@ -9,7 +9,8 @@ from django.utils import timezone
 from chat.choices import TurnStatus
 from chat.models import Turn
 from knowledge.choices import GenerationStatus, JobStatus, NodeStatus
-from knowledge.models import Chunk, IndexGeneration, IngestJob, Node
+from knowledge.models import Chunk, IndexGeneration, IngestJob, Node, NodeQuality, Space
+from knowledge.quality import space_scores
 from project.aio import sync_redis
 from project.events.models import Event
 
@@ -65,6 +66,17 @@ def nodes_behind(*, older_than_seconds: int) -> int:
         .filter(Q(indexed_version=None) | ~Q(indexed_version=F("version")))
         .count()
     )
+
+
+def space_quality() -> dict[str, int]:
+    """Return the score of each space that has checked nodes, by its short name."""
+    names = dict(Space.objects.values_list("pk", "slug"))
+    return {names[space]: row["score"] for space, row in space_scores(list(names)).items()}
+
+
+def checks_due() -> int:
+    """Return how many nodes wait to be checked."""
+    return NodeQuality.objects.stale().count()
 
 
 def passages_without_vector() -> int:

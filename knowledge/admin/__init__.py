@@ -4,6 +4,26 @@ Modules import in one direction: access, then one module a page; every write goe
 `knowledge.services`, so the admin may do exactly what the REST API may.
 """
 
-from knowledge.admin import evaluations, golden, index, jobs, nodes, relations, sources, spaces
+from knowledge.admin import (
+    evaluations,
+    golden,
+    index,
+    jobs,
+    nodes,
+    quality,
+    relations,
+    sources,
+    spaces,
+)
 
-__all__ = ["evaluations", "golden", "index", "jobs", "nodes", "relations", "sources", "spaces"]
+__all__ = [
+    "evaluations",
+    "golden",
+    "index",
+    "jobs",
+    "nodes",
+    "quality",
+    "relations",
+    "sources",
+    "spaces",
+]

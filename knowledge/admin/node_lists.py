@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from knowledge.choices import NodeStatus
 from knowledge.models import Node
+from knowledge.quality.scoring import FAIR, GOOD
 from project.accounts.choices import Role
 
 STATUS_TONES = {
@@ -111,6 +112,35 @@ class AttentionFilter(DropdownFilter):  # type: ignore[misc]  # the theme has no
                 )
             case "expired":
                 return queryset.filter(status=NodeStatus.PUBLISHED, valid_until__lte=now)
+        return queryset
+
+
+class ScoreFilter(DropdownFilter):  # type: ignore[misc]  # the theme has no types
+    """How good the checks found them."""
+
+    title = gettext_lazy("score")
+    parameter_name = "score"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the bands of the scores."""
+        return [
+            ("poor", _("Below %(score)s") % {"score": FAIR}),
+            ("fair", _("%(low)s to %(high)s") % {"low": FAIR, "high": GOOD - 1}),
+            ("good", _("%(score)s and more") % {"score": GOOD}),
+            ("none", _("Not checked yet")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep the nodes of a band."""
+        match self.value():
+            case "poor":
+                return queryset.filter(quality__score__lt=FAIR)
+            case "fair":
+                return queryset.filter(quality__score__gte=FAIR, quality__score__lt=GOOD)
+            case "good":
+                return queryset.filter(quality__score__gte=GOOD)
+            case "none":
+                return queryset.filter(quality__score=None)
         return queryset
 
 

@@ -24,10 +24,12 @@ from knowledge.admin.node_lists import (
     AttentionFilter,
     KindFilter,
     LanguageFilter,
+    ScoreFilter,
     TagFilter,
     index_state,
     moves_of,
 )
+from knowledge.admin.quality_pages import QualityPages, touched_lines
 from knowledge.admin.relations import RelationsIn, RelationsOut, relations_save
 from knowledge.admin.versions import VersionPages
 from knowledge.choices import NodeStatus
@@ -50,14 +52,15 @@ PREVIEW_CHARS = 400_000
 
 
 @admin.register(Node)
-class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
+class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
     """Every save goes through the services: it makes a version, or is refused and loses nothing."""
 
     form = NodeForm
     formfield_overrides = {DateTimeField: {"widget": UnfoldAdminSplitDateTimeVerticalWidget}}
     inlines = [RelationsOut, RelationsIn]
     list_display = (
-        "summary", "space", "status_badge", "version", "owner", "language", "index", "updated_at",
+        "summary", "space", "status_badge", "version", "owner", "language", "score", "index",
+        "updated_at",
     )  # fmt: skip
     list_display_links = ("summary",)
     list_select_related = ("space", "owner")
@@ -68,6 +71,7 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
         LanguageFilter,
         TagFilter,
         AttentionFilter,
+        ScoreFilter,
     )
     list_before_template = "admin/knowledge/node/quick_filters.html"
     search_fields = ("title", "content", "external_id")
@@ -102,7 +106,9 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
         rows = super().get_queryset(request)
         match = request.resolver_match
         is_list = match is not None and (match.url_name or "").endswith("_changelist")
-        return rows.defer(*HEAVY) if is_list or match is None else rows
+        if is_list:
+            return self.scored(rows).defer(*HEAVY)
+        return rows.defer(*HEAVY) if match is None else rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -217,6 +223,7 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
                 "index_state": index_state(stored),
                 "moves": moves_of(stored, role),
                 "merge": merge,
+                "quality": self.quality_context(request, stored),
                 "show_history": False,
             }
         else:
@@ -244,7 +251,7 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
                 Q(source__in=ids) | Q(target__in=ids)
             ).count(),
         }
-        return [str(each) for each in objs], counts, set(), []
+        return [*map(str, objs), *touched_lines(request, ids)], counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete through the service."""
@@ -265,10 +272,9 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
         each_done(request, rows, lambda node: services.node_publish(acting_user=user, node=node))
 
     @admin.action(description=gettext_lazy("Archive"))
-    def nodes_archive(self, request: HttpRequest, rows: Any) -> None:
-        """Archive the chosen nodes."""
-        user = staff(request)
-        each_done(request, rows, lambda node: services.node_archive(acting_user=user, node=node))
+    def nodes_archive(self, request: HttpRequest, rows: Any) -> HttpResponse | None:
+        """Archive the chosen nodes, once the page that shows what stands on them was confirmed."""
+        return self.archive_confirmed(request, rows)
 
     # -- pages of its own ------------------------------------------------------------------------
 
@@ -276,7 +282,8 @@ class NodeAdmin(HistoryPages, VersionPages, SpaceScopedAdmin):
         """Add the preview and the pages of versions."""
         wrap = self.admin_site.admin_view
         own = [path("preview/", wrap(self.preview_view), name="knowledge_node_preview")]
-        return [*own, *self.version_urls(), *self.history_urls(), *super().get_urls()]
+        pages = [*self.quality_urls(), *self.version_urls(), *self.history_urls()]
+        return [*own, *pages, *super().get_urls()]
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Return the HTML of a Markdown text, as the reading page would show it."""
