@@ -12,4 +12,4 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the subscribers and receivers."""
-        from chat import dependents, receivers, subscribers  # noqa: F401 - need the models
+        from chat import dependents, lineage, receivers, subscribers  # noqa: F401 - need the models

@@ -17,3 +17,11 @@ receiver returns a list of `knowledge.impact.Dependent`, counted for everybody, 
 `user` may open, and of what is somebody else's never more than the count. Must be quick: a few
 indexed queries.
 """
+
+lineage_asked = Signal()
+"""Asks what became of some versions of a node, for the page that shows where they come from.
+
+Keyword arguments: `node_id` (UUID), `versions` (a frozenset of their numbers; the caller may open
+each of them) and `user`. Each receiver returns a list of `knowledge.lineage.graph.Follower`: what
+`user` may open by name, what is somebody else's only counted. Must be quick: a few indexed queries.
+"""

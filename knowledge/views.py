@@ -13,6 +13,8 @@ from django.views.decorators.http import require_safe
 
 from knowledge import browsing, reading
 from knowledge.access import node_versions_visible_to
+from knowledge.lineage.drawing import drawing_of
+from knowledge.lineage.tracing import lineage_of
 from knowledge.models import Node, Source
 
 
@@ -65,6 +67,24 @@ def node_passage(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "span": span,
     }
     return render(request, "knowledge/_passage.html", context)
+
+
+@require_safe
+def node_lineage(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show where a version of a node comes from and what became of it, as a graph and a list."""
+    node, version = _opened(request, pk)
+    if node is None:
+        return redirect_to_login(request.get_full_path())
+    lineage = lineage_of(node, version.version, request.user)
+    drawing = drawing_of(lineage)
+    context = {
+        "area": "knowledge",
+        "node": node,
+        "version": version,
+        "drawing": drawing,
+        "things": [(box.thing, lineage.before(box.thing.id)) for box in drawing.boxes],
+    }
+    return render(request, "knowledge/lineage.html", context)
 
 
 @login_required

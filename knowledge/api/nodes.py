@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
+from knowledge.api.lineage import LineageAction
 from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.moments import StateQuery
 from knowledge.api.quality import QualityActions
@@ -36,7 +37,7 @@ from project.http.api import ApiViewSet, expected_version, find, id_of, missing
 from project.http.errors import Conflict
 
 
-class NodeViewSet(VersionActions, QualityActions, ApiViewSet):
+class NodeViewSet(VersionActions, QualityActions, LineageAction, ApiViewSet):
     """Nodes: pieces of knowledge, each with its versions."""
 
     read_scope = Scope.KNOWLEDGE_READ
