@@ -28,6 +28,7 @@ from knowledge.quality.checks import INDEX_PATIENCE, checks_of
 from knowledge.quality.duplicates import Print
 from knowledge.quality.scoring import score_of, weight_of
 from knowledge.quality.types import Finding, NodeState
+from project.locks import transaction_lock
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,8 @@ OLDEST = datetime.timedelta(hours=24)
 BATCH = 50
 MARKED = 2000  # new rows of one refresh
 BUSY = "knowledge.quality_refresh"
+MARKING = "knowledge.quality_marks"
+"""Whoever marks several rows holds this lock: in any order of their own they would deadlock."""
 
 
 BEHIND = Q(node__status=NodeStatus.PUBLISHED) & (
@@ -50,6 +53,7 @@ def node_mark(node_id: uuid.UUID) -> None:
     Those are the ones that link to it and the ones whose findings name it. Must run in a
     transaction. A node that is gone or archived loses its row.
     """
+    transaction_lock(MARKING)
     node = Node.objects.filter(pk=node_id).only("pk", "space", "status", "title", "external_id")
     row = node.first()
     concerned = set(
@@ -131,7 +135,9 @@ def calendar_mark() -> None:
     rows = NodeQuality.objects.filter(stale_at=None).exclude(node__status=NodeStatus.ARCHIVED)
     for condition, code in changed:
         due = rows.filter(condition).exclude(codes__contains=[code])
-        _mark(set(due.values_list("node", flat=True)[:MARKED]))
+        with transaction.atomic():
+            transaction_lock(MARKING)
+            _mark(set(due.values_list("node", flat=True)[:MARKED]))
 
 
 def _due(checked: Collection[uuid.UUID]) -> list[uuid.UUID]:
@@ -180,6 +186,7 @@ def row_store(node: Node, findings: list[Finding], *, began: datetime.datetime) 
         "checked_at": began,
     }
     with transaction.atomic():
+        transaction_lock(MARKING)
         row, _made = NodeQuality.objects.update_or_create(node_id=node.pk, defaults=values)
         NodeQuality.objects.filter(pk=node.pk, stale_at__lte=began).update(stale_at=None)
         blind = NodeQuality.objects.filter(node__in=mentioned, checked_at__lt=began, stale_at=None)
