@@ -116,7 +116,7 @@ def _releases(node_ids: frozenset[uuid.UUID], user: Reader, **_extra: object) ->
 
 @receiver(dependents_asked, dispatch_uid="knowledge.golden")
 def _golden(node_ids: frozenset[uuid.UUID], user: Reader, **_extra: object) -> list[Dependent]:
-    rows = GoldenQuestion.objects.filter(targets__node_key__in=node_ids).distinct()
+    rows = GoldenQuestion.objects.filter(targets__node__in=node_ids).distinct()
     count = rows.count()
     label = ngettext(
         "%(count)s golden question expects it", "%(count)s golden questions expect it", count

@@ -329,3 +329,24 @@ def test_nonsense_is_refused_at_its_field(
 def test_a_proposal_that_is_not_there_is_not_found(owner: User, space: Space) -> None:
     with pytest.raises(NotFound):
         start(owner, space, proposal=uuid.uuid4())
+
+
+def test_an_erased_title_is_gone_from_questions_and_results(
+    owner: User, space: Space, library: dict[str, Node], golden: list[GoldenQuestion]
+) -> None:
+    run = worked(start(owner, space))
+    fees = library["fees"]
+    services.node_update(acting_user=owner, node=fees, title="Fees")
+    erase = {"acting_user": owner, "space": space, "node_id": fees.pk, "reason": "A name."}
+    services.versions_erase(**erase, versions=[1])
+    assert "Mooring fees" not in written(run, golden[0])
+    assert "Fees" in written(run, golden[0])
+    services.versions_erase(**erase)
+    assert "Fees" not in written(run, golden[0])
+    assert "Tides" in written(run, golden[0])
+
+
+def written(run: EvaluationRun, golden: GoldenQuestion) -> str:
+    """All that is stored of titles."""
+    results = run.results.values_list("targets", "before", "after")
+    return str([list(results), list(golden.targets.values_list("title", flat=True))])
