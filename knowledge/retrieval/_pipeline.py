@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate, QueryVector
 from knowledge.retrieval._question import Question, keys_of, question_of, readings_of, reads
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
+from knowledge.retrieval._view import one_view
 from knowledge.statistics import Totals, mean_length, totals
 from knowledge.types import SearchRequest
 from knowledge.weights import FIELD_WEIGHTS, K1, B
@@ -97,9 +98,10 @@ class Found:
             self.timings[name] = self.timings.get(name, 0.0) + spent
 
 
-def find(request: SearchRequest, user: Reader, *, by_node: bool) -> Found:
+def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack) -> Found:
     """Return what a request finds, best first; `by_node` makes one unit of a node's passages.
 
+    From the candidates on, `view` holds the one state of the database that all statements see.
     Raises Invalid for a state that there is not, or that the user may not see.
     """
     found = Found()
@@ -122,6 +124,7 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool) -> Found:
     if request.mode == SearchMode.VECTOR and found.vectors:
         found.question = replace(found.question, candidates=())
     depth = max(DEPTH, 2 * request.limit)
+    view.enter_context(one_view())
     with found.stage("legs"):
         is_large = counted.passages > _legs.EXACT_UP_TO and (
             not scope.is_narrow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -38,15 +39,16 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
     """
     started = time.perf_counter()
     _check(request)
-    found = find(request, user, by_node=True)
-    with found.stage("results"):
-        units = _kept(found, request)
-        rows = shown(found, [unit.best.chunk for unit in units], user)
-        results = [
-            _result(unit, rows[unit.best.chunk], found, explain=request.explain)
-            for unit in units
-            if unit.best.chunk in rows
-        ]
+    with ExitStack() as view:
+        found = find(request, user, by_node=True, view=view)
+        with found.stage("results"):
+            units = _kept(found, request)
+            rows = shown(found, [unit.best.chunk for unit in units], user)
+            results = [
+                _result(unit, rows[unit.best.chunk], found, explain=request.explain)
+                for unit in units
+                if unit.best.chunk in rows
+            ]
     seconds = time.perf_counter() - started
     _observe(request.mode, found, seconds)
     return SearchResponse(
@@ -86,15 +88,16 @@ def retrieve_passages(
         proposal=proposal,
     )
     _check(request)
-    found = find(request, user, by_node=False)
-    with found.stage("results"):
-        units = _kept(found, request)
-        rows = shown(found, [unit.best.chunk for unit in units], user)
-        passages = [
-            _passage(unit, rows[unit.best.chunk], found)
-            for unit in units
-            if unit.best.chunk in rows
-        ]
+    with ExitStack() as view:
+        found = find(request, user, by_node=False, view=view)
+        with found.stage("results"):
+            units = _kept(found, request)
+            rows = shown(found, [unit.best.chunk for unit in units], user)
+            passages = [
+                _passage(unit, rows[unit.best.chunk], found)
+                for unit in units
+                if unit.best.chunk in rows
+            ]
     _observe(request.mode, found, time.perf_counter() - started)
     if degraded is not None:
         degraded += found.degraded
