@@ -1,5 +1,6 @@
 """The admin's sidebar: what a person may open, grouped by what it is about."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +10,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Turn
+from knowledge.admin.access import staff
+from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import (
@@ -18,7 +21,9 @@ from knowledge.models import (
     IngestJob,
     Node,
     NodeQuality,
+    Proposal,
     Relation,
+    Release,
     Source,
     Space,
 )
@@ -45,8 +50,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Knowledge"),
             "items": [
                 _model(request, Node, "article", badge=_in_review, tone="warning"),
+                _model(request, Proposal, "call_split", badge=_waiting(request), tone="warning"),
                 _attention(request),
                 _model(request, Relation, "hub"),
+                _model(request, Release, "inventory_2"),
                 _model(request, Space, "workspaces"),
                 _model(request, Source, "upload_file"),
                 _model(request, IngestJob, "sync", badge=_failed_jobs, tone="danger"),
@@ -157,6 +164,11 @@ def _counted(rows: Any) -> int:
 
 def _in_review(rows: Any) -> int:
     return _counted(rows.filter(status=NodeStatus.IN_REVIEW))
+
+
+def _waiting(request: HttpRequest) -> Callable[[Any], int]:
+    """Return what counts the proposals that wait for the person's review."""
+    return lambda rows: _counted(waiting_for(rows, staff(request)))
 
 
 def _failed_jobs(rows: Any) -> int:

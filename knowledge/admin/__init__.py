@@ -10,8 +10,10 @@ from knowledge.admin import (
     index,
     jobs,
     nodes,
+    proposals,
     quality,
     relations,
+    releases,
     sources,
     spaces,
 )
@@ -22,8 +24,10 @@ __all__ = [
     "index",
     "jobs",
     "nodes",
+    "proposals",
     "quality",
     "relations",
+    "releases",
     "sources",
     "spaces",
 ]

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import NON_FIELD_ERRORS
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from knowledge.admin.merge_marks import marked
 from knowledge.admin.merge_parts import Changes, Place, changes_of, inputs_of, places_of
@@ -26,7 +28,8 @@ NEWEST = 5
 class MergePage:
     """Everything that the page shows around the form; the form holds the result.
 
-    `base` and `next_version` are versions of the node; the base may be unknown.
+    `base` and `next_version` are versions of the node; the base may be unknown. `base_kept` goes
+    along with a page that knows its base by its text alone.
     """
 
     base: Any
@@ -37,6 +40,12 @@ class MergePage:
     theirs: Changes
     typed: str
     kept: str
+    title: str
+    base_label: str
+    save_label: str
+    leave_address: str
+    stored_text: str
+    base_kept: str = ""
 
     @property
     def script_data(self) -> list[dict[str, Any]]:
@@ -90,7 +99,19 @@ def _page(stale: StaleWrite) -> MergePage:
         theirs=changes_of(stale.merge, "theirs", stale.base, stale.current),
         typed=stale.mine["content"],
         kept=kept_text(stale.mine, salt=f"{SALT}.{stale.current.pk}"),
+        title=_("Somebody else saved this node while you were writing"),
+        base_label=_base_label(stale.base),
+        save_label=_("Save the result as version %(number)s")
+        % {"number": stale.current.version + 1},
+        leave_address=reverse("admin:knowledge_node_change", args=[stale.current.pk]),
+        stored_text=stale.current.content,
     )
+
+
+def _base_label(base: Any) -> str:
+    if base is None:
+        return _("Before (not known)")
+    return _("Before (version %(number)s)") % {"number": base.version}
 
 
 def kept_text(mine: Mapping[str, Any], *, salt: str) -> str:

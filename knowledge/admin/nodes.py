@@ -29,11 +29,12 @@ from knowledge.admin.node_lists import (
     index_state,
     moves_of,
 )
+from knowledge.admin.proposal_lists import MOST_ARCHIVED, proposals_about
 from knowledge.admin.quality_pages import QualityPages, touched_lines
 from knowledge.admin.relations import RelationsIn, RelationsOut, relations_save
 from knowledge.admin.versions import VersionPages
 from knowledge.choices import NodeStatus
-from knowledge.models import Chunk, Node, Relation, Space
+from knowledge.models import Chunk, Node, Proposal, Relation, Space
 from knowledge.reading import wiki_links
 from project.accounts.choices import Role
 from project.http.admin_base import (
@@ -78,7 +79,7 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
     search_help_text = gettext_lazy("Title, text or external id")
     ordering = ("-updated_at", "id")
     autocomplete_fields = ("owner",)
-    actions = ("nodes_submit", "nodes_publish", "nodes_archive")
+    actions = ("nodes_submit", "nodes_publish", "nodes_archive", "nodes_propose_archive")
     change_form_outer_before_template = "admin/knowledge/node/status_bar.html"
 
     # -- the list --------------------------------------------------------------------------------
@@ -225,6 +226,9 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
                 "merge": merge,
                 "quality": self.quality_context(request, stored),
                 "show_history": False,
+                "may_change": self.has_change_permission(request, stored),
+                "may_propose": role is not None and role >= Role.EDITOR,
+                "open_proposals": proposals_about(staff(request), stored),
             }
         else:
             context["may_publish"] = has_role(request, Role.CURATOR)
@@ -275,6 +279,15 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
     def nodes_archive(self, request: HttpRequest, rows: Any) -> HttpResponse | None:
         """Archive the chosen nodes, once the page that shows what stands on them was confirmed."""
         return self.archive_confirmed(request, rows)
+
+    @admin.action(description=gettext_lazy("Propose to archive"))
+    def nodes_propose_archive(self, request: HttpRequest, rows: Any) -> HttpResponse:
+        """Ask in which proposal the chosen nodes are to be archived."""
+        proposals: Any = self.admin_site.get_model_admin(Proposal)
+        answer: HttpResponse = proposals.archive_page(
+            request, list(rows.values_list("pk", flat=True)[:MOST_ARCHIVED])
+        )
+        return answer
 
     # -- pages of its own ------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from project.accounts.preferences import interface_strings
+from project.markdown import render_markdown
 
 register = template.Library()
 
@@ -68,3 +69,9 @@ def language_name(code: str) -> str:
         return str(get_language_info(code)["name_local"]).capitalize()
     except KeyError:
         return code
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Return what somebody wrote in Markdown as safe HTML."""
+    return mark_safe(render_markdown(text))  # noqa: S308 - the renderer lets nothing unsafe through
