@@ -41,7 +41,6 @@ BUSY = "knowledge.quality_refresh"
 MARKING = "knowledge.quality_marks"
 """Whoever marks several rows holds this lock: in any order of their own they would deadlock."""
 
-
 BEHIND = Q(node__status=NodeStatus.PUBLISHED) & (
     Q(node__indexed_version=None) | ~Q(node__indexed_version=F("node__version"))
 )
@@ -108,8 +107,10 @@ def refresh(*, seconds: float = SECONDS) -> int:
     return len(checked)
 
 
+@transaction.atomic
 def rows_make() -> int:
     """Give nodes a row that have none, such as those from before there were rows."""
+    transaction_lock(MARKING)
     missing = Node.objects.filter(quality=None).exclude(status=NodeStatus.ARCHIVED)
     pairs = missing.order_by("pk").values_list("pk", "space")[:MARKED]
     now = timezone.now()
@@ -120,8 +121,10 @@ def rows_make() -> int:
     return len(made)
 
 
+@transaction.atomic
 def calendar_mark() -> None:
     """Mark what became due by time alone: reviews, ends of validity, and a late index."""
+    transaction_lock(MARKING)
     now, today = timezone.now(), timezone.localdate()
     soon = datetime.timedelta(days=settings.ACERVO_REVIEW_NOTICE_DAYS)
     is_late = BEHIND & Q(node__updated_at__lt=now - INDEX_PATIENCE)

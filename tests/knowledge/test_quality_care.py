@@ -2,10 +2,12 @@
 
 import datetime
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection, transaction
 from django.utils import timezone
 
 from knowledge import reviews, services
@@ -280,3 +282,29 @@ def test_reviewing_and_snoozing_over_rest(api: Api, node: Node) -> None:
     assert not FindingSnooze.objects.exists()
     answer = api.get(f"/api/v1/nodes/{uuid.uuid4()}/checks/")
     assert answer.status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_changes_at_once_mark_the_same_rows_without_a_deadlock(
+    owner: User, space: Space
+) -> None:
+    nodes = [
+        services.node_create(
+            acting_user=owner, space=space, title=f"N{number}",
+            content=" ".join(f"[[N{other}]]" for other in range(12)),
+        )
+        for number in range(12)
+    ]  # fmt: skip
+    refreshing.rows_make()
+
+    def mark(number: int) -> None:
+        try:
+            for node in nodes[number:] + nodes[:number]:
+                with transaction.atomic():
+                    refreshing.node_mark(node.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(mark, (0, 3, 6, 9))) == [None] * 4
+    assert NodeQuality.objects.stale().count() == 12
