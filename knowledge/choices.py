@@ -52,6 +52,7 @@ class SourceKind(models.TextChoices):
     UPLOAD = "upload", _("Upload")
     URL = "url", _("Web page")
     GIT = "git", _("Git repository")
+    FEED = "feed", _("Feed")
 
 
 class JobKind(models.TextChoices):
@@ -61,6 +62,8 @@ class JobKind(models.TextChoices):
     BULK = "bulk", _("Store many nodes")
     GENERATION = "generation", _("Build an index generation")
     RELEASE = "release", _("Import a release")
+    IMPORT = "import", _("Import an address")
+    FEED = "feed", _("Look at a feed")
 
 
 class JobStatus(models.TextChoices):
@@ -196,3 +199,23 @@ class MigratedState(models.TextChoices):
     UNCHANGED = "unchanged", _("Fits already")
     INVALID = "invalid", _("Would not fit")
     CONFLICT = "conflict", _("Edited since")
+
+
+class FeedRunStatus(models.TextChoices):
+    """Where a run of a feed stands. Suspicious: it found so little that a person must look."""
+
+    RUNNING = "running", _("Running")
+    COMPLETED = "completed", _("Completed")
+    SUSPICIOUS = "suspicious", _("Suspicious")
+    DISCARDED = "discarded", _("Discarded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class FeedAction(models.TextChoices):
+    """What a run found of an item."""
+
+    ADDED = "added", _("Added")
+    CHANGED = "changed", _("Changed")
+    GONE = "gone", _("Gone")
+    FAULT = "fault", _("Unreadable")

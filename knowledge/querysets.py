@@ -197,3 +197,23 @@ class KindMigrationQuerySet(models.QuerySet):
     def visible_to(self, user: Reader) -> Self:
         """Keep the migrations of the kinds that `user` may change."""
         return self.filter(kind__in=rows_behind(self.model, "kind").managed_by(user))
+
+
+class FeedQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of feeds."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the feeds of the spaces that `user` may edit."""
+        return self.in_spaces_with_role(user, Role.EDITOR)
+
+
+class FeedRunQuerySet(models.QuerySet):
+    """Chainable reads of the runs of feeds."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the runs of the feeds that `user` may see."""
+        return self.filter(feed__in=rows_behind(self.model, "feed").visible_to(user))
+
+    def in_spaces_with_role(self, user: Reader, role: Role) -> Self:
+        """Keep the runs of feeds of spaces in which `user` has at least `role`."""
+        return self.filter(feed__in=rows_behind(self.model, "feed").in_spaces_with_role(user, role))

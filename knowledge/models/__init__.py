@@ -9,6 +9,7 @@ from knowledge.models.evaluation import (
     GoldenQuestion,
     GoldenTarget,
 )
+from knowledge.models.feeds import Feed, FeedChange, FeedItem, FeedRun
 from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
 from knowledge.models.kinds import Kind, KindMigration, MigratedNode
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
@@ -33,6 +34,10 @@ __all__ = [
     "Erasure",
     "EvaluationResult",
     "EvaluationRun",
+    "Feed",
+    "FeedChange",
+    "FeedItem",
+    "FeedRun",
     "FindingSnooze",
     "GoldenQuestion",
     "GoldenTarget",

@@ -39,6 +39,15 @@ class Source(models.Model):
     tags = ArrayField(
         models.CharField(max_length=64), default=list, blank=True, verbose_name=_("tags")
     )
+    replaces = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="replaced_by",
+        verbose_name=_("replaces"),
+        help_text=_("The source whose nodes get new versions from this one."),
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
