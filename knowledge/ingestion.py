@@ -220,7 +220,8 @@ def _work_release(hold: Hold, folder: JobFolder) -> None:
             with hold.stage(JobStage.STORE, 0.1), transaction.atomic():
                 # No progress is written here: that would lock the job's row to the end.
                 ground = release_restore(archive, job.space, lambda _share: hold.check())
-                done = {"release": str(archive.release.id), **ground.restored.as_json()}
+                release = {"id": str(archive.release.id), "name": archive.release.name}
+                done = {"release": release, **ground.restored.as_json()}
                 hold.keep(nodes=ground.to_index, checkpoint=job.checkpoint | {"restored": done})
     _index_all(hold)
     with hold.finishing():

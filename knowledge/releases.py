@@ -51,8 +51,8 @@ class Change:
 class Difference(NamedTuple):
     """How one node differs between two sides."""
 
-    old_version: int
-    new_version: int
+    old: Any
+    new: Any
     difference: VersionDiff
 
 
@@ -140,14 +140,14 @@ def changes(
 def node_difference(node_id: uuid.UUID, old: Side, new: Side) -> Difference | None:
     """Return how a node differs, with the unified difference of its text; None if neither has it.
 
-    A side that does not hold it has empty fields and version 0.
+    The version of a side that does not hold it is blank, with the number 0.
     """
     before, after = (_held_version(node_id, side) for side in (old, new))
     if before is None and after is None:
         return None
     blank = NodeVersion(version=0, kind="", title="", language="", content="", tags=[], metadata={})
     before, after = before or blank, after or blank
-    return Difference(before.version, after.version, compare(before, after))
+    return Difference(before, after, compare(before, after))
 
 
 def titles_of(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -182,8 +182,8 @@ class ReleaseViewSet(ApiViewSet):
         if found is None:
             raise missing()
         answer = {
-            "from_version": found.old_version,
-            "to_version": found.new_version,
+            "from_version": found.old.version,
+            "to_version": found.new.version,
             "changes": found.difference["fields"],
             "unified": found.difference["unified"],
         }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import connection, transaction
 
 from knowledge import services
 from knowledge.exporting.manifest import MANIFEST_FILE, SUMS_FILE
@@ -47,7 +47,8 @@ def node_of(owner: User, space: Space, title: str, content: bytes, filename: str
     """A published node that an upload became."""
     made = Node(space=space, title=title, content=f"About {title}.", status="published")
     made.source, made.owner = source(owner, space, content, filename), owner
-    nodes_insert([made], author=owner, reason=filename)
+    with transaction.atomic():
+        nodes_insert([made], author=owner, reason=filename)
     return made
 
 
