@@ -47,6 +47,13 @@ class MarkdownEditor(forms.Textarea):
         return mark_safe(render_to_string(template_name, context))  # noqa: S308 - the template escapes
 
 
+class MetadataText(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # the theme has no types
+    """A text area beside which a script shows what the kind wants."""
+
+    class Media:
+        js: ClassVar[list[Any]] = [Script("acervo/admin/kinds.js", type="module")]
+
+
 class TagsField(forms.CharField):
     """Tags as text with commas between them."""
 
@@ -102,7 +109,7 @@ class NodeForm(RefusalForm):
         label=_("Metadata"),
         required=False,
         help_text=_("A JSON object, or nothing."),
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "ac-code"}),
+        widget=MetadataText(attrs={"rows": 6, "class": "ac-code"}),
     )
     reason = forms.CharField(
         label=_("Reason for this version"),

@@ -17,6 +17,7 @@ from knowledge import services
 from knowledge.access import role_of
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.admin.history_pages import HistoryPages
+from knowledge.admin.kind_forms import kinds_wanted
 from knowledge.admin.merge_pages import merge_page_of
 from knowledge.admin.node_forms import FIELDS, KINDS, NodeForm
 from knowledge.admin.node_lists import (
@@ -210,6 +211,7 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
     ) -> Any:
         """Add what the page shows around the form."""
         context["kinds"] = KINDS
+        context["kinds_wanted"] = kinds_wanted(staff(request))
         context["preview_url"] = self.address("preview")
         if obj is not None:
             stored = Node.objects.select_related("space", "owner").filter(pk=obj.pk).first() or obj
