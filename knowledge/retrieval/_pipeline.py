@@ -42,7 +42,6 @@ DEPTH = 100
 
 _LANGUAGES = ("en", "pt", "other")
 _END = b"\0\0\0\0"
-NOTHING = Totals(0, 0, frozenset(), {})
 
 
 @dataclass(slots=True)
@@ -101,7 +100,7 @@ class Found:
 def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack) -> Found:
     """Return what a request finds, best first; `by_node` makes one unit of a node's passages.
 
-    From the candidates on, `view` holds the one state of the database that all statements see.
+    From the counts on, `view` holds the one state of the database that all statements see.
     Raises Invalid for a state that there is not, or that the user may not see.
     """
     found = Found()
@@ -109,22 +108,31 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
         found.moment = moment_of(
             user, as_of=request.as_of, release=request.release, proposal=request.proposal
         )
-        scope, counted = (
-            _present(request, user)
+        scope = (
+            scope_of(request, user)
             if found.moment is None
-            else _other_state(found, found.moment, request, user)
+            else _snapshot.scope_at(request, found.moment, user)
         )
-        found.scope, found.scope_passages = scope, counted.passages
-        if not counted.passages:
+        found.scope = scope
+        if not scope.space_ids:
             return found
-        found.question = _question(request, counted)
     if request.mode != SearchMode.KEYWORD:
         with found.stage("embed"):
             _embed(found, scope, request)
+    view.enter_context(one_view())
+    with found.stage("scope"):
+        counted = (
+            _present(scope, request)
+            if found.moment is None
+            else _other_state(found, scope, found.moment, request)
+        )
+        found.scope_passages = counted.passages
+        if not counted.passages:
+            return found
+        found.question = _question(request, counted)
     if request.mode == SearchMode.VECTOR and found.vectors:
         found.question = replace(found.question, candidates=())
     depth = max(DEPTH, 2 * request.limit)
-    view.enter_context(one_view())
     with found.stage("legs"):
         is_large = counted.passages > _legs.EXACT_UP_TO and (
             not scope.is_narrow
@@ -150,22 +158,14 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
     return found
 
 
-def _present(request: SearchRequest, user: Reader) -> tuple[Scope, Totals]:
-    """Return where to look, and the statistics of it, without those of single words if empty."""
-    scope = scope_of(request, user)
-    if not scope.space_ids:
-        return scope, NOTHING
+def _present(scope: Scope, request: SearchRequest) -> Totals:
+    """Return the statistics of a scope, without those of single words if it is empty."""
     _spoken, readings = readings_of(request.query, _LANGUAGES)
-    return scope, totals(scope.space_ids, keys_of(readings))
+    return totals(scope.space_ids, keys_of(readings))
 
 
-def _other_state(
-    found: Found, moment: Moment, request: SearchRequest, user: Reader
-) -> tuple[Scope, Totals]:
+def _other_state(found: Found, scope: Scope, moment: Moment, request: SearchRequest) -> Totals:
     """Do the same for another state, and note what cannot take part."""
-    scope = _snapshot.scope_at(request, moment, user)
-    if not scope.space_ids:
-        return scope, NOTHING
     _spoken, readings = readings_of(request.query, _LANGUAGES)
     if moment.proposal is not None and not preview_is_fresh(moment.proposal):
         found.lack("preview")
@@ -181,7 +181,7 @@ def _other_state(
         require_begun(moment.as_of, scope.space_ids)
     if (snapshot.lacks_vectors or snapshot.gaps) and request.mode != SearchMode.KEYWORD:
         found.lack("vector")
-    return scope, counted
+    return counted
 
 
 def _question(request: SearchRequest, counted: Totals) -> Question:
