@@ -1,7 +1,7 @@
 """Making the changes of proposals from what callers send: checked, and with their base."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,15 +30,22 @@ STATUS_OF = {
 
 
 class ChangeBuilder:
-    """Makes changes of one proposal for one user."""
+    """Makes changes of one proposal for one user; `about` are nodes that they will be about."""
 
-    def __init__(self, user: User, proposal: Proposal) -> None:
+    def __init__(self, user: User, proposal: Proposal, *, about: Iterable[uuid.UUID] = ()) -> None:
         self._user = user
         self._proposal = proposal
         self._space: Space = proposal.space
         rows = ProposalChange.objects.filter(proposal=proposal)
         self._by_node = {row.node_id: row for row in rows if row.node_id}
         self._by_identity = {identity_of(row): row for row in rows if row.is_of_relation}
+        nodes = Node.objects.filter(space=self._space, pk__in=list(about))
+        self._nodes: dict[Any, Node] = {node.pk: node for node in nodes}
+        versions = NodeVersion.objects.filter(id__in=self._nodes).exclude(history_type="-")
+        current = {node.version for node in self._nodes.values()}
+        self._versions = {
+            (row.id, row.version): row for row in versions.filter(version__in=current)
+        }
 
     def made(self, values: dict[str, Any]) -> ProposalChange:
         """Return a new change, not stored yet."""
@@ -92,7 +99,7 @@ class ChangeBuilder:
         """Leave out fields that have the value of the base anyway."""
         if change.node_id is None or change.base_version is None:
             return
-        version = NodeVersion.objects.filter(id=change.node_id, version=change.base_version).first()
+        version = self._version(change.node_id, change.base_version)
         if version is None:
             return
         branch = Branch(self._proposal, self._space, [])
@@ -131,15 +138,14 @@ class ChangeBuilder:
         self._by_node[node.pk] = change
 
     def _base(self, change: ProposalChange, node: Node, stated: int | None) -> None:
-        versions = NodeVersion.objects.filter(id=node.pk).exclude(history_type="-")
-        version = versions.filter(version=node.version if stated is None else stated).first()
+        version = self._version(node.pk, node.version if stated is None else stated)
         if version is None:
             message = _("This node has no version %(version)s.") % {"version": stated}
             raise Invalid(message, code="no_such_version", field="base_version")
         change.base_version = change.began_from = version.version
         change.base_facts = facts_of(node)
         if version.version != node.version:
-            later = versions.filter(version=version.version + 1).first()
+            later = NodeVersion.objects.filter(id=node.pk, version=version.version + 1).first()
             change.based_at = later.history_date if later else timezone.now()
 
     def _relate(self, change: ProposalChange, values: dict[str, Any]) -> None:
@@ -197,11 +203,20 @@ class ChangeBuilder:
         return node.pk
 
     def _node(self, pk: Any) -> Node:
-        node = Node.objects.filter(pk=pk, space=self._space).first() if pk else None
+        node = self._nodes.get(pk)
+        if node is None and pk:
+            node = Node.objects.filter(pk=pk, space=self._space).first()
         if node is None:
             message = _("The space of the proposal has no such node.")
             raise Invalid(message, code="not_found", field="node")
         return node
+
+    def _version(self, pk: uuid.UUID, number: int) -> Any:
+        """Return a version that is not a deletion, None without it."""
+        if (pk, number) not in self._versions:
+            rows = NodeVersion.objects.filter(id=pk, version=number).exclude(history_type="-")
+            self._versions[pk, number] = rows.first()
+        return self._versions[pk, number]
 
     def _require_new(self, known: ProposalChange | None) -> None:
         if known is None:

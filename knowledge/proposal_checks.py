@@ -1,19 +1,24 @@
 """What stands in the way of merging a proposal, and what its readers should know before."""
 
+import dataclasses
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from knowledge.choices import ProposalStatus
+from knowledge.choices import NodeStatus, ProposalStatus
 from knowledge.evaluation import gate_problems
 from knowledge.models import Proposal, ProposalReview
 from knowledge.proposal_access import NEXT, approvals, approvals_missing
 from knowledge.proposal_conflicts import MergeConflict
+from knowledge.proposal_merging import MergePlan, NodePlan
 from knowledge.proposal_plans import proposal_plan
+from knowledge.quality import Finding, NodeState, Severity, checks_of
 
 MERGEABLE = frozenset({ProposalStatus.IN_REVIEW, ProposalStatus.APPROVED})
+READ_AT_ONCE = 10
+"""Nodes whose texts one look at the checks reads: each is compared with its whole space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class ProposalChecks:
     conflicts: list[MergeConflict]
     approvals: list[ProposalReview]
     missing: int
+    nodes: list[uuid.UUID] = field(default_factory=list)
 
     @property
     def is_mergeable(self) -> bool:
@@ -65,7 +71,47 @@ def proposal_check(proposal: Proposal) -> ProposalChecks:
         checks += [Check("regression", "failed", problem) for problem in problems]
         if proposal.space.requires_no_regression and not problems:
             checks.append(Check("regression", "passed", _("No golden question is lost.")))
-    return ProposalChecks(checks, conflicts, approvals(proposal), missing)
+    touched = [each.node.pk for each in plan.nodes if each.before] if plan else []
+    return ProposalChecks(checks, conflicts, approvals(proposal), missing, touched)
+
+
+def quality_check(proposal: Proposal) -> list[Check]:
+    """Look at the texts of the first nodes that a proposal changes, as the merge would leave them.
+
+    What is found keeps nothing from being merged. A last check says how many were not looked at.
+    """
+    if proposal.is_decided:
+        return []
+    plan = proposal_plan(proposal)
+    live = [each for each in plan.nodes if each.node.status != NodeStatus.ARCHIVED]
+    checks = []
+    for each in live[:READ_AT_ONCE]:
+        for found in findings_of(plan, each):
+            state = "passed" if found.severity == Severity.INFO else "warning"
+            details = {"severity": found.severity, "field": found.field, **found.details}
+            checks.append(Check(found.code, state, found.message, each.node.pk, details))
+    rest = len(live) - READ_AT_ONCE
+    if rest > 0:
+        message = _("%(count)s more nodes were not looked at: see their findings page by page.")
+        checks.append(
+            Check("quality", "warning", message % {"count": rest}, details={"count": rest})
+        )
+    elif not checks:
+        checks.append(Check("quality", "passed", _("Nothing was found in the changed texts.")))
+    return checks
+
+
+def findings_of(plan: MergePlan, node: NodePlan) -> list[Finding]:
+    """Return what the checks find in a node as the merge would leave it, worst first."""
+    others = [_state(each) for each in plan.nodes if each is not node]
+    return checks_of(_state(node), others=others)
+
+
+def _state(planned: NodePlan) -> NodeState:
+    """Return the state that a merge would make; the index has not waited for it."""
+    state = NodeState.of(planned.node)
+    is_new = planned.before is None
+    return dataclasses.replace(state, behind_since=None, node_id=None if is_new else state.node_id)
 
 
 def _approvals(proposal: Proposal, missing: int) -> Check:

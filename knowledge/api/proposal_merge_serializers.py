@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from knowledge.api.proposal_serializers import ProposalReviewSerializer
+from knowledge.api.quality import DependentSerializer, FindingSerializer
 from knowledge.api.version_serializers import FieldChangeSerializer
 
 
@@ -25,7 +26,7 @@ class ChangeDiffSerializer(serializers.Serializer):
     unified = serializers.CharField(help_text="The content's difference as a unified diff.")
 
 
-class ConflictSerializer(serializers.Serializer):
+class ProposalConflictSerializer(serializers.Serializer):
     """A place where the branch (ours) and what is stored by now (theirs) conflict."""
 
     id = serializers.CharField()
@@ -44,13 +45,13 @@ class ConflictSerializer(serializers.Serializer):
     choices = serializers.ListField(child=serializers.CharField())
 
 
-class ConflictsSerializer(serializers.Serializer):
+class ProposalConflictsSerializer(serializers.Serializer):
     """The conflicts of a proposal as it is."""
 
-    conflicts = ConflictSerializer(many=True)
+    conflicts = ProposalConflictSerializer(many=True)
 
 
-class MergeErrorSerializer(serializers.Serializer):
+class ProposalMergeErrorSerializer(serializers.Serializer):
     """Why a merge was refused."""
 
     code = serializers.CharField()
@@ -60,13 +61,13 @@ class MergeErrorSerializer(serializers.Serializer):
     request_id = serializers.CharField()
 
 
-class MergeRefusedSerializer(ConflictsSerializer):
+class MergeRefusedSerializer(ProposalConflictsSerializer):
     """The refusal of a merge, with the conflicts that are left."""
 
-    error = MergeErrorSerializer()
+    error = ProposalMergeErrorSerializer()
 
 
-class CheckSerializer(serializers.Serializer):
+class ProposalCheckSerializer(serializers.Serializer):
     """One thing that was looked at."""
 
     code = serializers.CharField()
@@ -76,32 +77,44 @@ class CheckSerializer(serializers.Serializer):
     details = serializers.JSONField()
 
 
-class ChecksSerializer(serializers.Serializer):
+class ProposalChecksSerializer(serializers.Serializer):
     """What stands in the way of a merge."""
 
     mergeable = serializers.BooleanField(source="is_mergeable")
     approvals = ProposalReviewSerializer(many=True)
     approvals_missing = serializers.IntegerField(source="missing")
     conflicts = serializers.SerializerMethodField()
-    checks = CheckSerializer(many=True)
+    checks = ProposalCheckSerializer(many=True)
+    dependents = DependentSerializer(
+        many=True, help_text="What stands on the nodes that would be changed or archived."
+    )
 
     def get_conflicts(self, row: Any) -> int:
         """Return how many conflicts there are."""
-        return len(row.conflicts)
+        return len(row["conflicts"])
 
 
-class PreviewSerializer(serializers.Serializer):
+class ProposalPreviewSerializer(serializers.Serializer):
     """A node as the merge would leave it, with the branch's side in what conflicts."""
 
     node = serializers.UUIDField()
     version = serializers.IntegerField()
     merged_version = serializers.IntegerField(allow_null=True)
     state = serializers.JSONField(help_text="The fields of the node.")
-    conflicts = ConflictSerializer(many=True)
+    conflicts = ProposalConflictSerializer(many=True)
 
 
-class SuggestionSerializer(serializers.Serializer):
+class ProposalSuggestionSerializer(serializers.Serializer):
     """What the language model would make of a conflict; nothing is changed by it."""
 
     conflict = serializers.CharField()
     suggestion = serializers.CharField()
+
+
+class ProposalFindingsSerializer(serializers.Serializer):
+    """What the checks find in a node as the merge would leave it."""
+
+    change = serializers.UUIDField()
+    node = serializers.UUIDField()
+    title = serializers.CharField()
+    findings = FindingSerializer(many=True)

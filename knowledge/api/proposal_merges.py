@@ -11,17 +11,19 @@ from knowledge import services
 from knowledge.api.proposal_inputs import MergeInput, PreviewQuery, SuggestInput
 from knowledge.api.proposal_merge_serializers import (
     ChangeDiffSerializer,
-    ChecksSerializer,
-    ConflictsSerializer,
     MergeRefusedSerializer,
-    PreviewSerializer,
-    SuggestionSerializer,
+    ProposalChecksSerializer,
+    ProposalConflictsSerializer,
+    ProposalFindingsSerializer,
+    ProposalPreviewSerializer,
+    ProposalSuggestionSerializer,
 )
 from knowledge.api.proposal_parts import OldestFirst
 from knowledge.api.proposal_serializers import ProposalSerializer
 from knowledge.branches import node_state
+from knowledge.impact import blast_radius
 from knowledge.models import Proposal
-from knowledge.proposal_checks import proposal_check
+from knowledge.proposal_checks import findings_of, proposal_check, quality_check
 from knowledge.proposal_plans import proposal_plan
 from knowledge.proposal_reading import changes_compare
 from project.accounts.permissions import caller
@@ -30,6 +32,14 @@ from project.http.api import ApiViewSet, expected_version, find, missing
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description='The revision that you saw: `"3"`.'
 )
+
+
+class FewAtOnce(OldestFirst):
+    """Pages of what takes its time."""
+
+    page_size = 10
+    max_page_size = 50
+
 
 if TYPE_CHECKING:
     _Base = ApiViewSet
@@ -49,7 +59,7 @@ class MergeActions(_Base):
         found = changes_compare(proposal, page or [])
         return self.get_paginated_response(ChangeDiffSerializer(found, many=True).data)
 
-    @extend_schema(responses=ConflictsSerializer)
+    @extend_schema(responses=ProposalConflictsSerializer)
     @action(detail=True)
     def conflicts(self, request: Request, pk: str) -> Response:
         """List what would be left to be chosen if the proposal were merged now."""
@@ -57,7 +67,7 @@ class MergeActions(_Base):
         found = services.proposal_conflicts(acting_user=caller(request), proposal=proposal)
         return Response({"conflicts": [each.as_json() for each in found]})
 
-    @extend_schema(request=SuggestInput, responses=SuggestionSerializer)
+    @extend_schema(request=SuggestInput, responses=ProposalSuggestionSerializer)
     @action(detail=True, methods=["post"], url_path="conflicts/suggest")
     def suggest(self, request: Request, pk: str) -> Response:
         """Ask the language model what it would make of a conflict; nothing is changed by it."""
@@ -68,14 +78,52 @@ class MergeActions(_Base):
         )
         return Response({"conflict": conflict, "suggestion": text})
 
-    @extend_schema(responses=ChecksSerializer)
+    @extend_schema(responses=ProposalChecksSerializer)
     @action(detail=True)
     def checks(self, request: Request, pk: str) -> Response:
         """Show what stands in the way of a merge, and what to know before."""
         proposal: Proposal = find(self.get_queryset(), pk)
-        return Response(ChecksSerializer(proposal_check(proposal)).data)
+        found = proposal_check(proposal)
+        dependents = [
+            {
+                "kind": each.kind,
+                "label": each.label,
+                "count": each.count,
+                "examples": [{"title": title, "url": url} for title, url in each.examples],
+            }
+            for each in blast_radius(found.nodes, request.user)
+        ]
+        answer = {
+            "is_mergeable": found.is_mergeable,
+            "approvals": found.approvals,
+            "missing": found.missing,
+            "conflicts": found.conflicts,
+            "checks": [*found.checks, *quality_check(proposal)],
+            "dependents": dependents,
+        }
+        return Response(ProposalChecksSerializer(answer).data)
 
-    @extend_schema(parameters=[PreviewQuery], responses=PreviewSerializer)
+    @extend_schema(responses=ProposalFindingsSerializer(many=True))
+    @action(detail=True, pagination_class=FewAtOnce)
+    def findings(self, request: Request, pk: str) -> Response:
+        """List what the quality checks find in the changed nodes, as if merged."""
+        proposal: Proposal = find(self.get_queryset(), pk)
+        page = self.paginate_queryset(proposal.changes.exclude(node_id=None)) or []
+        plan = proposal_plan(proposal) if page and not proposal.is_decided else None
+        planned = {each.change.pk: each for each in plan.nodes} if plan else {}
+        rows = [
+            {
+                "change": change.pk,
+                "node": planned[change.pk].node.pk,
+                "title": planned[change.pk].node.title,
+                "findings": findings_of(plan, planned[change.pk]),
+            }
+            for change in page
+            if plan and change.pk in planned
+        ]
+        return self.get_paginated_response(ProposalFindingsSerializer(rows, many=True).data)
+
+    @extend_schema(parameters=[PreviewQuery], responses=ProposalPreviewSerializer)
     @action(detail=True)
     def preview(self, request: Request, pk: str) -> Response:
         """Show a node as the merge would leave it, with the branch's side in what conflicts."""

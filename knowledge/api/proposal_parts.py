@@ -20,9 +20,9 @@ from knowledge.api.proposal_inputs import (
     ReviewersInput,
 )
 from knowledge.api.proposal_serializers import (
-    CommentSerializer,
     ProposalChangeSerializer,
-    ReviewersSerializer,
+    ProposalCommentSerializer,
+    ProposalReviewersSerializer,
 )
 from knowledge.models import Proposal, ProposalChange, ProposalComment
 from project.accounts.models import User
@@ -132,13 +132,13 @@ class PartActions(_Base):
     @extend_schema(
         methods=["get"],
         parameters=[CommentListQuery],
-        responses=CommentSerializer(many=True),
+        responses=ProposalCommentSerializer(many=True),
         operation_id="comments_list",
     )
     @extend_schema(
         methods=["post"],
         request=CommentInput,
-        responses={201: CommentSerializer},
+        responses={201: ProposalCommentSerializer},
         operation_id="comments_add",
     )
     @action(detail=True, methods=["get", "post"], pagination_class=OldestFirst)
@@ -151,7 +151,7 @@ class PartActions(_Base):
             rows = proposal.comments.select_related("author").filter(**filters)
             if resolved is not None:
                 rows = rows.filter(resolved_at__isnull=not resolved)
-            return self.page_of(rows, CommentSerializer)
+            return self.page_of(rows, ProposalCommentSerializer)
         body = self.validated(CommentInput)
         change, parent = body.pop("change", None), body.pop("parent", None)
         comment = services.comment_add(
@@ -161,9 +161,9 @@ class PartActions(_Base):
             parent=find(proposal.comments.all(), parent) if parent else None,
             **body,
         )
-        return Response(CommentSerializer(comment).data, status=status.HTTP_201_CREATED)
+        return Response(ProposalCommentSerializer(comment).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=ResolveInput, responses=CommentSerializer)
+    @extend_schema(request=ResolveInput, responses=ProposalCommentSerializer)
     @action(detail=True, methods=["post"], url_path=r"comments/(?P<comment>[^/.]+)/resolve")
     def resolve(self, request: Request, pk: str, comment: str) -> Response:
         """Mark a comment as settled, or, with `resolved: false`, open it again."""
@@ -171,9 +171,9 @@ class PartActions(_Base):
         row: ProposalComment = find(proposal.comments.all(), comment)
         resolved = self.validated(ResolveInput)["resolved"]
         row = services.comment_resolve(acting_user=caller(request), comment=row, resolved=resolved)
-        return Response(CommentSerializer(row).data)
+        return Response(ProposalCommentSerializer(row).data)
 
-    @extend_schema(request=ReviewersInput, responses=ReviewersSerializer)
+    @extend_schema(request=ReviewersInput, responses=ProposalReviewersSerializer)
     @action(detail=True, methods=["put"])
     def reviewers(self, request: Request, pk: str) -> Response:
         """Say who is to review the proposal."""

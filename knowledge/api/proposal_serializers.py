@@ -121,7 +121,7 @@ class ProposalSerializer(ProposalRowSerializer):
         return list(ProposalReviewSerializer(rows, many=True).data)
 
 
-class CommentSerializer(serializers.ModelSerializer):
+class ProposalCommentSerializer(serializers.ModelSerializer):
     """A comment; replies name their parent."""
 
     author_name = serializers.CharField(source="author.username", default="")
@@ -145,7 +145,7 @@ class CommentSerializer(serializers.ModelSerializer):
         ]
 
 
-class ReviewersSerializer(serializers.Serializer):
+class ProposalReviewersSerializer(serializers.Serializer):
     """Who was asked to review."""
 
     reviewers = serializers.ListField(child=serializers.IntegerField())

@@ -4,6 +4,7 @@ A node, or a relation, has one change a proposal. Who writes to a change says wh
 they saw: of two at once the second is refused, and told what the first wrote.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,7 +69,8 @@ def changes_add(
     if row.changes.count() + len(changes) > MAX_CHANGES:
         message = _("A proposal holds at most %(count)s changes.") % {"count": MAX_CHANGES}
         raise Invalid(message, code="too_many_changes", field="changes")
-    builder = ChangeBuilder(acting_user, row)
+    nodes = [values["node"] for values in changes if isinstance(values.get("node"), uuid.UUID)]
+    builder = ChangeBuilder(acting_user, row, about=nodes)
     made = []
     for number, values in enumerate(changes):
         try:
