@@ -11,7 +11,6 @@ from knowledge.access import not_found
 from knowledge.branches import facts_of, node_state
 from knowledge.choices import ProposalStatus
 from knowledge.evaluation import gate_problems
-from knowledge.evaluation import gate_problems
 from knowledge.merge_suggestions import conflict_suggestion
 from knowledge.merging.tree import is_same
 from knowledge.models import Proposal
@@ -69,9 +68,6 @@ def merge_require(user: User, row: Proposal, expected_revision: int | None = Non
     if missing:
         message = _("%(count)s more approvals are needed.") % {"count": missing}
         raise Conflict(message, code="approvals_missing", details={"missing": missing})
-    problems = gate_problems(row)
-    if problems:
-        raise Conflict(problems[0], code="regression", details={"problems": problems})
     if problems := gate_problems(row):
         raise Conflict(" ".join(problems), code="regression", details={"problems": problems})
 
