@@ -5,12 +5,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from knowledge.models import Release
-from knowledge.moments import Moment
+from knowledge.moments import Moment, time_words
 
 if TYPE_CHECKING:
     from chat.models import Turn
@@ -37,14 +35,6 @@ class AskedState:
         if self.release_id is not None:
             return {"release": str(self.release_id)}
         return {"as_of": self.moment.isoformat()}
-
-
-def time_words(moment: datetime.datetime) -> str:
-    """Return a moment for a person: the day alone where it is the day's end."""
-    local = timezone.localtime(moment)
-    if local.time() == datetime.time.min:
-        return date_format(local - datetime.timedelta(days=1), "DATE_FORMAT")
-    return date_format(local, "DATETIME_FORMAT")
 
 
 def state_of(turn: "Turn") -> AskedState | None:

@@ -1,9 +1,14 @@
 """Looking through knowledge on a page: what is wanted, what can be chosen, what is found."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
 
-from knowledge.models import Node, Space
+from knowledge.models import Node, Release, Space
+from knowledge.moments import Moment
+from knowledge.past_reading import asked_moment, page_url, releases_offered, versions_in
 from knowledge.querysets import Reader
 from knowledge.retrieval import search
 from knowledge.types import SearchRequest
@@ -20,21 +25,41 @@ class Wanted:
     space: str = ""
     kind: str = ""
     language: str = ""
+    as_of: str = ""
+    release: str = ""
 
     @classmethod
     def from_query(cls, values: Mapping[str, str]) -> "Wanted":
-        """Read the parameters `q`, `space`, `kind` and `language` of an address."""
+        """Read the parameters of an address: `q`, filters, and the state that it asks."""
         return cls(
             query=values.get("q", "").strip()[:500],
             space=values.get("space", "")[:80],
             kind=values.get("kind", "")[:40],
             language=values.get("language", "")[:10],
+            as_of="" if values.get("release") else values.get("as_of", "").strip()[:40],
+            release=values.get("release", "").strip()[:120],
         )
 
     @property
     def is_filtered(self) -> bool:
         """Whether anything but the words restricts the search."""
         return bool(self.space or self.kind or self.language)
+
+    @property
+    def today_query(self) -> str:
+        """The parameters that ask the same of the present state."""
+        asked = {
+            "q": self.query,
+            "space": self.space,
+            "kind": self.kind,
+            "language": self.language,
+        }
+        return urlencode({name: value for name, value in asked.items() if value})
+
+    @property
+    def day(self) -> str:
+        """The day of the moment that is asked, for a date field."""
+        return self.as_of[:10]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +69,14 @@ class Choices:
     spaces: list[Space]
     kinds: list[str]
     languages: list[str]
+    releases: list[Release]
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One row of the page: a node, and where a search found it, the passage."""
+    """One row of the page: a node or a version of one, and where a search found it, the passage."""
 
-    node: Node
+    node: Any
     url: str
     snippet: str = ""
     headings: tuple[str, ...] = ()
@@ -65,6 +91,7 @@ class Found:
     took_ms: int | None = None
     degraded: list[str] = field(default_factory=list)
     is_cut: bool = False
+    moment: Moment | None = None
 
 
 def choices(user: Reader) -> Choices:
@@ -74,13 +101,20 @@ def choices(user: Reader) -> Choices:
         spaces=list(Space.objects.visible_to(user).order_by("name")),
         kinds=sorted(nodes.order_by().values_list("kind", flat=True).distinct()),
         languages=sorted(nodes.order_by().values_list("language", flat=True).distinct()),
+        releases=releases_offered(user),
     )
 
 
 def find(wanted: Wanted, user: Reader) -> Found:
-    """Return what a search for the words finds, or the newest nodes where there are none."""
+    """Return what a search for the words finds, or the newest nodes where there are none.
+
+    Raises Invalid for a state that there is not.
+    """
+    moment = asked_moment({"as_of": wanted.as_of, "release": wanted.release}, user)
     if wanted.query:
-        return _search(wanted, user)
+        return _search(wanted, user, moment)
+    if moment is not None:
+        return _newest_then(wanted, user, moment)
     nodes = Node.objects.searchable_by(user).select_related("space").defer("content")
     if wanted.space:
         nodes = nodes.filter(space__slug=wanted.space)
@@ -92,7 +126,21 @@ def find(wanted: Wanted, user: Reader) -> Found:
     return Found(hits=[Hit(node=node, url=node.get_absolute_url()) for node in newest])
 
 
-def _search(wanted: Wanted, user: Reader) -> Found:
+def _newest_then(wanted: Wanted, user: Reader, moment: Moment) -> Found:
+    rows = versions_in(user, moment).select_related("space").defer("content")
+    if wanted.space:
+        rows = rows.filter(space__slug=wanted.space)
+    if wanted.kind:
+        rows = rows.filter(kind=wanted.kind)
+    if wanted.language:
+        rows = rows.filter(language=wanted.language)
+    newest = list(rows.order_by("-history_date", "id")[:NEWEST])
+    for row in newest:
+        row.updated_at = row.history_date
+    return Found([Hit(row, page_url(row, moment)) for row in newest], moment=moment)
+
+
+def _search(wanted: Wanted, user: Reader, moment: Moment | None) -> Found:
     spaces = None
     if wanted.space:
         rows = Space.objects.visible_to(user).filter(slug=wanted.space)
@@ -103,13 +151,22 @@ def _search(wanted: Wanted, user: Reader) -> Found:
         spaces=spaces,
         kinds=(wanted.kind,) if wanted.kind else None,
         language=wanted.language or None,
+        as_of=moment.as_of if moment is not None else None,
+        release=str(moment.release.pk) if moment is not None and moment.release else None,
     )
     response = search(request, user=user)
-    found = Node.objects.searchable_by(user).select_related("space").defer("content")
-    nodes = found.in_bulk([result.node for result in response.results])
+    wanted_nodes = [result.node for result in response.results]
+    nodes: dict[uuid.UUID, Any]
+    if moment is None:
+        now = Node.objects.searchable_by(user).select_related("space").defer("content")
+        nodes = now.in_bulk(wanted_nodes)
+    else:
+        then = versions_in(user, moment).filter(id__in=wanted_nodes).select_related("space")
+        nodes = {row.id: row for row in then}
     hits = [
         Hit(nodes[each.node], each.url, each.snippet, each.heading_path, each.page)
         for each in response.results
         if each.node in nodes
     ]
-    return Found(hits, response.took_ms, response.degraded, is_cut=len(hits) >= RESULTS)
+    is_cut = len(hits) >= RESULTS
+    return Found(hits, response.took_ms, response.degraded, is_cut=is_cut, moment=moment)

@@ -9,22 +9,17 @@ import datetime
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Max, Min, Q
+from django.db.models import Min
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from knowledge.choices import NodeStatus
 from knowledge.models import (
-    Node,
-    NodeVersion,
     Proposal,
     Publication,
     Release,
-    ReleaseEntry,
-    Space,
 )
 from knowledge.querysets import Reader
 from project.http.errors import Invalid
@@ -37,6 +32,20 @@ class Moment:
     as_of: datetime.datetime | None = None
     release: Release | None = None
     proposal: Proposal | None = None
+
+    @property
+    def words(self) -> str:
+        """The state for a person, in the active language and time zone."""
+        if self.release is not None:
+            return _("the release “%(name)s”") % {"name": self.release.name}
+        return time_words(self.as_of) if self.as_of is not None else ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters that ask a page for this state."""
+        if self.release is not None:
+            return {"release": str(self.release.pk)}
+        return {"as_of": self.as_of.isoformat()} if self.as_of is not None else {}
 
 
 def moment_of(
@@ -67,6 +76,14 @@ def moment_of(
     if proposal is not None:
         return Moment(proposal=_proposal_of(user, proposal))
     return None
+
+
+def time_words(at: datetime.datetime) -> str:
+    """Return a moment for a person: the day alone where it is the day's end."""
+    local = timezone.localtime(at)
+    if local.time() == datetime.time.min:
+        return date_format(local - datetime.timedelta(days=1), "DATE_FORMAT")
+    return date_format(local, "DATETIME_FORMAT")
 
 
 def checked_time(at: datetime.datetime) -> datetime.datetime:
@@ -147,48 +164,3 @@ def require_begun(at: datetime.datetime, space_ids: Sequence[uuid.UUID]) -> None
             code="time_before_all",
             field="as_of",
         )
-
-
-def version_at(user: Reader, node_id: uuid.UUID, moment: Moment) -> Any:
-    """Return the version of a node in a past state that the user may read; None without one.
-
-    The version has to be public at that time and inside its own validity, or in the release.
-    """
-    spaces = Space.objects.visible_to(user)
-    if moment.release is not None:
-        held = ReleaseEntry.objects.filter(
-            release=moment.release, release__space__in=spaces, node_id=node_id
-        )
-        rows = NodeVersion.objects.filter(id=node_id, version__in=held.values("version"))
-    else:
-        at = moment.as_of
-        public = Publication.objects.filter(
-            Q(ended_at=None) | Q(ended_at__gt=at),
-            node_id=node_id,
-            space__in=spaces,
-            started_at__lte=at,
-        )
-        rows = NodeVersion.objects.filter(
-            Q(valid_from=None) | Q(valid_from__lte=at),
-            Q(valid_until=None) | Q(valid_until__gt=at),
-            id=node_id,
-            version__in=public.values("version"),
-        )
-    return rows.filter(erased_at=None).exclude(history_type="-").first()
-
-
-def node_at(user: Reader, node_id: uuid.UUID, moment: Moment) -> Node | None:
-    """Return a node with the values of a past state, not to be saved; None where it has none."""
-    row = version_at(user, node_id, moment)
-    if row is None:
-        return None
-    node = Node(**{field.attname: getattr(row, field.attname) for field in row.tracked_fields})
-    node.status = NodeStatus.PUBLISHED
-    node.updated_at = row.history_date
-    first = NodeVersion.objects.filter(id=node_id, version=1).first()
-    node.created_at = first.history_date if first is not None else row.history_date
-    started = Publication.objects.filter(node_id=node_id, version=row.version)
-    if moment.as_of is not None:
-        started = started.filter(started_at__lte=moment.as_of)
-    node.published_at = started.aggregate(at=Max("started_at"))["at"]
-    return node

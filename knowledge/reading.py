@@ -26,6 +26,11 @@ class Related:
     node: Node
     ways: tuple[str, ...]
 
+    @property
+    def url(self) -> str:
+        """The address of its reading page."""
+        return self.node.get_absolute_url()
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

@@ -29,7 +29,8 @@ from knowledge.api.spaces import chosen_space
 from knowledge.api.versions import IF_MATCH, VersionActions
 from knowledge.graph import neighbourhood
 from knowledge.models import Node
-from knowledge.moments import moment_of, node_at
+from knowledge.moments import moment_of
+from knowledge.past_reading import node_at
 from knowledge.stale_writes import refusal_with_merge
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller

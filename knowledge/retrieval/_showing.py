@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from knowledge.models import Chunk, Node, NodeVersion, PastChunk, PreviewChunk, PreviewNode, Space
 from knowledge.retrieval._gaps import GapPassage
@@ -30,11 +31,12 @@ class Shown:
     page: int | None
     language: str
     text: str
+    state: str = ""
 
     @property
     def url(self) -> str:
-        """The address of the reading page of the version, at the passage."""
-        place = f"&start={self.start}&end={self.end}"
+        """The address of the reading page of the version, at the passage, in the state found."""
+        place = f"&start={self.start}&end={self.end}{self.state}"
         return f"/knowledge/nodes/{self.node}/?version={self.version}{place}"
 
 
@@ -47,7 +49,9 @@ def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.
             rows |= _previewed(ids, found.moment.proposal, user)
         return rows
     in_gaps = {pk: _in_gap(found.gaps[pk]) for pk in ids if pk in found.gaps}
-    return _past(ids, user) | in_gaps
+    state = f"&{urlencode(found.moment.query)}"
+    rows = _past(ids, user) | in_gaps
+    return {pk: replace(row, state=state) for pk, row in rows.items()}
 
 
 def _served(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -103,7 +104,8 @@ def test_a_result_names_the_passage_of_its_version(
     (result,) = found("steam ferry", owner, as_of=between, explain=True).results
     assert OLD[result.start : result.end] == OLD
     assert "steam" in result.snippet
-    assert result.url == f"/knowledge/nodes/{ferry.pk}/?version=1&start=0&end={len(OLD)}"
+    place = urlencode({"version": 1, "start": 0, "end": len(OLD), "as_of": between.isoformat()})
+    assert result.url == f"/knowledge/nodes/{ferry.pk}/?{place}"
     signals = result.signals or {}
     assert signals["vector"]["similarity"] > 0
     assert {"steam", "ferri"} <= set(signals["keyword"]["terms"])
