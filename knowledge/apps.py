@@ -12,4 +12,9 @@ class KnowledgeConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the subscribers, and what knowledge itself answers to its signals."""
-        from knowledge import impact, receivers, subscribers  # noqa: F401 - models must be loaded first
+        from knowledge import (  # noqa: F401 - models must be loaded first
+            impact,
+            proposal_erasing,
+            receivers,
+            subscribers,
+        )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.choices import NodeStatus, ProposalStatus
 from knowledge.evaluation import gate_problems
+from knowledge.kinds import metadata_faults
 from knowledge.models import Proposal, ProposalReview
 from knowledge.proposal_access import NEXT, approvals, approvals_missing
 from knowledge.proposal_conflicts import MergeConflict
@@ -66,6 +67,7 @@ def proposal_check(proposal: Proposal) -> ProposalChecks:
         checks.append(Check("conflicts", "failed", message, details={"count": len(conflicts)}))
     else:
         checks.append(Check("conflicts", "passed", _("Nothing conflicts with what is stored.")))
+    checks += _metadata(plan) if plan else []
     if not proposal.is_decided:
         problems = gate_problems(proposal)
         checks += [Check("regression", "failed", problem) for problem in problems]
@@ -73,6 +75,15 @@ def proposal_check(proposal: Proposal) -> ProposalChecks:
             checks.append(Check("regression", "passed", _("No golden question is lost.")))
     touched = [each.node.pk for each in plan.nodes if each.before] if plan else []
     return ProposalChecks(checks, conflicts, approvals(proposal), missing, touched)
+
+
+def _metadata(plan: MergePlan) -> list[Check]:
+    """Return what the kinds of the nodes refuse: the merge would be refused for it."""
+    nodes = [each.node for each in plan.nodes]
+    return [
+        Check("metadata", "failed", fault.message, nodes[number].pk, fault.details)
+        for number, fault in metadata_faults(nodes).items()
+    ]
 
 
 def quality_check(proposal: Proposal) -> list[Check]:

@@ -110,7 +110,9 @@ def changes_titles(proposal: Proposal, changes: Sequence[ProposalChange]) -> dic
     ids = {pk for each in changes for pk in (each.node_id, each.source_id, each.target_id) if pk}
     titles = dict(Node.objects.filter(pk__in=ids).values_list("pk", "title"))
     made = ProposalChange.objects.filter(proposal=proposal, action=ChangeAction.CREATE)
-    titles |= {pk: fields["title"] for pk, fields in made.values_list("node_id", "fields") if pk}
+    titles |= {
+        pk: fields.get("title", "?") for pk, fields in made.values_list("node_id", "fields") if pk
+    }
     found = {}
     for each in changes:
         if each.node_id is not None:

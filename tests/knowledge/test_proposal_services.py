@@ -387,3 +387,17 @@ def test_drafts_and_rejected_proposals_can_be_deleted(teammate: User, proposal: 
     services.proposal_reopen(acting_user=teammate, proposal=proposal)
     services.proposal_delete(acting_user=teammate, proposal=proposal)
     assert not Proposal.objects.exists()
+
+
+def test_an_erased_version_takes_the_text_of_its_branches_along(
+    owner: User, teammate: User, proposal: Proposal, node: Node, space: Space
+) -> None:
+    services.node_update(acting_user=owner, node=node, content="Clean.\n")
+    services.versions_erase(
+        acting_user=owner, space=space, node_id=node.pk, versions=[1], reason="Order 7"
+    )
+    change = proposal.changes.get()
+    assert (change.fields, change.version) == ({}, 2)
+    before = proposal.revision
+    proposal.refresh_from_db()
+    assert proposal.revision == before + 1
