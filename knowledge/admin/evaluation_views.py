@@ -128,7 +128,12 @@ def _row(run: EvaluationRun, result: EvaluationResult, known: set[str]) -> dict[
         "symbol": symbol,
         "tone": tone,
         "targets": [
-            {**target, "is_known": target["node"] in known, "move": _rank_move(run, target)}
+            {
+                **target,
+                "title": target["title"] or _("(erased)"),
+                "is_known": target["node"] in known,
+                "move": _rank_move(run, target),
+            }
             for target in result.ranked_targets()
         ],
         "measures": [
@@ -152,6 +157,7 @@ def _row(run: EvaluationRun, result: EvaluationResult, known: set[str]) -> dict[
                 "rows": [
                     {
                         **each,
+                        "title": each["title"] or _("(erased)"),
                         "is_known": each["node"] in known,
                         "answers": each["node"] in answering,
                         "is_beyond": each["rank"] > run.k,

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
+from django.db.models import Case, OuterRef, Subquery, When
 from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
@@ -16,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
@@ -33,7 +34,7 @@ from knowledge.admin.evaluation_views import (
 )
 from knowledge.admin.golden import golden_counts
 from knowledge.choices import Outcome, SearchMode
-from knowledge.models import EvaluationRun, Space
+from knowledge.models import EvaluationRun, Proposal, Space
 from project.accounts.choices import Role
 from project.http.admin_base import display, posted_only, refusals_as_messages, tone_of
 from project.http.errors import ApiError, Invalid
@@ -70,12 +71,22 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         js = [Script("acervo/admin/evaluations.js", type="module")]
 
     @display(description=gettext_lazy("evaluation"), ordering="created_at")
-    def summary(self, run: EvaluationRun) -> SafeString:
+    def summary(self, run: Any) -> SafeString:
         """Show which state it is about."""
-        facts = f"{run.get_mode_display()} · k = {run.k} · {run.questions}"
+        count = ngettext("%(count)s question", "%(count)s questions", run.questions)
+        facts = [run.get_mode_display(), f"k = {run.k}", count % {"count": run.questions}]
+        name = state_words(run)
+        if run.proposal_title:
+            facts.insert(0, name)
+            name = run.proposal_title
         return format_html(
-            '<span class="ac-two"><b>{}</b><small>{}</small></span>', state_words(run), facts
+            '<span class="ac-two"><b>{}</b><small>{}</small></span>', name, " · ".join(facts)
         )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the runs of the person's spaces with the titles of their proposals."""
+        titles = Proposal.objects.filter(pk=OuterRef("proposal_id")).values("title")
+        return super().get_queryset(request).annotate(proposal_title=Subquery(titles))
 
     @display(description=gettext_lazy("status"), ordering="status")
     def progress_now(self, run: EvaluationRun) -> SafeString:
@@ -204,7 +215,8 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
 def run_context(run: EvaluationRun, request: HttpRequest) -> dict[str, Any]:
     """Return everything that the page of a run shows."""
     chosen = request.GET.get("show", "")
-    results = run.results.exclude(measured_at=None).order_by("position")
+    first = Case(When(outcome__in=[Outcome.LOST, Outcome.MISSED], then=0), default=1)
+    results = run.results.exclude(measured_at=None).order_by(first, "position")
     if chosen in Outcome.values:
         results = results.filter(outcome=chosen)
     else:

@@ -56,7 +56,7 @@ class GoldenQuestionAdmin(SpaceScopedAdmin):
     ordering = ("-created_at", "id")
     delete_role = Role.EDITOR
     actions = ("golden_activate", "golden_rest")
-    change_form_outer_before_template = "admin/knowledge/goldenquestion/form_bar.html"
+    change_form_outer_after_template = "admin/knowledge/goldenquestion/form_bar.html"
 
     class Media:
         js = [Script("acervo/admin/golden.js", type="module")]

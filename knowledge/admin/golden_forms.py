@@ -35,6 +35,14 @@ class GoldenForm(RefusalForm):
     )
     tags = TagsField(label=gettext_lazy("Tags"), max_length=5000, widget=UnfoldAdminTextInputWidget)
 
+    notes = forms.CharField(
+        label=gettext_lazy("Notes"),
+        required=False,
+        max_length=5000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=gettext_lazy("Why it matters, or who asked."),
+    )
+
     class Meta:
         model = GoldenQuestion
         fields = ("space", *FIELDS)
@@ -84,8 +92,8 @@ class Targets(AcervoTabularInline):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer nodes without the links that make or change one."""
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        for link in ("can_add_related", "can_change_related", "can_view_related"):
-            setattr(field.widget, link, False)
+        for link in ("add", "change", "delete", "view"):
+            setattr(field.widget, f"can_{link}_related", False)
         return field
 
     def _may(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,4 +1,5 @@
-/* Tries a golden question out as it stands in the form, without saving it. */
+/* Tries a golden question out as it stands in the form, without saving it; what was found can be
+ * named as an answer with a button. */
 
 const card = document.querySelector("[data-try]");
 const form = document.getElementById("goldenquestion_form");
@@ -23,6 +24,34 @@ function start() {
     go.disabled = false;
     go.focus();
   });
+  place.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-name-node]");
+    if (button) nameNode(button);
+  });
+}
+
+/** Put a node that was found into the first free row below the question, or into a new one. */
+function nameNode(button) {
+  let select = freeSelect();
+  if (!select) {
+    document.querySelector("#targets-group a.add-row, #targets-group .add-row a")?.click();
+    select = freeSelect();
+  }
+  if (!select) return;
+  const { nameNode: node, title } = button.dataset;
+  select.append(new Option(title, node, true, true));
+  select.dispatchEvent(new Event("change", { bubbles: true }));
+  const said = document.createElement("span");
+  said.className = "ac-badge ac-success";
+  said.textContent = `✓ ${card.dataset.named}`;
+  said.tabIndex = -1;
+  button.replaceWith(said);
+  said.focus();
+}
+
+function freeSelect() {
+  const rows = [...form.querySelectorAll('select[name^="targets-"][name$="-node"]')];
+  return rows.find((each) => !each.value && !each.name.includes("__prefix__"));
 }
 
 function asked() {
