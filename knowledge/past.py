@@ -227,7 +227,7 @@ def vectors_drop() -> int:
 
 
 def versions_fill() -> int:
-    """Cut the versions that were public and have no passages; return how many got them.
+    """Cut public versions, and those of releases, that have no passages; return how many got them.
 
     Also widens the period of what was published again without being indexed again. Safe to run
     anywhere at any time; what a run leaves, the next one does.
@@ -239,12 +239,22 @@ def versions_fill() -> int:
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                SELECT node_id, version FROM knowledge_publication AS public
+                SELECT node_id, version FROM (
+                    SELECT node_id, version FROM knowledge_publication
+                    UNION SELECT node_id, version FROM knowledge_releaseentry
+                ) AS wanted
                 WHERE NOT EXISTS (
                     SELECT 1 FROM knowledge_indexedversion AS held
-                    WHERE held.node_id = public.node_id AND held.version = public.version
+                    WHERE held.node_id = wanted.node_id AND held.version = wanted.version
+                ) AND NOT EXISTS (  -- those are indexed soon
+                    SELECT 1 FROM knowledge_publication AS public
+                    WHERE public.node_id = wanted.node_id AND public.version = wanted.version
+                        AND public.ended_at IS NULL
+                ) AND NOT EXISTS (
+                    SELECT 1 FROM knowledge_nodeversion AS facts
+                    WHERE facts.id = wanted.node_id AND facts.version = wanted.version
+                        AND facts.erased_at IS NOT NULL
                 )
-                GROUP BY node_id, version HAVING bool_and(ended_at IS NOT NULL)
                 ORDER BY node_id, version LIMIT %s
                 """,
                 [FILL_MOST],

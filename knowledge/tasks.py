@@ -11,6 +11,7 @@ from knowledge import (
     indexing,
     ingestion,
     kind_work,
+    past,
     previews,
     recovery,
     reviews,
@@ -78,6 +79,18 @@ def files_sweep() -> None:
 def statistics_fold() -> None:
     """Keep the statistics of words small."""
     statistics.statistics_fold()
+
+
+@shared_task
+def past_versions_fill() -> None:
+    """Cut the public versions that were replaced before they were indexed."""
+    past.versions_fill()
+
+
+@shared_task
+def past_vectors_drop() -> None:
+    """Drop the vectors of past versions that their spaces keep no longer."""
+    past.vectors_drop()
 
 
 @shared_task

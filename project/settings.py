@@ -244,6 +244,8 @@ CELERY_BEAT_SCHEDULE = {
     "jobs-recover": {"task": "knowledge.tasks.jobs_recover", "schedule": 30.0},
     "files-sweep": {"task": "knowledge.tasks.files_sweep", "schedule": 3600.0},
     "generations-maintain": {"task": "knowledge.tasks.generations_maintain", "schedule": 120.0},
+    "past-versions-fill": {"task": "knowledge.tasks.past_versions_fill", "schedule": 600.0},
+    "past-vectors-drop": {"task": "knowledge.tasks.past_vectors_drop", "schedule": 86_400.0},
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},

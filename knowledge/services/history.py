@@ -12,7 +12,8 @@ from knowledge import tasks
 from knowledge.access import node_lock, not_found, role_require
 from knowledge.choices import NodeStatus, VersionOrigin
 from knowledge.indexing import unindex_node
-from knowledge.models import Erasure, Node, NodeVersion, PastChunk, PreviewChunk, Space, VersionTag
+from knowledge.models import Erasure, Node, NodeVersion, PreviewChunk, Space, VersionTag
+from knowledge.past import passages_erase
 from knowledge.relation_writing import relations_insert, relations_remove
 from knowledge.reverting import RevertPlan, Unwanted, revert_plan
 from knowledge.signals import versions_erased
@@ -166,7 +167,10 @@ def versions_erase(
         )
         cursor.execute("SELECT set_config('acervo.erasing', 'off', true)")
     VersionTag.objects.filter(node_id=node_id, version__in=wanted).delete()
-    PastChunk.objects.filter(node_id=node_id, version__in=wanted).delete()
+    if node is not None and versions is not None and node.indexed_version in wanted:
+        unindex_node(node)  # the current version is to take its place, and does so at once
+        send_after_commit(tasks.node_index, str(node.pk))
+    passages_erase((node_id, version) for version in wanted)
     if versions is None:
         PreviewChunk.objects.filter(node_id=node_id).delete()
     erasure = Erasure.objects.create(

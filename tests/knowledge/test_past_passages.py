@@ -18,7 +18,14 @@ from knowledge.models import (
     Space,
     TermStatistic,
 )
-from knowledge.services import node_archive, node_create, node_delete, node_publish, node_update
+from knowledge.services import (
+    node_archive,
+    node_create,
+    node_delete,
+    node_publish,
+    node_update,
+    versions_erase,
+)
 from project.accounts.models import User
 
 
@@ -163,3 +170,16 @@ def test_an_erased_version_leaves_nothing(owner: User, node: Node) -> None:
     assert not PastVector.objects.exists()
     assert not IndexedVersion.objects.filter(version=1).exists()
     assert Chunk.objects.count() == 1
+
+
+def test_erasing_a_version_that_still_serves_takes_it_out_of_search(
+    owner: User, node: Node, space: Space
+) -> None:
+    edit(owner, node, "The diesel ferry crosses at ten.", indexed=False)
+    assert Chunk.objects.get().version == 1
+    versions_erase(acting_user=owner, space=space, node_id=node.pk, versions=[1], reason="Wrong.")
+    assert not Chunk.objects.exists()
+    assert not PastChunk.objects.exists()
+    assert not IndexedVersion.objects.exists()
+    assert index_node(node.pk)
+    assert Chunk.objects.get().version == 2
