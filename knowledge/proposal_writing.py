@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from django.db import IntegrityError, transaction
+import psycopg.errors
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -65,12 +66,19 @@ def proposal_write(
             return _write(proposal, resolutions, memo, prepared, merged_by, require)
         except _Moved:
             pass
-        except IntegrityError as error:  # the same relation, made at this very moment
-            if "one_relation_a_kind_and_pair" not in str(error):
+        except (IntegrityError, OperationalError) as error:
+            if not _is_passing(error):
                 raise
         proposal.refresh_from_db()
     message = _("The nodes keep changing while they are merged. Try again.")
     raise Conflict(message, code="nodes_keep_changing", retry_after=5)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Return whether another try can do it: the same relation was made at this very moment, or
+    two transactions waited for each other and this one was chosen to give way."""
+    is_deadlock = isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
+    return is_deadlock or "one_relation_a_kind_and_pair" in str(error)
 
 
 @transaction.atomic

@@ -71,7 +71,7 @@ class ProposalRowSerializer(serializers.ModelSerializer):
     """A proposal in a list."""
 
     author_name = serializers.CharField(source="author.username", default="")
-    changes_count = serializers.IntegerField(source="changes.count")
+    changes_count = serializers.IntegerField()
 
     class Meta:
         model = Proposal

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -21,9 +21,10 @@ from knowledge.api.proposal_merges import MergeActions
 from knowledge.api.proposal_parts import PartActions
 from knowledge.api.proposal_serializers import ProposalRowSerializer, ProposalSerializer
 from knowledge.api.spaces import chosen_space
-from knowledge.choices import Verdict
-from knowledge.models import Proposal
+from knowledge.choices import ProposalOrigin, Verdict
+from knowledge.models import Proposal, ProposalChange
 from project.accounts.choices import Scope
+from project.accounts.models import ApiKey
 from project.accounts.permissions import caller
 from project.http.api import ApiViewSet, expected_version, find
 
@@ -42,7 +43,8 @@ class ProposalViewSet(MergeActions, PartActions, ApiViewSet):
     def get_queryset(self) -> QuerySet:
         """Return the proposals of the spaces that the caller may edit."""
         rows = Proposal.objects.visible_to(self.request.user)
-        return rows.select_related("space", "author")
+        counted = rows.annotate(changes_count=Count("changes", distinct=True))
+        return counted.select_related("space", "author")
 
     def _answer(self, proposal: Proposal, code: int = status.HTTP_200_OK) -> Response:
         data = ProposalSerializer(find(self.get_queryset(), proposal.pk)).data
@@ -58,13 +60,17 @@ class ProposalViewSet(MergeActions, PartActions, ApiViewSet):
         filters: dict[str, Any] = dict(self.query(ProposalListQuery))
         node = filters.pop("node", None)
         rows = self.get_queryset().filter(**filters)
-        rows = rows.filter(changes__node_id=node) if node else rows
+        if node:
+            changes = ProposalChange.objects.filter(node_id=node)
+            rows = rows.filter(pk__in=changes.values("proposal"))
         return self.page_of(rows, ProposalRowSerializer)
 
     @extend_schema(request=ProposalInput, responses={201: ProposalSerializer})
     def create(self, request: Request) -> Response:
         """Begin a proposal, with changes if you like; it is a draft until it is submitted."""
         body = self.validated(ProposalInput)
+        by_program = isinstance(request.auth, ApiKey)
+        body.setdefault("origin", ProposalOrigin.PROGRAM if by_program else ProposalOrigin.MANUAL)
         space = chosen_space(caller(request), body.pop("space", None))
         proposal = services.proposal_create(acting_user=caller(request), space=space, **body)
         return self._answer(proposal, status.HTTP_201_CREATED)

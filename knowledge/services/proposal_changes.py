@@ -12,11 +12,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from knowledge.access import not_found
+from knowledge.branches import branch_load
 from knowledge.choices import ChangeAction
+from knowledge.merging import merge_nodes
 from knowledge.models import Proposal, ProposalChange
 from knowledge.proposal_access import EDITABLE, branch_require, proposal_lock, status_require
 from knowledge.proposal_building import ChangeBuilder
 from knowledge.services.proposal_news import branch_changed
+from knowledge.stale_writes import merge_as_json
 from project.accounts.models import User
 from project.http.errors import Conflict, Invalid
 
@@ -101,9 +104,15 @@ def change_update(
 
     `fields` are added to those it has, or with `replace` take their place; a field that the branch
     does not touch any more is left out by its base value. Raises NotFound, Forbidden, Invalid, and
-    Conflict (`version_conflict`) when `expected_version` is not the stored one.
+    Conflict (`version_conflict`) when `expected_version` is not the stored one; its details then
+    hold both writes merged.
     """
-    proposal, row = change_lock(acting_user, change, expected_version)
+    try:
+        proposal, row = change_lock(acting_user, change, expected_version)
+    except Conflict as refusal:
+        if refusal.code != "version_conflict":
+            raise
+        raise _with_merge(refusal, acting_user, change, fields) from refusal
     if row.action == ChangeAction.UNRELATE:
         message = _("The removal of a relation has no fields: remove the change instead.")
         raise Invalid(message, field="fields")
@@ -126,6 +135,26 @@ def change_remove(
     proposal, row = change_lock(acting_user, change, expected_version)
     row.delete()
     branch_changed(proposal)
+
+
+def _with_merge(
+    refusal: Conflict, user: User, change: ProposalChange, fields: Mapping[str, Any]
+) -> Conflict:
+    """Return the refusal of a late write with what it would be, merged with the first.
+
+    `details.merge` is None for relations.
+    """
+    branch = branch_load(change.proposal, only=[change.pk])
+    merge = None
+    for row in branch.changes:
+        if row.is_of_relation:
+            continue
+        builder = ChangeBuilder(user, row.proposal)
+        base = branch.base_of(row)
+        mine = {**base, **builder.fields(row, fields)}
+        merge = merge_as_json(merge_nodes(base, mine, branch.ours_of(row)))
+    details = {**refusal.details, "merge": merge}
+    return Conflict(refusal.message, code=refusal.code, field=refusal.field, details=details)
 
 
 def change_lock(

@@ -242,6 +242,9 @@ def test_of_two_writes_to_a_change_the_second_is_told_what_the_first_wrote(
     assert refusal.value.code == "version_conflict"
     assert refusal.value.details["current"] == 2
     assert refusal.value.details["fields"]["title"] == "High tides"
+    merge = refusal.value.details["merge"]
+    assert [each["field"] for each in merge["conflicts"]] == ["title"]
+    assert merge["result"]["content"] == "The night tide.\n"
     with pytest.raises(Conflict):
         services.change_remove(acting_user=teammate, change=change, expected_version=1)
 
