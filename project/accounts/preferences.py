@@ -62,7 +62,7 @@ def _answers() -> dict[str, str]:
         "source_gone": _("This text can no longer be opened. It was cited like this:"),
         "source_failed": _("The passage could not be loaded."),
         "opening_source": _("Opening the passage…"),
-        "golden_made": _("Made a golden question: {count} cited nodes answer it."),
+        "golden_made": _("Made a golden question. Nodes that answer it: {count}."),
         "golden_known": _("This is a golden question already."),
         "golden_undone": _("The golden question is gone again."),
         "feedback_thanks": _("Thank you. The people who keep this knowledge will see it."),

@@ -28,7 +28,7 @@ def test_an_editor_makes_a_golden_question_and_takes_it_back(
     make.focus()
     page.keyboard.press("Enter")
     note = answer.get_by_role("status")
-    expect(note).to_contain_text("Made a golden question: 1 cited nodes answer it.")
+    expect(note).to_contain_text("Made a golden question. Nodes that answer it: 1.")
     expect(make).to_have_attribute("aria-pressed", "true")
     expect(make).to_be_focused()
     golden = GoldenQuestion.objects.get()
