@@ -43,9 +43,9 @@ def answers_citing_versions(
     cited = citations.filter(turn__in=named).values_list("turn", "version").distinct()
     pairs = sorted(cited, key=lambda pair: named[pair[0]].created_at, reverse=True)
     counts.subtract(version for _turn, version in pairs)
-    followers = [Follower(version, _thing(named[turn]), _("cited by")) for turn, version in pairs]
+    followers = [Follower(version, _thing(named[turn]), _("citation")) for turn, version in pairs]
     return followers + [
-        Follower(version, _rest(version, count), _("cited by"))
+        Follower(version, _rest(version, count), _("citation"))
         for version, count in sorted(counts.items())
         if count
     ]

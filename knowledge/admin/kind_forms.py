@@ -1,5 +1,6 @@
 """The forms of kinds: the schema as text, and the plan to change it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,17 @@ class KindForm(RefusalForm):
         return schema
 
 
+class StepsField(forms.JSONField):
+    """A JSON list, shown with one step a line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the list as readable text; what cannot be read stays as it was typed."""
+        if not isinstance(value, list):
+            return super().prepare_value(value)
+        lines = (f"  {json.dumps(step, ensure_ascii=False)}" for step in value)
+        return "[\n" + ",\n".join(lines) + "\n]" if value else "[]"
+
+
 class PlanForm(forms.Form):
     """The schema to come, and the steps to it."""
 
@@ -69,7 +81,7 @@ class PlanForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 18, **CODE}),
     )
-    steps = forms.JSONField(
+    steps = StepsField(
         label=gettext_lazy("Steps"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 10, "data-steps": "", **CODE}),

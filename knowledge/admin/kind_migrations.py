@@ -28,13 +28,14 @@ from knowledge.admin.access import has_role, staff
 from knowledge.choices import KindMigrationStatus, KindMigrationWork, MigratedState
 from knowledge.kind_backups import backup_lines
 from knowledge.kind_progress import progress_of
+from knowledge.merging.tree import is_same
+from knowledge.metadata.steps import OPERATIONS
 from knowledge.models import KindMigration, MigratedNode, Node
 from project.accounts.choices import Role
 from project.http.admin_base import (
     ReadOnlyAdmin,
     badge,
     display,
-    posted_only,
     refusals_as_messages,
     tone_of,
 )
@@ -80,8 +81,8 @@ def rows_shown(rows: Sequence[MigratedNode]) -> list[ShownRow]:
 def _texts(row: MigratedNode) -> tuple[str, str]:
     before, after = row.before, row.after
     if isinstance(before, dict) and isinstance(after, dict):
-        equal = {key for key in before if key in after and before[key] == after[key]}
-        if row.state != MigratedState.UNCHANGED:
+        equal = {key for key in before if key in after and is_same(before[key], after[key])}
+        if not before.keys() == after.keys() == equal:
             before = {key: each for key, each in before.items() if key not in equal}
             after = {key: each for key, each in after.items() if key not in equal}
     return _json(before), _json(after) if after is not None else ""
@@ -194,9 +195,8 @@ class KindMigrationAdmin(ReadOnlyAdmin):
 
     def replan_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Make the plan anew."""
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
+        if request.method != "POST":
+            return HttpResponse(status=405, headers={"Allow": "POST"})
         migration = self._opened(request, pk)
         with refusals_as_messages(request):
             services.kind_migration_replan(acting_user=staff(request), migration=migration)
@@ -281,9 +281,9 @@ def _steps(migration: KindMigration) -> list[tuple[int, str, str, int]]:
             number + 1,
             step["op"],
             ", ".join(
-                f"{key}: {json.dumps(value, ensure_ascii=False)[:200]}"
-                for key, value in step.items()
-                if key != "op"
+                f"{key}: {json.dumps(step[key], ensure_ascii=False)[:200]}"
+                for key in (name.rstrip("?") for name in OPERATIONS[step["op"]])
+                if key in step
             ),
             counts[number],
         )

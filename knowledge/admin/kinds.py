@@ -123,6 +123,8 @@ class KindAdmin(SpaceScopedAdmin):
         """Offer the spaces that the person manages; all of them to superusers only."""
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "space" and field is not None:
+            for link in ("can_add_related", "can_change_related", "can_view_related"):
+                setattr(field.widget, link, False)
             field.queryset = Space.objects.with_role(staff(request), Role.MANAGER)
             field.empty_label = _("All spaces") if request.user.is_superuser else None
             field.required = not request.user.is_superuser

@@ -82,7 +82,7 @@ class JsonObjectField(forms.JSONField):
 
     def prepare_value(self, value: Any) -> Any:
         """Return the object as readable text; what was typed stays as it is."""
-        if isinstance(value, dict):
+        if isinstance(value, dict) or value is None:
             return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
         return super().prepare_value(value)
 

@@ -119,7 +119,7 @@ def _join_parents(trace: _Trace, number: int) -> None:
         each = edge.pop()
         if each in trace.rows:
             if each in trace.parents[number]:
-                label = _("merged") if is_merge else ""
+                label = _("merge") if is_merge else ""
                 trace.made.links.append(Link(version_id(each), version_id(number), label))
             else:
                 nearest.add(each)
@@ -161,7 +161,7 @@ def _add_origins(trace: _Trace) -> None:
             continue  # the source brings its job along
         thing = _origin_thing(trace.user, row, known.get(row.change_origin, {}))
         if thing is not None:
-            trace.made.add(thing, Link(thing.id, version_id(number), _("made")))
+            trace.made.add(thing, Link(thing.id, version_id(number), _("origin")))
 
 
 def _origin_thing(user: Reader, row: Any, known: Mapping[uuid.UUID, Any]) -> Thing | None:
@@ -220,10 +220,10 @@ def _add_sources(trace: _Trace) -> None:
             url=reverse("source-file", args=[source.pk]),
             at=source.created_at,
         )
-        trace.made.add(thing, Link(thing.id, version_id(row.version), _("read")))
+        trace.made.add(thing, Link(thing.id, version_id(row.version), _("its text")))
         if source.pk in jobs:
             job_thing = _job_thing(trace.user, jobs[source.pk])
-            trace.made.add(job_thing, Link(job_thing.id, thing.id, _("imported")))
+            trace.made.add(job_thing, Link(job_thing.id, thing.id, _("import")))
 
 
 def pages_of(anchors: Sequence[Mapping[str, Any]]) -> str:
@@ -248,7 +248,7 @@ def _add_releases(trace: _Trace) -> None:
     )
     for entry in rows:
         thing = _release_thing(trace.user, entry.release)
-        trace.made.add(thing, Link(version_id(entry.version), thing.id, _("held by")))
+        trace.made.add(thing, Link(version_id(entry.version), thing.id, _("release")))
 
 
 def _add_followers(trace: _Trace, followers: Iterable[Follower]) -> None:

@@ -11,6 +11,7 @@ from knowledge.choices import JobStatus, NodeStatus
 from knowledge.ingestion import job_work
 from knowledge.kinds import kind_of
 from knowledge.models import IngestJob, Kind, Node, NodeVersion, Space
+from knowledge.proposal_checks import proposal_check
 from project.accounts.models import User
 from project.http.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from tests.conftest import Api
@@ -221,3 +222,32 @@ def test_a_kind_can_be_deleted_and_its_nodes_are_free_again(
     made(owner, space)
     services.kind_delete(acting_user=owner, kind=kind)
     made(owner, space, metadata={})
+
+
+def test_a_proposal_says_so_before_it_is_merged_and_the_merge_is_refused(
+    owner: User, space: Space, kind: Kind
+) -> None:
+    node = made(owner, space)
+    change = {"action": "edit", "node": node.pk, "fields": {"metadata": {"area": "air"}}}
+    proposal = services.proposal_create(
+        acting_user=owner, space=space, title="Air", changes=[change]
+    )
+    services.proposal_submit(acting_user=owner, proposal=proposal)
+    services.proposal_review(acting_user=owner, proposal=proposal, verdict="approved")
+    proposal.refresh_from_db()
+    checks = proposal_check(proposal)
+    failed = [(each.code, each.node) for each in checks.checks if each.state == "failed"]
+    assert failed == [("metadata", node.pk)]
+    with pytest.raises(Invalid) as caught:
+        services.proposal_merge(acting_user=owner, proposal=proposal)
+    assert caught.value.field == "metadata"
+    node.refresh_from_db()
+    assert node.version == 1
+
+
+def test_a_change_that_python_takes_for_none_is_a_version(owner: User, space: Space) -> None:
+    node = made(owner, space, metadata={"level": 1})
+    for value in (True, 1.5, 1, "1"):
+        node = services.node_update(acting_user=owner, node=node, metadata={"level": value})
+        assert Node.objects.get(pk=node.pk).metadata == {"level": value}
+    assert node.version == 5
