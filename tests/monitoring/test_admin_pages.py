@@ -75,8 +75,8 @@ def turn(owner: User, space: Space, node: Node) -> Turn:
         trace_id="trace-of-the-turn",
     )
     Citation.objects.create(
-        turn=turn, index=1, node=node, cited_id=node.pk, version=1, chunk_id=chunk, title="Tides", snippet="Ebb.",
-        start=0, end=4,
+        turn=turn, index=1, node=node, cited_id=node.pk, version=1, chunk_id=chunk,
+        title="Tides", snippet="Ebb.", start=0, end=4,
     )  # fmt: skip
     return turn
 
