@@ -5,11 +5,13 @@ import datetime
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from knowledge.models import EvaluationResult
 from project.events.models import Event
 from project.http.models import IdempotencyRecord
 
 IDEMPOTENCY = datetime.timedelta(hours=48)
 EVENTS = datetime.timedelta(days=30)
+EVALUATION_RESULTS = datetime.timedelta(days=180)  # the means of a run stay
 BATCH = 5000
 
 
@@ -19,6 +21,9 @@ def rows_expire() -> dict[str, int]:
     old = {
         "sessions": Session.objects.filter(expire_date__lt=now),
         "idempotency": IdempotencyRecord.objects.filter(created_at__lt=now - IDEMPOTENCY),
+        "evaluation_results": EvaluationResult.objects.filter(
+            run__finished_at__lt=now - EVALUATION_RESULTS
+        ),
         "events": Event.objects.filter(settled_at__lt=now - EVENTS),
     }
     counts = {}

@@ -16,6 +16,7 @@ from knowledge.evaluation_leases import MAX_ATTEMPTS, run_claim
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import EvaluationRun, GoldenQuestion, Node, Space
 from knowledge.retrieval import _pipeline
+from monitoring.expiry import rows_expire
 from project.accounts.models import User
 from project.http.errors import Forbidden, Invalid, NotFound
 from project.inference.types import EmbeddingUnavailable
@@ -329,6 +330,27 @@ def test_nonsense_is_refused_at_its_field(
 def test_a_proposal_that_is_not_there_is_not_found(owner: User, space: Space) -> None:
     with pytest.raises(NotFound):
         start(owner, space, proposal=uuid.uuid4())
+
+
+def test_a_run_of_a_past_moment_finds_what_was_published_then(
+    owner: User, space: Space, library: dict[str, Node], golden: list[GoldenQuestion]
+) -> None:
+    moment = timezone.now()
+    services.node_archive(acting_user=owner, node=library["fees"])
+    assert worked(start(owner, space)).metrics["missed"] == 1
+    run = worked(start(owner, space, as_of=moment))
+    assert (run.metrics["missed"], run.metrics["before"]["mrr"]) == (0, 1.0)
+
+
+def test_results_expire_after_half_a_year_and_means_stay(
+    owner: User, space: Space, golden: list[GoldenQuestion]
+) -> None:
+    old, new = (worked(start(owner, space)) for _each in range(2))
+    set_to(old, finished_at=timezone.now() - datetime.timedelta(days=181))
+    assert rows_expire()["evaluation_results"] == 3
+    assert (old.results.count(), new.results.count()) == (0, 3)
+    old.refresh_from_db()
+    assert old.metrics == new.metrics
 
 
 def test_an_erased_title_is_gone_from_questions_and_results(
