@@ -9,6 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypedDict
 
 CONTENT_FIELDS = (
@@ -210,4 +211,12 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
-    return value
+    return _as_stored(value) if isinstance(value, float) else value
+
+
+def _as_stored(number: float) -> float | int:
+    """Return a number as JSON comes back from the database: it knows no exponents and no -0."""
+    if number == 0:
+        return 0.0
+    text = repr(number)
+    return int(Decimal(text)) if "e+" in text else number

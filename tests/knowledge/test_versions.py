@@ -1,10 +1,12 @@
 import datetime
+import json
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from django.db import connection
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from knowledge.versions import CONTENT_FIELDS, canonical, checksum_of, compare, shift_anchors
@@ -82,3 +84,21 @@ def test_moved_pages_stay_in_the_text_and_in_order(old: str, new: str, data: Any
     edges = [edge for each in moved for edge in (each["start"], each["end"])]
     assert edges == sorted(edges)
     assert all(0 <= edge <= len(new) for edge in edges)
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(1e16)
+@example(1e23)
+@example(-0.0)
+@example(5e-324)
+@example(1.7976931348623157e308)
+def test_numbers_have_the_checksum_that_they_come_back_with(number: float) -> None:
+    """JSON in the database knows no exponents and no -0: 1e16 comes back as a whole number."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::jsonb::text", [json.dumps([number])])
+        stored = json.loads(cursor.fetchone()[0])
+    assert checksum_of(version(metadata={"x": number})) == checksum_of(
+        version(metadata={"x": stored[0]})
+    )
