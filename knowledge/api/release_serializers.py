@@ -38,6 +38,12 @@ class ReleaseInput(StrictSerializer):
     as_of = serializers.DateTimeField(required=False)
 
 
+class ReleaseDescribeInput(StrictSerializer):
+    """New words for a release."""
+
+    description = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
 class ReleaseImportInput(StrictSerializer):
     """An exported archive and the space that it is restored into."""
 

@@ -23,6 +23,7 @@ from knowledge.api.release_serializers import (
     ReleaseChangeSerializer,
     ReleaseCompareQuery,
     ReleaseComparisonSerializer,
+    ReleaseDescribeInput,
     ReleaseDifferenceSerializer,
     ReleaseEntrySerializer,
     ReleaseImportInput,
@@ -90,6 +91,14 @@ class ReleaseViewSet(ApiViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a release."""
         return Response(ReleaseSerializer(find(self.get_queryset(), pk)).data)
+
+    @extend_schema(request=ReleaseDescribeInput, responses=ReleaseSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Word the description anew; nothing else of a release can change."""
+        release = find(self.get_queryset(), pk)
+        body = self.validated(ReleaseDescribeInput)
+        release = services.release_describe(acting_user=caller(request), release=release, **body)
+        return Response(ReleaseSerializer(release).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

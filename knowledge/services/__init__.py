@@ -69,7 +69,12 @@ from knowledge.services.proposals import (
     proposal_update,
 )
 from knowledge.services.relations import relation_create, relation_delete, relation_update
-from knowledge.services.releases import release_create, release_delete, release_import
+from knowledge.services.releases import (
+    release_create,
+    release_delete,
+    release_describe,
+    release_import,
+)
 from knowledge.services.reviews import (
     finding_snooze,
     finding_wake,
@@ -143,6 +148,7 @@ __all__ = [
     "relation_update",
     "release_create",
     "release_delete",
+    "release_describe",
     "release_import",
     "revert_permit",
     "review_interval_set",

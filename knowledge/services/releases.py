@@ -47,14 +47,11 @@ def release_create(
     release = Release(
         space=space,
         name=release_name(name),
-        description=description.strip(),
+        description=_description(description),
         created_by=acting_user,
         author_name=acting_user.get_username(),
         created_at=timezone.now(),
     )
-    if "\0" in release.description or len(release.description) > MAX_DESCRIPTION:
-        message = _("A description has at most %(count)s characters.")
-        raise Invalid(message % {"count": MAX_DESCRIPTION}, field="description")
     if as_of is not None and as_of > release.created_at:
         raise Invalid(_("A release is of now, or of a moment in the past."), field="as_of")
     try:
@@ -78,15 +75,24 @@ def release_create(
 
 
 @transaction.atomic
+def release_describe(*, acting_user: User, release: Release, description: str) -> Release:
+    """Word the description of a release anew: nothing else of it can change. Needs a curator.
+
+    Raises NotFound, Forbidden, Invalid.
+    """
+    row = _opened(acting_user, release, Role.CURATOR)
+    row.description = _description(description)
+    row.save(update_fields=["description"])
+    return row
+
+
+@transaction.atomic
 def release_delete(*, acting_user: User, release: Release) -> None:
     """Delete a release as a whole; the versions that it held stay. Needs a manager.
 
     Raises NotFound and Forbidden.
     """
-    row = Release.objects.visible_to(acting_user).filter(pk=release.pk).first()
-    if row is None:
-        raise not_found()
-    role_require(acting_user, row.space, Role.MANAGER)
+    row = _opened(acting_user, release, Role.MANAGER)
     emit(
         "knowledge.release.deleted",
         {"release": str(row.pk), "name": row.name, "by": acting_user.pk},
@@ -138,3 +144,19 @@ def release_name(name: str) -> str:
         message = _("A release has a name of at most %(count)s characters.")
         raise Invalid(message % {"count": MAX_NAME}, field="name")
     return name
+
+
+def _description(text: str) -> str:
+    text = text.strip()
+    if "\0" in text or len(text) > MAX_DESCRIPTION:
+        message = _("A description has at most %(count)s characters.")
+        raise Invalid(message % {"count": MAX_DESCRIPTION}, field="description")
+    return text
+
+
+def _opened(user: User, release: Release, role: Role) -> Release:
+    row = Release.objects.visible_to(user).filter(pk=release.pk).first()
+    if row is None:
+        raise not_found()
+    role_require(user, row.space, role)
+    return row

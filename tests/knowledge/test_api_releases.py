@@ -228,6 +228,19 @@ def test_an_archive_is_taken_in(api: Api, teammate_api: Api, owner: User, space:
     assert (broken.status_code, broken.json()["error"]["details"]) == (422, {"file": "nodes.jsonl"})
 
 
+def test_only_the_description_is_worded_anew(
+    api: Api, teammate_api: Api, owner: User, space: Space
+) -> None:
+    node(owner, space, "Tides")
+    path = f"{RELEASES}{released(owner, space).pk}/"
+    assert teammate_api.patch(path, {"description": "x"}).status_code == 403
+    answer = api.patch(path, {"description": " Approved. "})
+    assert (answer.status_code, answer.json()["description"]) == (200, "Approved.")
+    refused = api.patch(path, {"description": "x", "name": "Other"})
+    assert refused.json()["error"]["code"] == "unknown_field"
+    assert api.get(path).json()["name"] == "Spring 2026"
+
+
 def test_managers_delete_releases(api: Api, teammate_api: Api, owner: User, space: Space) -> None:
     node(owner, space, "Tides")
     path = f"{RELEASES}{released(owner, space).pk}/"
