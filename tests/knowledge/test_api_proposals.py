@@ -163,6 +163,24 @@ def test_changes_of_every_kind_are_added_and_unknown_fields_refused(
     assert answer["error"]["field"] == "weight"
 
 
+def test_texts_are_checked_as_if_merged(
+    api: Api, teammate_api: Api, proposal: dict[str, Any], node: Node, space: Space
+) -> None:
+    broken = {"content": "See [[Nowhere]] and [[Lanterns]].", "version": 1}
+    path = f"{PATH}{proposal['id']}/changes/{proposal['changes'][0]['id']}/"
+    assert teammate_api.patch(path, broken).status_code == 200
+    other = services.node_create(acting_user=node.owner, space=space, title="Ebb")
+    services.relation_create(acting_user=node.owner, source=other, target=node)
+    checks = get(api, proposal, "checks/")
+    found = {check["code"]: check for check in checks["checks"] if check["node"] == str(node.pk)}
+    assert "Nowhere" in found["broken_link"]["message"]
+    assert "Lanterns" not in found["broken_link"]["message"]  # made by the same proposal
+    assert {each["kind"] for each in checks["dependents"]} >= {"relation_in", "proposal"}
+    rows = get(api, proposal, "findings/")["results"]
+    assert [row["node"] for row in rows] == [change["node"] for change in proposal["changes"]]
+    assert "broken_link" in [finding["code"] for finding in rows[0]["findings"]]
+
+
 def test_lists_are_filtered(
     api: Api, teammate_api: Api, proposal: dict[str, Any], node: Node, space: Space
 ) -> None:

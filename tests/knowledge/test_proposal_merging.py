@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from knowledge import services
+from knowledge import services, tasks
 from knowledge.choices import NodeStatus, ProposalStatus
 from knowledge.models import (
     Chunk,
@@ -22,8 +22,10 @@ from knowledge.models import (
 )
 from knowledge.previews import preview_is_fresh, proposal_prepare
 from knowledge.retrieval import search
+from knowledge.subscribers import node_previews_follow
 from knowledge.types import SearchRequest
 from project.accounts.models import User
+from project.events import EventMessage
 from project.events.models import Event
 from project.http.errors import Conflict
 from project.inference.models import UsageRecord
@@ -297,3 +299,24 @@ def test_the_merge_of_a_proposal_says_which_nodes_it_changed(owner: User, space:
     services.proposal_merge(acting_user=owner, proposal=proposal)
     told = Event.objects.get(type="knowledge.proposal.merged")
     assert told.payload["nodes"] == [str(pk)]
+
+
+def test_what_others_write_asks_for_the_preview_once(
+    owner: User, space: Space, django_capture_on_commit_callbacks: Any, monkeypatch: Any
+) -> None:
+    node = make_node(owner, space)
+    proposal = propose(owner, space, edit(node, tags=["sea"]))
+    propose(owner, space, create("Lanterns"))
+    asked: list[str] = []
+    monkeypatch.setattr(
+        tasks.proposal_prepare, "apply_async", lambda args, **_options: asked.append(args[0])
+    )
+    services.node_update(acting_user=owner, node=node, title="High tides")
+    event = Event.objects.get(type="knowledge.node.updated")
+    message = EventMessage(
+        1, uuid.uuid4(), event.type, event.payload, space.pk, node.pk, "", event.created_at
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        node_previews_follow(message)
+        node_previews_follow(message)
+    assert asked == [str(proposal.pk)]
