@@ -121,7 +121,9 @@ class NodeRestorer:
 
     def _here(self, entries: Sequence[SimpleNamespace]) -> _Here:
         ids = [entry.id for entry in entries]
-        locked = Node.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+        # Locked before the versions are read: nobody writes another one from here on.
+        found = Node.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+        locked = {row.pk: row for row in found}
         chains: dict[uuid.UUID, dict[int, str]] = {}
         spaces: dict[uuid.UUID, uuid.UUID | None] = {}
         rows = NodeVersion.objects.filter(id__in=ids)
@@ -131,7 +133,7 @@ class NodeRestorer:
         names = [entry.external_id for entry in entries if entry.external_id]
         taken = Node.objects.filter(space=self._ground.space, external_id__in=names)
         return _Here(
-            {row.pk: row for row in locked},
+            locked,
             chains,
             spaces,
             {str(name): pk for name, pk in taken.values_list("external_id", "pk")},

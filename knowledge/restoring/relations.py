@@ -25,11 +25,11 @@ def relations_restore(
 ) -> None:
     """Write a group of relations, as far as they are not here, and that the release holds them."""
     ids = [each.id for each in relations]
+    stored = Relation.objects.filter(pk__in=ids).order_by("pk").select_for_update().in_bulk()
     chains: dict[uuid.UUID, dict[int, str]] = {}
     versions = RelationVersion.objects.filter(id__in=ids)
     for pk, number, chain in versions.values_list("id", "version", "chain"):
         chains.setdefault(pk, {})[number] = chain
-    stored = Relation.objects.filter(pk__in=ids).select_for_update().in_bulk()
     new, behind, rows = [], [], []
     for each in relations:
         known = chains.get(each.id, {})
