@@ -21,7 +21,6 @@ from knowledge.attention import (
     MINE,
     NOBODY,
     OWNERS,
-    PAIRS,
     REVIEWS,
     Wanted,
     counts_of,
@@ -40,6 +39,8 @@ FEW, PAGE, MOST = 5, 25, 99
 SNOOZE_DAYS = 30
 SHOWN = 2  # findings of one kind in one row
 MOST_PEOPLE = 200
+ARCHIVABLE = frozenset({"duplicate", "expired", "empty"})
+"""What is often put right by archiving."""
 
 
 @admin.register(NodeQuality)
@@ -133,7 +134,7 @@ class NodeQualityAdmin(SpaceScopedAdmin):
             "rows": [_row(row, code) for row in rows],
             "is_review": code in REVIEWS,
             "is_ownerless": code in OWNERS,
-            "is_pair": code in PAIRS,
+            "is_archivable": code in ARCHIVABLE,
             "all_url": "" if wanted.code or count <= FEW else "?" + _query(wanted, code=code),
         }
 
@@ -142,6 +143,9 @@ class NodeQualityAdmin(SpaceScopedAdmin):
     def _done(self, request: HttpRequest) -> HttpResponse:
         """Do what was asked with the chosen nodes, or the one of the pressed button."""
         work, _colon, single = request.POST.get("do", "").partition(":")
+        mine = request.POST.get("mine", "")
+        if mine:
+            work, single = "assign", mine
         ids = [single] if single else request.POST.getlist("nodes")
         keys = [key for each in ids[:PAGE] if (key := uuid_or_none(each))]
         user = staff(request)
@@ -212,7 +216,8 @@ def wanted_of(request: HttpRequest) -> Wanted:
 def people_of(user: User) -> list[User]:
     """Return who may edit in the spaces where the person may."""
     if user.is_superuser:
-        return list(User.objects.filter(is_active=True).order_by("username")[:MOST_PEOPLE])
+        staff_first = User.objects.filter(is_active=True).order_by("-is_staff", "username")
+        return list(staff_first[:MOST_PEOPLE])
     spaces = Space.objects.editable_by(user)
     rows = User.objects.filter(
         groups__space_roles__space__in=spaces,
@@ -253,5 +258,5 @@ def _until(request: HttpRequest) -> datetime.date:
 
 
 def _person(request: HttpRequest, user: User) -> User | None:
-    wanted = request.POST.get("owner", "")
+    wanted = str(user.pk) if request.POST.get("mine") else request.POST.get("owner", "")
     return next((each for each in people_of(user) if str(each.pk) == wanted), None)

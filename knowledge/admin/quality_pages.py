@@ -169,7 +169,9 @@ class QualityPages(_Base):
 def touched_lines(request: HttpRequest, ids: list[Any]) -> list[Any]:
     """Return what stands on nodes as the lines of the theme's page before deleting."""
     found = blast_radius(ids, staff(request))
-    return [_("What stands on them"), [_line(each) for each in found]] if found else []
+    if not found:
+        return []
+    return [_("These stay, but lose what they stand on:"), [_line(each) for each in found]]
 
 
 def _line(dependent: Dependent) -> str:

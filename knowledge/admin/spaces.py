@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.members import MemberPages
+from knowledge.admin.space_quality import ReviewIntervals, SpaceQuality
 from knowledge.choices import Visibility
 from knowledge.models import Node, Space, SpaceRole
 from project.accounts.choices import Role
@@ -147,12 +148,14 @@ class GroupRoles(AcervoTabularInline):
 
 
 @admin.register(Space)
-class SpaceAdmin(MemberPages, SpaceScopedAdmin):
+class SpaceAdmin(MemberPages, SpaceQuality, SpaceScopedAdmin):
     """Spaces; managers change theirs, and whoever may add spaces makes new ones."""
 
     form = SpaceForm
-    inlines: ClassVar[list[Any]] = [GroupRoles]
-    list_display = ("name", "visibility_badge", "language", "nodes", "members", "is_default")
+    inlines: ClassVar[list[Any]] = [GroupRoles, ReviewIntervals]
+    list_display = (
+        "name", "visibility_badge", "language", "nodes", "score", "members", "is_default",
+    )  # fmt: skip
     list_filter = ("visibility",)
     list_filter_submit = False
     search_fields = ("name", "slug", "description")
@@ -188,7 +191,7 @@ class SpaceAdmin(MemberPages, SpaceScopedAdmin):
             return rows
         nodes = Node.objects.filter(space=OuterRef("pk")).order_by().values("space")
         count = nodes.annotate(count=Count("pk")).values("count")
-        return rows.annotate(
+        return self.scored(rows).annotate(
             node_count=_or_zero(count),
             member_count=Count("roles__group__user", distinct=True),
         )

@@ -11,9 +11,9 @@ from knowledge.models import Node, NodeQuality
 from knowledge.quality.texts import bands, jaccard, normalised, shingles, text_hash
 from knowledge.quality.types import Finding, NodeState, finding
 
-NEAR_JACCARD = 0.5
+NEAR_JACCARD = 0.35
 """Of shingles of four words."""
-NEAR_COSINE = 0.87
+NEAR_COSINE = 0.82
 """Mean of passages with their titles; both measured by benchmarks/duplicate_quality.py."""
 MOST = 5
 MOST_CANDIDATES = 60

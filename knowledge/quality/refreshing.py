@@ -121,10 +121,8 @@ def rows_make() -> int:
     return len(made)
 
 
-@transaction.atomic
 def calendar_mark() -> None:
     """Mark what became due by time alone: reviews, ends of validity, and a late index."""
-    transaction_lock(MARKING)
     now, today = timezone.now(), timezone.localdate()
     soon = datetime.timedelta(days=settings.ACERVO_REVIEW_NOTICE_DAYS)
     is_late = BEHIND & Q(node__updated_at__lt=now - INDEX_PATIENCE)

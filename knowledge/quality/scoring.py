@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, F, FloatField, Q, Sum
+from django.db.models import Count, F, FloatField, OuterRef, Subquery, Sum
 from django.db.models.functions import Cast
 
 from knowledge.choices import NodeStatus
@@ -45,20 +45,21 @@ def tone_of_score(score: int | None) -> str:
     return "success" if score >= GOOD else "warning" if score >= FAIR else "danger"
 
 
+def space_score_of(space: str) -> Subquery:
+    """Return the SQL of a space's score, for rows whose column `space` is its id."""
+    rows = _live().filter(space=OuterRef(space)).order_by().values("space")
+    return Subquery(rows.annotate(mean=_MEAN).values("mean"), output_field=FloatField())
+
+
 def space_scores(spaces: Any) -> dict[Any, dict[str, Any]]:
-    """Return `score` (rounded; None without checked nodes) and `nodes` of each space, by its id."""
-    is_live = Q(node__status=NodeStatus.PUBLISHED) & ~Q(score=None)
-    rows = (
-        NodeQuality.objects.filter(is_live, space__in=spaces)
-        .order_by()
-        .values("space")
-        .annotate(
-            points=Sum(Cast(F("score"), FloatField()) * F("weight")),
-            weights=Sum("weight"),
-            nodes=Count("pk"),
-        )
-    )
-    return {
-        row["space"]: {"score": round(row["points"] / row["weights"]), "nodes": row["nodes"]}
-        for row in rows
-    }
+    """Return `score` and the number of checked `nodes` of each space that has any, by its id."""
+    rows = _live().filter(space__in=spaces).order_by().values("space")
+    found = rows.annotate(mean=_MEAN, nodes=Count("pk"))
+    return {row["space"]: {"score": round(row["mean"]), "nodes": row["nodes"]} for row in found}
+
+
+_MEAN = Sum(Cast(F("score"), FloatField()) * F("weight")) / Sum("weight")
+
+
+def _live() -> Any:
+    return NodeQuality.objects.filter(node__status=NodeStatus.PUBLISHED).exclude(score=None)

@@ -9,8 +9,8 @@ from knowledge.analysis import fold
 from project.markdown import plain_text
 
 SHINGLE = 4  # words
-BANDS, ROWS = 20, 4
-"""Of the signatures: two texts whose Jaccard index is j share a band with 1 - (1 - j⁴)²⁰."""
+BANDS, ROWS = 26, 3
+"""Of the signatures: two texts whose Jaccard index is j share a band with 1 - (1 - j³)²⁶."""
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -42,6 +42,7 @@ class CallPurpose(TextChoices):
     INGEST = "ingest", _("Reading sources")
     INDEX = "index", _("Indexing")
     QUERY = "query", _("Searching")
+    QUALITY = "quality", _("Checking texts")
     TEST = "test", _("Testing the connection")
 
 

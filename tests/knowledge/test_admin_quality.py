@@ -12,6 +12,7 @@ from knowledge import services
 from knowledge.choices import NodeStatus
 from knowledge.models import FindingSnooze, Node, NodeQuality, Space
 from knowledge.quality import refreshing
+from knowledge.reviews import review_days
 from project.accounts.choices import Role
 from project.accounts.models import User
 from tests.conftest import Api, grant
@@ -162,10 +163,10 @@ def test_the_action_of_the_list_and_deleting_show_it_too(
     page = client.post(NODES, chosen)
     assert "1 answer cites it" in page.content.decode()
     delete = text_of(client, f"{NODES}{due.pk}/delete/")
-    assert "What stands on them" in delete
+    assert "lose what they stand on" in delete
     assert Conversation.objects.get().get_absolute_url() in delete
     many = {"action": "delete_selected", "_selected_action": [due.pk]}
-    assert "What stands on them" in client.post(NODES, many).content.decode()
+    assert "lose what they stand on" in client.post(NODES, many).content.decode()
     assert client.post(NODES, {**chosen, "confirmed": 1}).status_code == 302
     due.refresh_from_db()
     assert due.status == NodeStatus.ARCHIVED
@@ -218,3 +219,27 @@ def test_the_sidebar_counts_a_persons_own_and_the_dashboard_shows_scores(
     assert "Needs attention" in page
     metrics = Api(admin_user).get("/metrics").content.decode()
     assert 'acervo_space_quality_score{space="harbour"}' in metrics
+
+
+def test_a_space_shows_its_score_and_managers_set_its_intervals(
+    client: Client, due: Node, space: Space, teammate: User
+) -> None:
+    address = f"/admin/knowledge/space/{space.pk}/change/"
+    score = NodeQuality.objects.get().score
+    assert f">{score}</span>" in text_of(client, "/admin/knowledge/space/")
+    page = client.get(address)
+    assert f">{score}</span>" in page.content.decode()
+    form = page.context["adminform"].form
+    sent = {name: form.initial.get(name) or "" for name in form.fields}
+    for inline in page.context["inline_admin_formsets"]:
+        prefix = inline.formset.prefix
+        sent |= {f"{prefix}-TOTAL_FORMS": inline.formset.initial_form_count()}
+        sent |= {f"{prefix}-INITIAL_FORMS": inline.formset.initial_form_count()}
+        for row in inline.formset.initial_forms:
+            sent |= {row.add_prefix(name): row.initial.get(name, "") for name in row.fields}
+            sent[row.add_prefix("id")] = row.instance.pk
+    sent |= {"review_intervals-TOTAL_FORMS": 1, "review_intervals-0-kind": "policy"}
+    assert client.post(address, {**sent, "review_intervals-0-days": 0}).status_code == 200
+    assert client.post(address, {**sent, "review_intervals-0-days": 90}).status_code == 302
+    assert review_days(space.pk, "policy") == 90
+    assert review_days(space.pk, "article") == 365
