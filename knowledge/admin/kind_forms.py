@@ -62,7 +62,7 @@ class KindForm(RefusalForm):
         return schema
 
 
-class StepsField(forms.JSONField):
+class StepsField(JsonObjectField):
     """A JSON list, shown with one step a line."""
 
     def prepare_value(self, value: Any) -> Any:

@@ -1,8 +1,7 @@
 """The changes of kinds' schemas: what they are to each node, doing one, and undoing it."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,12 +24,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from knowledge import services
 from knowledge.admin.access import has_role, staff
+from knowledge.admin.kind_rows import json_text, rows_shown
 from knowledge.choices import KindMigrationStatus, KindMigrationWork, MigratedState
 from knowledge.kind_backups import backup_lines
 from knowledge.kind_progress import progress_of
-from knowledge.merging.tree import is_same
 from knowledge.metadata.steps import OPERATIONS
-from knowledge.models import KindMigration, MigratedNode, Node
+from knowledge.models import KindMigration, MigratedNode
 from project.accounts.choices import Role
 from project.http.admin_base import (
     ReadOnlyAdmin,
@@ -49,48 +48,6 @@ STATUS_TONES = {
     KindMigrationStatus.FAILED: "danger",
     KindMigrationStatus.ROLLED_BACK: "default",
 }
-STATE_TONES = {
-    MigratedState.CHANGED: "info",
-    MigratedState.UNCHANGED: "default",
-    MigratedState.INVALID: "danger",
-    MigratedState.CONFLICT: "warning",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRow:
-    """A node of a migration as its page shows it; `is_there` says whether it can be opened."""
-
-    row: MigratedNode
-    tone: str
-    before: str
-    after: str
-    is_there: bool
-
-
-def rows_shown(rows: Sequence[MigratedNode]) -> list[ShownRow]:
-    """Return rows with their metadata as text: only the outer fields that differ, if any do."""
-    ids = [row.node_id for row in rows]
-    there = set(Node.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    return [
-        ShownRow(row, tone_of(STATE_TONES, row.state), *_texts(row), row.node_id in there)
-        for row in rows
-    ]
-
-
-def _texts(row: MigratedNode) -> tuple[str, str]:
-    before, after = row.before, row.after
-    if isinstance(before, dict) and isinstance(after, dict):
-        equal = {key for key in before if key in after and is_same(before[key], after[key])}
-        if not before.keys() == after.keys() == equal:
-            before = {key: each for key, each in before.items() if key not in equal}
-            after = {key: each for key, each in after.items() if key not in equal}
-    return _json(before), _json(after) if after is not None else ""
-
-
-def _json(value: Any) -> str:
-    text = json.dumps(value, indent=1, ensure_ascii=False)
-    return text if len(text) <= 1500 else f"{text[:1500]}…"
 
 
 @admin.register(KindMigration)
@@ -188,7 +145,7 @@ class KindMigrationAdmin(ReadOnlyAdmin):
             page=page,
             state=state,
             rows=rows_shown(list(page)),
-            schemas=[_json(migration.old_schema), _json(migration.new_schema)],
+            schemas=[json_text(migration.old_schema), json_text(migration.new_schema)],
             can=_possible(migration),
         )
         return TemplateResponse(request, "admin/knowledge/kindmigration/one.html", context)

@@ -20,7 +20,7 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.kind_forms import EXAMPLE, FIELDS, STEP_EXAMPLES, KindForm, PlanForm
-from knowledge.admin.kind_migrations import rows_shown
+from knowledge.admin.kind_rows import rows_shown
 from knowledge.kinds import nodes_of
 from knowledge.metadata.outline import fields_of
 from knowledge.metadata.steps import OPERATIONS

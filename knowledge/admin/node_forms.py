@@ -4,6 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 from django.forms.widgets import Script
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -85,6 +86,27 @@ class JsonObjectField(forms.JSONField):
         if isinstance(value, dict) or value is None:
             return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
         return super().prepare_value(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what was typed, as text where it cannot be shown as a value."""
+        try:
+            value = super().bound_data(data, initial)
+            json.dumps(value, ensure_ascii=False).encode()
+        except (RecursionError, UnicodeEncodeError):
+            return InvalidJSONInput(data)
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        """Return what the text says. Raises ValidationError for what cannot be stored, too."""
+        try:
+            found = super().to_python(value)
+            json.dumps(found, ensure_ascii=False).encode()
+        except RecursionError:
+            raise forms.ValidationError(_("This is nested too deeply.")) from None
+        except UnicodeEncodeError:
+            message = _("The text holds characters that cannot be stored.")
+            raise forms.ValidationError(message) from None
+        return found
 
     def clean(self, value: Any) -> Any:
         """Return the object; nothing typed is an empty one."""

@@ -3,23 +3,20 @@
 Managers of a space change its kinds, superusers those of all spaces.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from knowledge import tasks
 from knowledge.access import not_found
 from knowledge.choices import KindMigrationStatus, KindMigrationWork, MigratedState
+from knowledge.kind_checks import nodes_require, schema_require, steps_require
 from knowledge.kind_plans import counts_of, plan_rows, plan_write
 from knowledge.kinds import kind_lock, kind_permit, nodes_of
-from knowledge.metadata.schemas import BadSchema, Problem, schema_check, schema_of
-from knowledge.metadata.steps import BadSteps, steps_of
 from knowledge.models import Kind, KindMigration, MigratedNode, Space
 from project.accounts.models import User
 from project.celery import send_after_commit
@@ -28,8 +25,6 @@ from project.tracing import current_trace_id
 
 PLANNED_AT_ONCE = 2000
 """Nodes of a kind up to which a plan is made in the call; a worker makes larger ones."""
-
-MOST_NAMED = 20
 
 
 class KindFields(TypedDict, total=False):
@@ -60,7 +55,7 @@ def kind_create(
     kind = Kind(space=space, name=name, updated_by=acting_user)
     _fields_set(kind, fields)
     kind_lock(name)
-    _fit_require(kind)
+    nodes_require(kind)
     try:
         with transaction.atomic():
             kind.save()
@@ -108,7 +103,7 @@ def kind_delete(*, acting_user: User, kind: Kind) -> None:
     if row.space_id is not None:
         shared = Kind.objects.filter(name=row.name, space=None).first()
         if shared is not None:
-            _fit_require(Kind(name=row.name, metadata_schema=shared.metadata_schema), of=row)
+            nodes_require(Kind(name=row.name, metadata_schema=shared.metadata_schema), of=row)
     row.delete()
 
 
@@ -215,11 +210,8 @@ def _start(user: User, migration: KindMigration, work: KindMigrationWork) -> Kin
 
 def _migration(user: User, kind: Kind, schema: Any, steps: Any) -> KindMigration:
     """Return an unsaved migration of readable steps to a usable schema. Raises Invalid."""
-    _schema_check(schema, "schema")
-    try:
-        steps_of(steps)
-    except BadSteps as error:
-        _refuse("steps", error.problems)
+    schema_require(schema, "schema")
+    steps_require(steps)
     return KindMigration(
         kind=kind,
         from_version=kind.schema_version,
@@ -284,54 +276,9 @@ def _fields_set(kind: Kind, fields: KindFields) -> None:
     for name, value in fields.items():
         setattr(kind, name, value)
     if "metadata_schema" in fields:
-        _schema_check(kind.metadata_schema, "metadata_schema")
+        schema_require(kind.metadata_schema, "metadata_schema")
     try:
         kind.clean_fields(exclude={"space", "metadata_schema", "updated_by"})
     except ValidationError as error:
         name, problems = next(iter(error.message_dict.items()))
         raise Invalid(problems[0], field=name, details=error.message_dict) from None
-
-
-def _schema_check(schema: Any, field: str) -> None:
-    try:
-        schema_check(schema)
-    except BadSchema as error:
-        _refuse(field, error.problems)
-
-
-def _refuse(field: str, problems: Sequence[Problem]) -> NoReturn:
-    details: dict[str, list[str]] = {}
-    for problem in problems:
-        details.setdefault(problem.path or "$", []).append(problem.message)
-    code = "schema_invalid" if field != "steps" else "steps_invalid"
-    raise Invalid(str(problems[0]), code=code, field=field, details={field: details})
-
-
-def _fit_require(kind: Kind, *, of: Kind | None = None) -> None:
-    """Raise Conflict unless the stored nodes of `kind`, or those of another, fit its schema."""
-    schema = schema_of(kind.metadata_schema)
-    if schema is None:
-        return
-    misfits: dict[str, Mapping[str, Any]] = {}
-    count = 0
-    rows = nodes_of(of or kind).order_by("pk").values_list("pk", "title", "metadata")
-    for pk, title, metadata in rows.iterator(chunk_size=1000):
-        problems = schema.problems_of(metadata)
-        count += bool(problems)
-        if problems and len(misfits) < MOST_NAMED:
-            misfits[str(pk)] = {"title": title, "problems": [str(each) for each in problems]}
-    if not count:
-        return
-    message = ngettext(
-        "%(count)s node of this kind does not fit: make the kind without a schema, then plan a"
-        " change of it.",
-        "%(count)s nodes of this kind do not fit: make the kind without a schema, then plan a"
-        " change of it.",
-        count,
-    )
-    raise Conflict(
-        message % {"count": count},
-        code="migration_needed",
-        field="metadata_schema",
-        details={"nodes": misfits},
-    )

@@ -13,7 +13,8 @@ PAGES = ["/", "/knowledge/", "/memory/", "/account/"]
 
 
 def addresses(node: Node) -> list[str]:
-    return [*PAGES, f"/knowledge/nodes/{node.pk}/?version=1&start=20&end=80", "/nothing/here/"]
+    own = f"/knowledge/nodes/{node.pk}/"
+    return [*PAGES, f"{own}?version=1&start=20&end=80", f"{own}lineage/", "/nothing/here/"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -129,6 +129,9 @@ def test_a_trial_shows_what_would_happen_and_stores_nothing(
         ("schema", "[]", ""),
         ("steps", '[{"op": "exec"}]', "[0].op"),
         ("steps", "nonsense", "valid JSON"),
+        ("steps", "[" * 200_000, "deeply"),
+        ("schema", '{"title": "\\u0000"}', "U+0000"),
+        ("steps", '[{"op": "default", "path": "a", "value": "\\ud800"}]', "stored"),
     ],
 )
 def test_what_cannot_be_planned_is_told_at_the_field(
