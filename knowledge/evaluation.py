@@ -97,6 +97,15 @@ def proposal_evaluate(proposal: Proposal, *, acting_user: User | None = None) ->
     return newest or evaluation_queue(proposal.space, acting_user=acting_user, proposal=proposal)
 
 
+def proposal_evaluation(
+    proposal: Proposal, *, acting_user: User | None = None
+) -> EvaluationRun | None:
+    """Do as `proposal_evaluate`; None where the space has no golden question to ask."""
+    if not GoldenQuestion.objects.filter(space=proposal.space_id, is_active=True).exists():
+        return None
+    return proposal_evaluate(proposal, acting_user=acting_user)
+
+
 def proposal_run_unfinished(proposal: Proposal, *, k: int, mode: str) -> EvaluationRun | None:
     """Return the run of a proposal as it is now that has not ended yet; None without one."""
     transaction_lock(f"evaluation:{proposal.pk}")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from knowledge.choices import NodeStatus, ProposalStatus
-from knowledge.evaluation import gate_problems
+from knowledge.choices import EvaluationStatus, NodeStatus, ProposalStatus
+from knowledge.evaluation import gate_problems, proposal_evaluation
 from knowledge.kinds import metadata_faults
 from knowledge.models import Proposal, ProposalReview
 from knowledge.proposal_access import NEXT, approvals, approvals_missing
@@ -73,8 +74,35 @@ def proposal_check(proposal: Proposal) -> ProposalChecks:
         checks += [Check("regression", "failed", problem) for problem in problems]
         if proposal.space.requires_no_regression and not problems:
             checks.append(Check("regression", "passed", _("No golden question is lost.")))
+    if proposal.status in MERGEABLE:
+        checks += _evaluation(proposal)
     touched = [each.node.pk for each in plan.nodes if each.before] if plan else []
     return ProposalChecks(checks, conflicts, approvals(proposal), missing, touched)
+
+
+def _evaluation(proposal: Proposal) -> list[Check]:
+    """Return what golden questions say of the merge; without a run of it, one is begun."""
+    run = proposal_evaluation(proposal)
+    if run is None:
+        return []
+    facts = {"run": str(run.pk), "status": run.status, "metrics": run.metrics or None}
+    lost = run.metrics.get("lost", 0)
+    if run.status == EvaluationStatus.COMPLETED and not lost:
+        message, state = _("Search finds as well for every golden question."), "passed"
+    elif run.status == EvaluationStatus.COMPLETED:
+        message, state = (
+            ngettext(
+                "Search finds worse for %(count)s golden question.",
+                "Search finds worse for %(count)s golden questions.",
+                lost,
+            ),
+            "warning",
+        )
+    elif run.has_ended:
+        message, state = _("The golden questions could not all be asked."), "warning"
+    else:
+        message, state = _("The golden questions are being asked."), "warning"
+    return [Check("evaluation", state, message % {"count": lost}, details=facts)]
 
 
 def _metadata(plan: MergePlan) -> list[Check]:

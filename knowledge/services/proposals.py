@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.access import role_require
 from knowledge.choices import ProposalOrigin, ProposalStatus
+from knowledge.evaluation import proposal_evaluation
 from knowledge.models import PreviewChunk, PreviewNode, Proposal, Space
 from knowledge.preview_requests import preview_request
 from knowledge.proposal_access import (
@@ -106,7 +107,8 @@ def proposal_submit(
 ) -> Proposal:
     """Hand a draft, or one with requested changes, in for review; return its stored row.
 
-    Raises NotFound, Forbidden, Conflict; Invalid for a proposal without changes.
+    The space's golden questions are asked as if it were merged, for the reviewers. Raises
+    NotFound, Forbidden, Conflict; Invalid for a proposal without changes.
     """
     row = proposal_lock(acting_user, proposal, expected_revision=expected_revision)
     branch_require(acting_user, row)
@@ -119,6 +121,7 @@ def proposal_submit(
     row.save(update_fields=["status", "submitted_at", "updated_at"])
     announce("submitted", row, acting_user)
     preview_request(row.pk)
+    proposal_evaluation(row, acting_user=acting_user)
     return row
 
 

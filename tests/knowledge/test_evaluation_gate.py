@@ -112,9 +112,9 @@ def test_a_harmless_proposal_passes(
     proposal = propose(owner, strict, rewrite(library["food"], text))
     with pytest.raises(Conflict) as caught:
         merged(owner, proposal)
-    assert "have not been asked" in caught.value.message
+    assert "are being asked" in caught.value.message
     run = proposal_evaluate(proposal)
-    assert proposal_evaluate(proposal) == run
+    assert EvaluationRun.objects.get() == run
     assert "0 of 3" in gate_problems(proposal)[0]
     run = evaluated(proposal)
     assert run.metrics["before"] == run.metrics["after"]
@@ -214,6 +214,40 @@ def test_a_proposal_that_is_changed_meanwhile_ends_its_run(
     run.refresh_from_db()
     assert run.status == EvaluationStatus.FAILED
     assert "changed" in run.error
+
+
+def test_submitting_begins_a_run_and_the_checks_tell_of_it(
+    owner: User, space: Space, api: Api, library: dict[str, Node], golden: list[GoldenQuestion]
+) -> None:
+    proposal = propose(owner, space, archive(library["fees"]))
+    run = EvaluationRun.objects.get()
+    assert (run.created_by, run.proposal_id) == (owner, proposal.pk)
+
+    def told() -> dict[str, Any]:
+        checks = api.get(f"/api/v1/proposals/{proposal.pk}/checks/").json()["checks"]
+        return next(each for each in checks if each["code"] == "evaluation")
+
+    assert (told()["state"], told()["details"]["run"]) == ("warning", str(run.pk))
+    assert "are being asked" in told()["message"]
+    run_work(run.pk)
+    assert told()["message"] == "Search finds worse for 1 golden question."
+    assert told()["details"]["metrics"]["lost"] == 1
+    services.change_add(
+        acting_user=owner, proposal=proposal, action="edit", node=library["food"].pk,
+        fields={"content": "Soup at noon."},
+    )  # fmt: skip
+    again = told()["details"]["run"]
+    assert again != str(run.pk)
+    assert told()["details"]["run"] == again
+
+
+def test_without_golden_questions_nothing_is_asked(
+    owner: User, space: Space, api: Api, library: dict[str, Node]
+) -> None:
+    proposal = propose(owner, space, archive(library["fees"]))
+    checks = api.get(f"/api/v1/proposals/{proposal.pk}/checks/").json()["checks"]
+    assert "evaluation" not in {each["code"] for each in checks}
+    assert not EvaluationRun.objects.exists()
 
 
 def test_over_rest_a_proposal_is_evaluated_and_its_merge_refused(
