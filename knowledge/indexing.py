@@ -163,14 +163,23 @@ def swap(prepared: PreparedIndex) -> int:
 
 def unindex_node(node: Node) -> None:
     """Take a node out of the index, in the caller's transaction: that of its change of status."""
+    unindex_nodes([node])
+
+
+def unindex_nodes(nodes: Sequence[Node]) -> None:
+    """Do the same for many, whose statuses have changed already."""
+    if not nodes:
+        return
+    ids = [node.pk for node in nodes]
     with transaction.atomic():
-        passages_retire([node.pk])
-        difference = _passages_delete([node.pk]).get(node.space_id)
-        Node.objects.filter(pk=node.pk).update(indexed_version=None)
-        node.indexed_version = None
-        if difference is not None:
-            difference_append(node.space_id, difference)
-            Space.objects.filter(pk=node.space_id).update(index_revision=F("index_revision") + 1)
+        passages_retire(ids)
+        removed = _passages_delete(ids)
+        Node.objects.filter(pk__in=ids).update(indexed_version=None)
+        for node in nodes:
+            node.indexed_version = None
+        for space_id in sorted(removed):
+            difference_append(space_id, removed[space_id])
+            Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
 
 
 def _cut(nodes: Sequence[Node]) -> list[PreparedNode]:

@@ -9,7 +9,7 @@
 import copy
 import dataclasses
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 import psycopg.errors
@@ -20,8 +20,16 @@ from django.utils.translation import gettext as _
 
 from knowledge.branches import RELATION_VALUES
 from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
-from knowledge.indexing import PreparedIndex, PreparedNode, swap, unindex_node
-from knowledge.models import PreviewChunk, PreviewNode, Proposal, ProposalChange, Relation, Space
+from knowledge.indexing import PreparedIndex, PreparedNode, swap, unindex_nodes
+from knowledge.models import (
+    Node,
+    PreviewChunk,
+    PreviewNode,
+    Proposal,
+    ProposalChange,
+    Relation,
+    Space,
+)
 from knowledge.previews import Prepared, digest_of, nodes_prepare, passages_take
 from knowledge.proposal_conflicts import Resolutions
 from knowledge.proposal_merging import Memo, MergePlan, NodePlan, RelationPlan
@@ -140,10 +148,21 @@ def plan_write(
 
 
 def _nodes_store(plan: MergePlan, author: User | None, reason: str, origin: Origin) -> None:
+    """Store the nodes that were there before: a status makes no version and is moved on apart.
+
+    What stops being published does so first: the version that it gets besides never was public.
+    """
     kept = [(each, each.before) for each in plan.nodes if each.before is not None]
     wanted = {each.node.pk: NodeStatus(each.node.status) for each, _before in kept}
+    leaving: list[Node] = []
+    moving: list[Node] = []
     for each, before in kept:
-        each.node.status = before.status  # moved on below: a status makes no version
+        each.node.status = before.status
+        if wanted[each.node.pk] != before.status:
+            is_public = before.status == NodeStatus.PUBLISHED
+            (leaving if is_public else moving).append(each.node)
+    _statuses_store(leaving, wanted, author)
+    unindex_nodes(leaving)
     nodes_write(
         [(each.node, before) for each, before in kept],
         author=author,
@@ -152,13 +171,15 @@ def _nodes_store(plan: MergePlan, author: User | None, reason: str, origin: Orig
         anchors={each.node.pk: each.node.anchors for each, _before in kept},
         merged_from={each.node.pk: _began(each) for each, _before in kept},
     )
-    moved = [each.node for each, before in kept if wanted[each.node.pk] != before.status]
-    for node in moved:
-        if node.status == NodeStatus.PUBLISHED:
-            unindex_node(node)
-    moved.sort(key=lambda node: wanted[node.pk])
-    for status, nodes in groupby(moved, key=lambda node: wanted[node.pk]):
-        statuses_write(list(nodes), status, author=author)
+    _statuses_store(moving, wanted, author)
+
+
+def _statuses_store(
+    nodes: list[Node], wanted: Mapping[uuid.UUID, NodeStatus], author: User | None
+) -> None:
+    nodes.sort(key=lambda node: wanted[node.pk])
+    for status, same in groupby(nodes, key=lambda node: wanted[node.pk]):
+        statuses_write(list(same), status, author=author)
 
 
 def _began(plan: NodePlan) -> int:

@@ -14,9 +14,11 @@ from knowledge.models import (
     Chunk,
     Node,
     NodeVersion,
+    PastChunk,
     PreviewChunk,
     PreviewNode,
     Proposal,
+    Publication,
     Relation,
     Space,
 )
@@ -112,6 +114,21 @@ def test_drafts_stay_drafts_and_archived_nodes_leave_the_index(owner: User, spac
         ("Not yet", "draft", 1, None),
     }
     assert set(Chunk.objects.values_list("node", flat=True)) == {ready.pk}
+    past = PastChunk.objects.get(node_id=old.pk)
+    merged_at = Proposal.objects.get(pk=proposal.pk).merged_at
+    assert past.period.lower < past.period.upper <= merged_at
+
+
+def test_what_is_edited_and_archived_was_never_public_in_its_last_version(
+    owner: User, space: Space
+) -> None:
+    node = make_node(owner, space)
+    proposal = propose(owner, space, edit(node, content="Old.", status="archived"))
+    services.proposal_merge(acting_user=owner, proposal=proposal)
+    node.refresh_from_db()
+    assert (node.status, node.version) == ("archived", 2)
+    rows = Publication.objects.filter(node_id=node.pk)
+    assert [(row.version, row.ended_at is None) for row in rows] == [(1, False)]
 
 
 def test_a_fault_in_the_middle_leaves_nothing_behind(owner: User, space: Space) -> None:
