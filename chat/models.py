@@ -2,6 +2,7 @@
 
 import uuid
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.choices import CacheOutcome, MessageRole, TurnRoute, TurnStatus
 from chat.querysets import ConversationQuerySet, MessageQuerySet, TurnQuerySet
+from chat.states import state_of
 from knowledge.models import Node, Release, Space
 
 
@@ -217,6 +219,12 @@ class Citation(models.Model):
 
     def __str__(self) -> str:
         return f"[{self.index}] {self.title} v{self.version}"
+
+    @property
+    def state_query(self) -> str:
+        """The parameters that ask pages of knowledge for the state that the turn asked."""
+        state = state_of(self.turn)
+        return urlencode(state.query) if state is not None else ""
 
 
 class Feedback(models.Model):

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
 from chat.golden import GoldenOffer, golden_offers
 from chat.models import Citation, Conversation, Feedback, Message, Turn
 from chat.rendering import citation_urls, render_answer
+from chat.states import AskedState, state_of
 from project.accounts.models import User
 
 PAGE = 50
@@ -55,6 +57,23 @@ class Answer:
     def is_stopped(self) -> bool:
         """Whether a person stopped it."""
         return self.turn.status == TurnStatus.STOPPED
+
+    @property
+    def state(self) -> AskedState | None:
+        """The earlier state of knowledge that was asked, if any."""
+        return state_of(self.turn)
+
+    @property
+    def lacking(self) -> str:
+        """What could not take part in finding passages, as a sentence, or the empty string."""
+        degraded = self.turn.trace.get("degraded", [])
+        if "keyword" in degraded:
+            return _("Too many texts of that time have to be prepared first: some may be missing.")
+        if "vector" in degraded and self.turn.as_of is not None:
+            return _("Some texts of that time could be found by their words only.")
+        if "vector" in degraded:
+            return _("Search by meaning was not available: passages were found by words.")
+        return ""
 
     @property
     def notice(self) -> str:

@@ -1,5 +1,7 @@
 """The chat page, and the pieces of HTML that its scripts load."""
 
+import datetime
+import json
 import uuid
 from typing import Any
 
@@ -7,15 +9,18 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from chat.listing import conversations_listed
 from chat.models import Conversation
+from chat.states import state_of
 from chat.suggestions import SHOWN, suggestions_for
 from chat.threads import Thread, answer_of, thread_of, turns_with_answers
 from knowledge.models import Space
+from knowledge.past_reading import releases_offered
 from project.accounts.models import User
 
 
@@ -90,8 +95,22 @@ def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict
         "suggestions": suggestions,
         "suggestions_shown": SHOWN,
         "suggestions_mixed": len({each.space.pk for each in suggestions}) > 1,
+        "releases": releases_offered(user),
+        "yesterday": timezone.localdate() - datetime.timedelta(days=1),
+        "asked": _asked(conversation),
         "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
     }
+
+
+def _asked(conversation: Conversation | None) -> str:
+    """Return the state that the last question of a conversation asked as JSON, or nothing."""
+    if conversation is None:
+        return ""
+    turn = conversation.turns.order_by("-created_at", "id").first()
+    state = state_of(turn) if turn is not None else None
+    if state is None or (state.release_name and state.release_id is None):
+        return ""
+    return json.dumps({"body": state.query, "label": state.words})
 
 
 def _person(request: HttpRequest) -> User:

@@ -95,6 +95,27 @@ async def test_a_question_is_accepted_and_answered(conversation, owner):
     assert shown(events) == events[-1]["answer"] == "".join(WORDS)
 
 
+async def test_a_question_may_ask_an_earlier_state(conversation, owner, ask):
+    def asked_at():
+        turn = Turn.objects.get()
+        return turn.as_of.isoformat()
+
+    async with opened(conversation, owner) as socket:
+        question = {"type": "message.send", "client_message_id": "c1", "content": "When?"}
+        for state, field in (
+            ({"as_of": 5}, "as_of"),
+            ({"as_of": "soon"}, "as_of"),
+            ({"as_of": "2999-01-01T00:00:00Z"}, "as_of"),
+            ({"release": "none"}, "release"),
+        ):
+            await _say(socket, **question, **state)
+            refused = await _hear(socket)
+            assert (refused["type"], refused["field"]) == ("error", field)
+        await _say(socket, **question, as_of="2026-03-01T12:00:00Z")
+        accepted = await _hear(socket)
+    assert accepted["turn"]["as_of"] == await in_thread(asked_at) == "2026-03-01T12:00:00+00:00"
+
+
 async def test_another_tab_resumes_where_it_was(conversation, owner, ask):
     turn = (await in_thread(ask)).turn
     async with running_agent(saying(*WORDS, pause=0.06)), opened(conversation, owner) as one:

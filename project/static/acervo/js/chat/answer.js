@@ -56,6 +56,20 @@ export class AnswerView {
     }
   }
 
+  /** Say of which state of knowledge the answer will be. */
+  asked(label) {
+    const line = find("[data-state-line]", this.element);
+    line.replaceChildren();
+    if (!label) return;
+    const element = copyOf("state-template");
+    find("[data-text]", element).textContent = label;
+    line.append(element);
+  }
+
+  get askedLabel() {
+    return find(".answer-state", this.element)?.textContent.trim() ?? "";
+  }
+
   stage(text) {
     find("[data-stage-text]", this.element).textContent = text;
     find("[data-stage]", this.element).hidden = !text;
@@ -97,7 +111,8 @@ export class AnswerView {
     if (find(`[data-citation="${citation.index}"]`, list)) return;
     const item = copyOf("source-template");
     const { index, node, version, start, end } = citation;
-    Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end });
+    const state = stateOf(citation.url);
+    Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end, state });
     find("[data-number]", item).textContent = index;
     find("[data-title]", item).textContent = citation.title;
     find("[data-snippet]", item).textContent = citation.snippet;
@@ -151,12 +166,19 @@ export class AnswerView {
     const body = find("[data-body]", stored);
     if (body.dataset.source) this.body.dataset.source = body.dataset.source;
     if (body.innerHTML.trim()) this.#setBody(body.innerHTML);
-    for (const part of ["[data-notice]", "[data-sources]", "[data-foot]"]) {
+    for (const part of ["[data-state-line]", "[data-notice]", "[data-sources]", "[data-foot]"]) {
       find(part, this.element).replaceWith(find(part, stored));
     }
     this.stage("");
     prepareCitations(this.element);
   }
+}
+
+/** The state of knowledge that the address of a citation asks, as parameters. */
+function stateOf(url) {
+  const asked = new URL(url, location.href).searchParams;
+  const kept = ["as_of", "release"].filter((name) => asked.has(name));
+  return new URLSearchParams(kept.map((name) => [name, asked.get(name)])).toString();
 }
 
 function stageText(stage) {

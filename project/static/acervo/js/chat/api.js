@@ -25,8 +25,10 @@ export const answerHtml = (conversation, turn) => getHtml(`/c/${conversation}/tu
 export const earlierHtml = (conversation, before) =>
   getHtml(`/c/${conversation}/earlier/?before=${before}`);
 export const listHtml = (query) => getHtml(`/c/?${new URLSearchParams(query)}`);
-export const passageHtml = ({ node, version, start, end }, signal) =>
-  getHtml(`/knowledge/nodes/${node}/passage/?${new URLSearchParams({ version, start, end })}`, { signal });
+export const passageHtml = ({ node, version, start, end, state }, signal) => {
+  const query = `${new URLSearchParams({ version, start, end })}${state ? `&${state}` : ""}`;
+  return getHtml(`/knowledge/nodes/${node}/passage/?${query}`, { signal });
+};
 
 export function socketAddress(conversation) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";

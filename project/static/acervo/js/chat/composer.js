@@ -31,7 +31,7 @@ export class Composer extends EventTarget {
       this.#submit();
     });
     this.#form.addEventListener("pointerdown", (event) => {
-      if (event.target.closest("button, select, textarea, label")) return;
+      if (event.target.closest("button, details, input, select, textarea, label")) return;
       event.preventDefault();
       this.input.focus();
     });

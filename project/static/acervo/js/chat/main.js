@@ -13,6 +13,7 @@ import { Panel } from "./panel.js";
 import { Scroller } from "./scroller.js";
 import { startShortcuts } from "./shortcuts.js";
 import { Socket } from "./socket.js";
+import { StatePicker } from "./state.js";
 import { copyOf, find, findAll, fromServer, on } from "../dom.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
@@ -24,6 +25,7 @@ const socket = new Socket();
 const banner = new Banner(socket);
 const outbox = new Outbox({ socket, conversation: chat.dataset.conversation || null });
 const composer = new Composer({ limit: Number(chat.dataset.limit), conversation: outbox.conversation });
+const asked = new StatePicker({ conversation: outbox.conversation, announce });
 const conversations = new Conversations(outbox.conversation);
 const scroller = new Scroller();
 const panel = new Panel(thread);
@@ -51,12 +53,13 @@ function parentFor(chosen) {
   return isOldBranch ? findAll('[data-message]:not([data-message=""])', thread).at(-1)?.dataset.message : undefined;
 }
 
-async function ask({ content, parent, id = freshId() }, element = null) {
+async function ask({ content, parent, state: about = askedNow(), id = freshId() }, element = null) {
   find("[data-empty]")?.remove();
   const question = element ?? questionElement(content, id);
   const where = parentFor(parent);
   if (parent !== undefined) cutBefore(parent);
   const view = new AnswerView();
+  view.asked(about.label);
   thread.append(question, view.element);
   state(question, "");
   find("[data-resend]", question).hidden = true;
@@ -64,7 +67,7 @@ async function ask({ content, parent, id = freshId() }, element = null) {
   announce(t("answering"));
   scroller.toEnd();
   try {
-    const request = { content, parent: where, space: picker?.value, id };
+    const request = { content, parent: where, space: picker?.value, state: about, id };
     const accepted = await outbox.send(request, {
       onConversation: begin,
       onWait: () => state(question, t("sending")),
@@ -76,8 +79,13 @@ async function ask({ content, parent, id = freshId() }, element = null) {
     follow(view, { isFollowedAlready: accepted.isLive });
     conversations.refresh();
   } catch (error) {
-    notSent(question, view, { content, parent, id }, error);
+    notSent(question, view, { content, parent, state: about, id }, error);
   }
+}
+
+/** The state of knowledge that is asked from now on. */
+function askedNow() {
+  return { body: asked.body, label: asked.label };
 }
 
 function notSent(question, view, request, error) {
@@ -109,6 +117,7 @@ function begin(conversation) {
   chat.dataset.conversation = conversations.current = conversation;
   history.replaceState(null, "", pageOf(conversation));
   composer.belongTo(conversation);
+  asked.belongTo(conversation);
   socket.open(conversation);
 }
 
@@ -193,6 +202,7 @@ async function regenerate(answer) {
   const old = new AnswerView(answer);
   const view = new AnswerView();
   try {
+    view.asked(old.askedLabel);
     const turn = await messageRegenerate(old.message || answer.dataset.question);
     view.turn = idOf(turn.turn ?? turn);
     let next = answer;

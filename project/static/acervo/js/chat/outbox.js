@@ -43,15 +43,17 @@ export class Outbox extends EventTarget {
    * Tries again while the fault may pass, calling `onWait()` before each pause; `id` repeats an
    * earlier attempt.
    */
-  async send({ content, parent, space, id = freshId() }, { onConversation, onWait }) {
+  async send({ content, parent, space, state, id = freshId() }, { onConversation, onWait }) {
     for (let attempt = 0; ; attempt += 1) {
       try {
         if (!this.conversation) {
           this.conversation = (await conversationCreate(space)).id;
           onConversation(this.conversation);
         }
-        const body = { client_message_id: id, content, ...(parent === undefined ? {} : { parent }) };
-        sessionStorage.setItem(KEY, JSON.stringify({ ...body, id, conversation: this.conversation }));
+        const body = { client_message_id: id, content, ...state?.body };
+        if (parent !== undefined) body.parent = parent;
+        const { conversation } = this;
+        sessionStorage.setItem(KEY, JSON.stringify({ content, parent, state, id, conversation }));
         const accepted = await this.#deliver(body, id);
         this.forget();
         return accepted;
