@@ -95,6 +95,15 @@ class ChangeBuilder:
         _relation_check(relation, set(raw))
         return {name: getattr(relation, name) for name in raw}
 
+    def complete(self, change: ProposalChange) -> None:
+        """Put in what the action stands for. Raises Invalid for a creation without a title."""
+        if change.action in STATUS_OF:
+            change.fields["status"] = STATUS_OF[ChangeAction(change.action)]
+        if change.action == ChangeAction.CREATE:
+            change.fields.setdefault("status", NodeStatus.PUBLISHED)
+            if not str(change.fields.get("title", "")).strip():
+                raise Invalid(_("A new node needs a title."), code="required", field="title")
+
     def trim(self, change: ProposalChange) -> None:
         """Leave out fields that have the value of the base anyway."""
         if change.node_id is None or change.base_version is None:
@@ -118,10 +127,8 @@ class ChangeBuilder:
         ):
             message = _("This id is taken: leave it out to have one made.")
             raise Invalid(message, code="id_taken", field="node")
-        fields = {"status": NodeStatus.PUBLISHED, **values.pop("fields", {})}
-        if not str(fields.get("title", "")).strip():
-            raise Invalid(_("A new node needs a title."), code="required", field="title")
-        change.fields = self.fields(change, fields)
+        change.fields = self.fields(change, values.pop("fields", {}))
+        self.complete(change)
         self._by_node[change.node_id] = change
 
     def _of_node(self, change: ProposalChange, values: dict[str, Any]) -> None:
@@ -130,10 +137,8 @@ class ChangeBuilder:
         change.node_id = node.pk
         stated = values.pop("base_version", None)
         self._base(change, node, stated)
-        fields = dict(values.pop("fields", {}))
-        if change.action in STATUS_OF:
-            fields["status"] = STATUS_OF[ChangeAction(change.action)]
-        change.fields = self.fields(change, fields)
+        change.fields = self.fields(change, values.pop("fields", {}))
+        self.complete(change)
         self.trim(change)
         self._by_node[node.pk] = change
 

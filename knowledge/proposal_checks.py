@@ -53,15 +53,16 @@ class ProposalChecks:
         return all(check.state != "failed" for check in self.checks)
 
 
-def proposal_check(proposal: Proposal) -> ProposalChecks:
-    """Look at a proposal as it would be merged now."""
+def proposal_check(proposal: Proposal, plan: MergePlan | None = None) -> ProposalChecks:
+    """Look at a proposal as it would be merged now; `plan` is that merge where it is made."""
     checks = []
     if proposal.status not in MERGEABLE:
         details = {"status": proposal.status}
         checks.append(Check("status", "failed", str(NEXT[proposal.status]), details=details))
     missing = 0 if proposal.is_decided else approvals_missing(proposal)
     checks.append(_approvals(proposal, missing))
-    plan = None if proposal.is_decided else proposal_plan(proposal)
+    if plan is None and not proposal.is_decided:
+        plan = proposal_plan(proposal)
     conflicts = plan.conflicts if plan else []
     if conflicts:
         message = _("%(count)s conflicts with what is stored by now.") % {"count": len(conflicts)}
@@ -114,14 +115,11 @@ def _metadata(plan: MergePlan) -> list[Check]:
     ]
 
 
-def quality_check(proposal: Proposal) -> list[Check]:
-    """Look at the texts of the first nodes that a proposal changes, as the merge would leave them.
+def quality_check(plan: MergePlan) -> list[Check]:
+    """Look at the texts of the first nodes that a merge would change, as it would leave them.
 
     What is found keeps nothing from being merged. A last check says how many were not looked at.
     """
-    if proposal.is_decided:
-        return []
-    plan = proposal_plan(proposal)
     live = [each for each in plan.nodes if each.node.status != NodeStatus.ARCHIVED]
     checks = []
     for each in live[:READ_AT_ONCE]:

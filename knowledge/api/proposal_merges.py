@@ -83,7 +83,8 @@ class MergeActions(_Base):
     def checks(self, request: Request, pk: str) -> Response:
         """Show what stands in the way of a merge, and what to know before."""
         proposal: Proposal = find(self.get_queryset(), pk)
-        found = proposal_check(proposal)
+        plan = None if proposal.is_decided else proposal_plan(proposal)
+        found = proposal_check(proposal, plan)
         dependents = [
             {
                 "kind": each.kind,
@@ -98,7 +99,7 @@ class MergeActions(_Base):
             "approvals": found.approvals,
             "missing": found.missing,
             "conflicts": found.conflicts,
-            "checks": [*found.checks, *quality_check(proposal)],
+            "checks": [*found.checks, *(quality_check(plan) if plan else [])],
             "dependents": dependents,
         }
         return Response(ProposalChecksSerializer(answer).data)

@@ -119,6 +119,7 @@ def change_update(
     builder = ChangeBuilder(acting_user, proposal)
     cleaned = builder.relation_fields(fields) if row.is_of_relation else builder.fields(row, fields)
     row.fields = cleaned if replace else {**row.fields, **cleaned}
+    builder.complete(row)
     builder.trim(row)
     row.version += 1
     row.author = acting_user

@@ -355,6 +355,30 @@ def test_a_field_set_back_to_its_base_is_no_change_any_more(
     assert (change.fields, change.version) == ({"tags": ["sea"]}, 2)
 
 
+def test_an_action_keeps_its_meaning_when_fields_are_replaced(
+    teammate: User, proposal: Proposal, node: Node, space: Space, owner: User
+) -> None:
+    old = services.node_create(acting_user=owner, space=space, title="Old", status="published")
+    rows = [{"action": "archive", "node": old.pk}, {"action": "create", "fields": {"title": "New"}}]
+    archived, created = services.changes_add(acting_user=teammate, proposal=proposal, changes=rows)
+    done = services.change_update(
+        acting_user=teammate,
+        change=archived,
+        expected_version=1,
+        fields={"tags": ["old"]},
+        replace=True,
+    )
+    assert done.fields == {"tags": ["old"], "status": "archived"}
+    with pytest.raises(Invalid, match="title"):
+        services.change_update(
+            acting_user=teammate,
+            change=created,
+            expected_version=1,
+            fields={"content": "x"},
+            replace=True,
+        )
+
+
 def test_comments_are_replied_to_and_resolved(
     owner: User, teammate: User, proposal: Proposal
 ) -> None:
