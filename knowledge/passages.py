@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -39,10 +39,15 @@ class IndexedPassage:
     lexemes: frozenset[str]
 
 
-def passages_of(node: Node) -> list[IndexedPassage]:
-    """Cut a node's content and analyse its passages; the same node always gives the same ones."""
+def passages_of(
+    node: Node, *, most: Callable[[list[Passage]], list[Passage]] = list
+) -> list[IndexedPassage]:
+    """Cut a node's content and analyse its passages; the same node always gives the same ones.
+
+    `most` chooses the passages to analyse, for whoever does not need all of a long text.
+    """
     pages = [SimpleNamespace(**anchor) for anchor in node.anchors]
-    found = chunk(node.content, pages=pages)
+    found = most(chunk(node.content, pages=pages))
     plain = [without_markup(passage.text) for passage in found]
     title = words(node.title)
     texts = [words(text) for text in plain]

@@ -39,6 +39,8 @@ else:
     _Base = object
 
 MOST_AT_ONCE = 200
+LIVE_CHARS = 200_000
+"""Longer texts are checked by the refresh only, and not while their page is waited for."""
 
 
 class QualityPages(_Base):
@@ -64,16 +66,17 @@ class QualityPages(_Base):
         ]
 
     def quality_context(self, request: HttpRequest, node: Node) -> dict[str, Any]:
-        """Return what the page of a stored node shows: the kept findings, or fresh ones."""
+        """Return what the page of a stored node shows: what was found, or is now after a change."""
         row = NodeQuality.objects.select_related("reviewed_by").filter(pk=node.pk).first()
         if node.status == NodeStatus.ARCHIVED:
             return {}
         is_kept = row is not None and row.version == node.version and row.stale_at is None
-        if row is not None and is_kept:
+        is_late = not is_kept and len(node.content) > LIVE_CHARS
+        if row is not None and (is_kept or is_late):
             restored = (finding_restored(each) for each in row.findings)
             findings = [each for each in restored if each is not None]
         else:
-            findings = checks_of(NodeState.of(node))
+            findings = [] if is_late else checks_of(NodeState.of(node))
         score = score_of(each.code for each in findings)
         role = role_of(staff(request), node.space)
         is_curator = role is not None and role >= Role.CURATOR
@@ -84,6 +87,7 @@ class QualityPages(_Base):
             "tone": tone_of_score(score),
             "row": row,
             "is_kept": is_kept,
+            "is_late": is_late,
             "may_review": is_curator or is_open or node.owner_id == request.user.pk,
             "next_review": next_review(node),
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from knowledge.choices import NodeStatus
 from knowledge.models import Node, NodeQuality
-from knowledge.quality.texts import bands, jaccard, normalised, shingles, text_hash
+from knowledge.quality.texts import bands, hash_of, jaccard, normalised, shingles
 from knowledge.quality.types import Finding, NodeState, finding
 
 NEAR_JACCARD = 0.35
@@ -30,8 +30,9 @@ class Print:
     @classmethod
     def of(cls, content: str) -> Print:
         """Take the print of a Markdown text."""
-        marks = shingles(normalised(content))
-        return cls(text_hash(content), marks, tuple(bands(marks)))
+        words = normalised(content)
+        marks = shingles(words)
+        return cls(hash_of(words), marks, tuple(bands(marks)))
 
 
 def duplicate_findings(
@@ -78,10 +79,11 @@ def _compare(
     same: dict[object, str],
     near: dict[object, tuple[float, str]],
 ) -> None:
-    if text_hash(content) == print_.hash:
+    words = normalised(content)
+    if hash_of(words) == print_.hash:
         same[key] = title
         return
-    share = jaccard(print_.marks, shingles(normalised(content)))
+    share = jaccard(print_.marks, shingles(words))
     if share >= NEAR_JACCARD:
         near[key] = (share, title)
 

@@ -14,6 +14,7 @@ from django.db import connection
 from knowledge.analysis import base_language, term_key
 from knowledge.binary import sparse_text, vector_text, vector_unpack
 from knowledge.choices import GenerationStatus
+from knowledge.chunking import Passage
 from knowledge.generations import generation_model
 from knowledge.models import IndexGeneration, Node
 from knowledge.passages import IndexedPassage, passages_of
@@ -89,7 +90,7 @@ def neighbours_of(state: NodeState, *, without: Collection[uuid.UUID] = ()) -> N
     node = Node(
         space_id=state.space_id, title=state.title, content=state.content, language=state.language
     )
-    passages = _chosen(passages_of(node))
+    passages = passages_of(node, most=_chosen)
     if not passages:
         return Neighbours((), {}, None)
     left_out = [*without, *([state.node_id] if state.node_id else [])]
@@ -124,7 +125,7 @@ def reader_of(space_id: uuid.UUID, language: str) -> Reader | None:
     return Reader(row.pk, row.has_ann_index, model, space_id)
 
 
-def _chosen(passages: list[IndexedPassage]) -> list[IndexedPassage]:
+def _chosen(passages: list[Passage]) -> list[Passage]:
     if len(passages) <= MOST_PASSAGES:
         return passages
     step = len(passages) / MOST_PASSAGES

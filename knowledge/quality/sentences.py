@@ -157,7 +157,7 @@ class _Blocks:
         if heading and heading[1]:
             level = len(heading[1])
             self.path = [each for each in self.path if each[0] < level]
-            self.path.append((level, plain_text(line).strip()))
+            self.path.append((level, _plain(line.strip().strip("#"))))
 
     def _row(self, at: int, line: str, after: str) -> _Block | None:
         if _TABLE_RULE.match(line):

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _local = threading.local()
+_LINKED = re.compile(r"\][(\[:]|://|@|<\w+:")  # every form of a link or picture has one of these
 
 
 def render_markdown(
@@ -128,6 +129,8 @@ def link_targets(text: str) -> list[tuple[str, int]]:
 
     Each with the number of the line, from 0, that its block begins on.
     """
+    if _LINKED.search(text) is None:
+        return []
     targets: list[tuple[str, int]] = []
     _parser().parse(text, {"targets": targets})
     return targets

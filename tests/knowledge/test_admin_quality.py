@@ -67,6 +67,16 @@ def test_a_node_shows_its_checklist_and_can_be_checked_again(
     assert client.get(f"{NODES}{due.pk}/check/").status_code == 405
 
 
+def test_a_long_text_is_not_checked_while_its_page_is_waited_for(
+    client: Client, due: Node, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.admin.quality_pages.LIVE_CHARS", 10)
+    services.node_update(acting_user=owner, node=due, content=f"{PLAIN} Nothing else.")
+    page = text_of(client, f"{NODES}{due.pk}/change/")
+    assert "Link to nothing" in page
+    assert "it is checked again soon" in page
+
+
 def test_the_list_groups_what_needs_attention(client: Client, due: Node) -> None:
     page = text_of(client, LIST)
     assert page.index("Link to nothing") < page.index("Review overdue")  # errors first
