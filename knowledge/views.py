@@ -55,6 +55,7 @@ def node_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             else past_reading.related_then(node.pk, request.user, moment)
         ),
         "moment": moment,
+        "today": timezone.localdate(),
         "is_there_today": moment is None
         or Node.objects.visible_to(request.user).filter(pk=node.pk).exists(),
         "source": source,
