@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from knowledge.choices import RelationOrigin
 from knowledge.exporting.faults import ArchiveFault
 from knowledge.exporting.fields import RecordFault, Schema, line_read
 from knowledge.exporting.front_matter import FrontMatterFault, document_split
@@ -95,6 +96,8 @@ def node_versions(reader: ArchiveReader, entry: SimpleNamespace) -> Iterator[Sim
 def relations(reader: ArchiveReader) -> Iterator[SimpleNamespace]:
     """Yield the relations of the release with their versions, each checked, by ascending ids."""
     for relation in _ascending(RELATIONS_FILE, _relation_records(reader)):
+        if not all(map(_names_its_links, relation.versions)):
+            raise ArchiveFault(RELATIONS_FILE, _("a relation of a text does not name its links"))
         rows = iter(relation.versions)
         relation.versions = list(_chained(RELATIONS_FILE, relation, rows, relation_checksum_of))
         yield relation
@@ -125,6 +128,13 @@ def _chained(
     if (number, last) != (held.version, held.checksum):
         problem = _("the history of %(id)s does not end with the version of the release")
         raise ArchiveFault(name, problem % {"id": held.id})
+
+
+def _names_its_links(version: Any) -> bool:
+    """Whether a relation that follows a text says which links of the text made it."""
+    links = version.metadata.get("links", [])
+    is_list = isinstance(links, list) and all(isinstance(link, str) for link in links)
+    return is_list or version.origin != RelationOrigin.TEXT
 
 
 def _are_before(row: SimpleNamespace) -> bool:

@@ -78,6 +78,30 @@ def text(limit: int) -> Callable[[Any], str]:
     return read
 
 
+def pattern(form: str, limit: int) -> Callable[[Any], str]:
+    """Read text of at most so many characters and a form."""
+    plain, expression = text(limit), re.compile(form)
+
+    def read(value: Any) -> str:
+        if not expression.fullmatch(plain(value)):
+            raise ValueError
+        return str(value)
+
+    return read
+
+
+def name(limit: int) -> Callable[[Any], str]:
+    """Read a name as people give one: printable, on one line, with something in it."""
+    plain = text(limit)
+
+    def read(value: Any) -> str:
+        if not plain(value).isprintable() or value != " ".join(value.split()) or not value:
+            raise ValueError
+        return str(value)
+
+    return read
+
+
 def or_none(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Read what `reader` reads, or null."""
     return lambda value: None if value is None else reader(value)
@@ -151,10 +175,12 @@ def json_object(value: Any) -> dict[str, Any]:
     return value
 
 
-def anything(value: Any) -> Any:
-    """Read any JSON that the database can keep."""
-    _plain(value, 0)
-    return value
+def anchor(value: Any) -> dict[str, Any]:
+    """Read where a page of the source is in a text."""
+    span = json_object(value)
+    if number(span.get("start")) > number(span.get("end")):
+        raise ValueError
+    return span
 
 
 def _plain(value: Any, depth: int) -> None:
@@ -178,9 +204,9 @@ def one_of(*values: str) -> Callable[[Any], str]:
     """Read one of some words."""
 
     def read(value: Any) -> str:
-        if value not in values:
+        if not isinstance(value, str) or value not in values:
             raise ValueError
-        return str(value)
+        return value
 
     return read
 

@@ -1,19 +1,28 @@
 """The records of an archive. Their fields are the format: another field is another version."""
 
+from knowledge.choices import (
+    NodeStatus,
+    RelationOrigin,
+    RelationStatus,
+    SourceKind,
+    VersionOrigin,
+)
 from knowledge.exporting.fields import (
     Field,
     Schema,
-    anything,
+    anchor,
     date,
     digest,
     fields,
     json_object,
     list_of,
+    name,
     nested,
     nested_list,
     number,
     one_of,
     or_none,
+    pattern,
     share,
     size,
     text,
@@ -25,7 +34,7 @@ MANY = 1_000_000
 _ANY_TEXT = text(2**31)
 _NAME = text(150)
 _SHORT = text(64)
-_KIND = text(40)
+_KIND = pattern(r"[a-z][a-z0-9_-]*", 40)
 _CONTENT = text(10_000_000)
 
 VERSION_FACTS: Schema = {
@@ -35,7 +44,7 @@ VERSION_FACTS: Schema = {
     "author": Field("author_name", _NAME),
     "reason": Field("history_change_reason", _ANY_TEXT),
     "date": Field("history_date", time),
-    "origin": Field("change_origin", text(10)),
+    "origin": Field("change_origin", one_of(*VersionOrigin.values)),
     "origin_id": Field("change_origin_id", or_none(uuid_text)),
     "trace_id": Field("trace_id", _SHORT),
     "checksum": Field("checksum", digest),
@@ -54,11 +63,11 @@ NODE_VERSION: Schema = {
         metadata=json_object,
         valid_from=or_none(time),
         valid_until=or_none(time),
-        status=text(12),
+        status=one_of(*NodeStatus.values),
         review_due=or_none(date),
         external_id=or_none(text(200)),
         source_id=or_none(uuid_text),
-        anchors=anything,
+        anchors=list_of(anchor, MANY),
         updated_at=time,
         published_at=or_none(time),
     ),
@@ -67,10 +76,10 @@ NODE_VERSION: Schema = {
 
 RELATION_VERSION: Schema = {
     **VERSION_FACTS,
-    **fields(kind=_KIND, weight=share, metadata=json_object, status=text(10)),
+    **fields(kind=_KIND, weight=share, metadata=json_object, status=one_of(*RelationStatus.values)),
     "source": Field("source_id", uuid_text),
     "target": Field("target_id", uuid_text),
-    "made_by": Field("origin", text(10)),
+    "made_by": Field("origin", one_of(*RelationOrigin.values)),
     "created_by": Field("created_by_name", _NAME),
 }
 
@@ -79,7 +88,7 @@ VERSION_TAG: Schema = fields(version=number, name=_SHORT, created_at=time, creat
 
 SOURCE: Schema = fields(
     id=uuid_text,
-    kind=text(10),
+    kind=one_of(*SourceKind.values),
     title=text(300),
     filename=text(255),
     content_type=text(127),
@@ -119,7 +128,7 @@ RELATION: Schema = {
 
 RELEASE: Schema = fields(
     id=uuid_text,
-    name=text(120),
+    name=name(120),
     description=_ANY_TEXT,
     as_of=time,
     created_at=time,

@@ -183,7 +183,8 @@ def version(**changes: Any) -> dict[str, Any]:
         "chain": "b" * 64, "erased_at": None, "kind": "article", "title": "T", "content": "",
         "language": "en", "tags": [], "metadata": {}, "valid_from": None, "valid_until": now,
         "status": "draft", "review_due": "2026-12-31", "external_id": None, "source_id": None,
-        "anchors": [], "updated_at": now, "published_at": None, "owner": "",
+        "anchors": [{"page": 1, "start": 0, "end": 0}], "updated_at": now, "published_at": None,
+        "owner": "",
     } | changes  # fmt: skip
 
 
@@ -212,7 +213,9 @@ def test_times_keep_their_microseconds() -> None:
         {"chain": "B" * 64}, {"chain": "b" * 63}, {"origin_id": "x"}, {"content": "\0"},
         {"content": "\ud800"}, {"metadata": []}, {"metadata": {"x": "\0"}}, {"title": "x" * 301},
         {"extra": 1}, {"tags": "x"}, {"review_due": "2026-13-01"}, {"source_id": 5},
-        {"metadata": {"\ud800": 1}}, {"anchors": [float("1e999")]},
+        {"metadata": {"\ud800": 1}}, {"anchors": [float("1e999")]}, {"anchors": [{"start": 2}]},
+        {"anchors": [{"start": 2, "end": 1}]}, {"anchors": [{"start": "1", "end": 2}]},
+        {"kind": "../x"}, {"kind": "Policy"}, {"kind": ""}, {"status": "secret"}, {"origin": "x"},
     ],
 )  # fmt: skip
 def test_a_record_with_a_wrong_field_is_refused(change: dict[str, Any]) -> None:

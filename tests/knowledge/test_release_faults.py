@@ -164,6 +164,8 @@ def test_a_change_with_mended_checksums_is_found(
         (edited(checksum="0" * 64), "checksum is another"),
         (edited(node_count=3), "counts other"),
         (edited(name=5), "has a value"),
+        (edited(name=""), "has a value"),
+        (edited(name="two\nlines"), "has a value"),
         (edited(extra=5), "missing or unknown"),
         (lambda files: files.update({"manifest.json": b"{"}), "no JSON"),
         (lambda files: files.update({"manifest.json": b"[]"}), "no release of Acervo"),
