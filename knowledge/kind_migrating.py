@@ -32,6 +32,7 @@ from knowledge.merging.tree import MISSING, TreeConflict, is_same, merge_trees
 from knowledge.metadata.schemas import MetadataSchema, Problem, schema_of
 from knowledge.models import Kind, KindMigration, MigratedNode, Node
 from knowledge.relabelling import passages_relabel
+from knowledge.row_updates import rows_update
 from knowledge.types import Origin
 from knowledge.writing import nodes_write
 from project.events.services import emit
@@ -106,7 +107,7 @@ def migration_undo(migration: KindMigration, progress: Progress) -> None:
     for pk, version in versions.items():
         if pk in written:
             written[pk].version_undone = version
-    MigratedNode.objects.bulk_update(written.values(), ["version_undone"], batch_size=1000)
+    rows_update(list(written.values()), ["version_undone"])
     conflicts_clear(migration)
     _schema_set(kind, migration, migration.old_schema, migration.from_version)
     _settle(migration, KindMigrationStatus.ROLLED_BACK, "knowledge.kind.rolled_back")
@@ -132,7 +133,7 @@ def conflicts_store(migration: KindMigration, rows: Sequence[MigratedNode]) -> N
     """Keep what stands in the way of rolling back."""
     conflicts_clear(migration)
     known = [row for row in rows if row.pk is not None]
-    MigratedNode.objects.bulk_update(known, ["state", "problems"], batch_size=1000)
+    rows_update(known, ["state", "problems"])
     MigratedNode.objects.bulk_create([row for row in rows if row.pk is None], batch_size=1000)
 
 
