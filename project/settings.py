@@ -249,6 +249,7 @@ CELERY_BEAT_SCHEDULE = {
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
+    "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
@@ -360,6 +361,16 @@ EMAIL_USE_SSL = env_bool("ACERVO_EMAIL_SSL", default=EMAIL_PORT == 465)
 EMAIL_USE_TLS = env_bool("ACERVO_EMAIL_STARTTLS", default=EMAIL_PORT == 587) and not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = env_str("ACERVO_EMAIL_FROM", "acervo@localhost")
+
+# -- Feeds and imports --------------------------------------------------------------------------
+
+# Hosts, networks or addresses that may be read although they are not public.
+ACERVO_FETCH_ALLOW = env_list("ACERVO_FETCH_ALLOW")
+ACERVO_FETCH_TIMEOUT = env_int("ACERVO_FETCH_TIMEOUT", 60, minimum=1)  # seconds a call
+# Folders of this machine that feeds may watch; none by default.
+ACERVO_FEED_FOLDERS = env_list("ACERVO_FEED_FOLDERS")
+# Dotted paths of connector classes beside those that Acervo brings along.
+ACERVO_CONNECTORS = env_list("ACERVO_CONNECTORS")
 
 # -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
 
