@@ -12,6 +12,7 @@ from knowledge import past
 from knowledge.choices import GenerationStatus, RelationStatus, SearchMode, Visibility
 from knowledge.indexing import index_node
 from knowledge.models import IndexedVersion, IndexGeneration, Node, Publication, Relation, Space
+from knowledge.relabelling import passages_relabel
 from knowledge.relation_writing import relation_write, relations_insert, relations_remove
 from knowledge.retrieval import _gaps, retrieve_passages, search
 from knowledge.services import (
@@ -375,3 +376,31 @@ def test_rest_shows_a_node_as_it_stood(
     node_delete(acting_user=owner, node=Node.objects.get())
     assert api.get(address).status_code == 404
     assert api.get(address, then).json()["content"] == OLD
+
+
+def test_an_index_made_anew_changes_nothing_of_the_past(
+    owner: User, ferry: Node, between: datetime
+) -> None:
+    Node.objects.update(indexed_version=None)
+    assert index_node(ferry.pk)
+    assert versions("steam", owner, as_of=between, mode=SearchMode.KEYWORD) == [("Ferry", 1)]
+    assert versions("diesel", owner, as_of=timezone.now(), mode=SearchMode.KEYWORD) == [
+        ("New ferry", 2)
+    ]
+    node_archive(acting_user=owner, node=ferry)
+    assert versions("steam", owner, as_of=between) == [("Ferry", 1)]
+
+
+def test_a_change_that_leaves_the_text_alone_is_a_state_of_its_own(
+    owner: User, space: Space
+) -> None:
+    node = make(owner, space, "Berth", "A berth costs nine.", tags=["old"])
+    at = timezone.now()
+    node_update(acting_user=owner, node=node, tags=["new"])
+    assert passages_relabel([node.pk]) == [node.pk]
+    now = timezone.now()
+    for moment, tag, version in ((at, "old", 1), (now, "new", 2)):
+        answer = found("berth", owner, as_of=moment, tags=(tag,))
+        assert [each.version for each in answer.results] == [version]
+        assert answer.degraded == []
+    assert found("berth", owner, as_of=at, tags=("new",)).results == []
