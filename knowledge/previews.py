@@ -11,36 +11,23 @@ import datetime
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from knowledge.binary import (
-    lexemes_pack,
-    sequence_unpack,
-    sparse_pack,
-    vector_pack,
-    vector_unpack,
-)
 from knowledge.choices import ChangeAction, NodeStatus
-from knowledge.chunking import Passage
 from knowledge.generations import ensure_generation, generations_written
 from knowledge.indexing import PreparedNode, prepare_nodes
-from knowledge.models import Node, PreviewChunk, PreviewNode, Proposal, ProposalChange, Space
-from knowledge.passages import IndexedPassage, passages_of
+from knowledge.models import Node, PreviewChunk, PreviewNode, Proposal, ProposalChange
+from knowledge.passages import passages_of
+from knowledge.preview_rows import passages_copy, passages_read
 from knowledge.proposal_merging import MergePlan, NodePlan
 from knowledge.proposal_plans import proposal_plan
-from knowledge.statistics import mean_length, totals
 from knowledge.versions import CONTENT_FIELDS
-from knowledge.weights import passage_weights, word_counts
 from project.inference.types import EmbeddingUnavailable, UsageContext
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 log = structlog.get_logger(__name__)
 
@@ -49,27 +36,6 @@ LOOKED_AT = 50
 """Proposals that a sweep looks at: those of the last days, the last ones first."""
 BATCH = 200  # nodes that are prepared between two writes
 Prepared = dict[tuple[uuid.UUID, str], PreparedNode]
-
-_COLUMNS = (
-    ("id", "uuid"),
-    ("proposal_id", "uuid"),
-    ("space_id", "uuid"),
-    ("node_id", "uuid"),
-    ("version", "int4"),
-    ("position", "int4"),
-    ("heading_path", "text[]"),
-    ("start", "int4"),
-    ('"end"', "int4"),
-    ("page", "int4"),
-    ("tokens", "int4"),
-    ("language", "text"),
-    ("text", "text"),
-    ("search", "bytea"),
-    ("terms", "bytea"),
-    ("sequence", "bytea"),
-    ("vector", "bytea"),
-    ("model_key", "text"),
-)
 
 
 def digest_of(node: Node) -> str:
@@ -145,7 +111,7 @@ def preview_refresh(proposal: Proposal, *, usage: UsageContext | None = None) ->
         PreviewChunk.objects.filter(proposal=proposal, node_id__in=[*gone, *renewed]).delete()
         PreviewNode.objects.filter(proposal=proposal).delete()
         PreviewNode.objects.bulk_create(rows.values(), batch_size=500)
-        _passages_copy(proposal, prepared)
+        passages_copy(proposal, prepared)
     return True
 
 
@@ -186,7 +152,7 @@ def passages_take(plan: MergePlan, prepared: Prepared) -> None:
     if len(generations) != 1 or len(models) != 1:
         return  # another generation is being built: its vectors are not here
     generation = generations[0]
-    for pk, (passages, vectors) in _read(proposal, held, generation.model_key).items():
+    for pk, (passages, vectors) in passages_read(proposal, held, generation.model_key).items():
         node = PreparedNode(pk, proposal.space_id, 0, passages)
         if vectors is None:
             continue
@@ -218,87 +184,3 @@ def _has_same_passages(known: PreviewNode | None, row: PreviewNode) -> bool:
         row.version,
         row.status,
     )
-
-
-def _passages_copy(proposal: Proposal, nodes: Sequence[PreparedNode]) -> None:
-    space = Space.objects.only("average_tokens").get(pk=proposal.space_id)
-    average = space.average_tokens or mean_length(totals([proposal.space_id]))
-    active = ensure_generation(proposal.space_id)
-    columns = ", ".join(name for name, _type in _COLUMNS)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY knowledge_previewchunk ({columns}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types([kind for _name, kind in _COLUMNS])
-        for node in nodes:
-            vectors = node.vectors.get(active.pk)
-            for number, indexed in enumerate(node.passages):
-                vector = None if vectors is None else vectors[number]
-                copy.write_row(_chunk(proposal, node, indexed, average, vector, active.model_key))
-
-
-def _chunk(
-    proposal: Proposal,
-    node: PreparedNode,
-    indexed: IndexedPassage,
-    average: float,
-    vector: npt.NDArray[np.float32] | None,
-    model_key: str,
-) -> tuple[Any, ...]:
-    passage = indexed.passage
-    words = word_counts(sequence_unpack(indexed.sequence))
-    return (
-        uuid.uuid4(),
-        proposal.pk,
-        proposal.space_id,
-        node.node_id,
-        node.version,
-        passage.position,
-        [*passage.heading_path],
-        passage.start,
-        passage.end,
-        passage.page,
-        passage.tokens,
-        indexed.language,
-        passage.text,
-        lexemes_pack(indexed.lexemes),
-        sparse_pack(passage_weights(words, average)),
-        indexed.sequence,
-        None if vector is None else vector_pack(vector),
-        "" if vector is None else model_key,
-    )
-
-
-def _read(
-    proposal: Proposal, node_ids: Iterable[uuid.UUID], model_key: str
-) -> dict[uuid.UUID, tuple[list[IndexedPassage], npt.NDArray[np.float32] | None]]:
-    """Return the passages of some previewed nodes, and their vectors where all are there."""
-    import numpy as np
-
-    found: dict[uuid.UUID, tuple[list[IndexedPassage], list[Any]]] = {
-        pk: ([], []) for pk in node_ids
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [proposal.pk, list(found)])
-        for row in cursor.fetchall():
-            node_id, language, sequence, lexemes, key, vector, *rest = row
-            position, start, end, text, headings, tokens, page = rest
-            passage = Passage(position, start, end, text, tuple(headings), tokens, page, "")
-            passages, vectors = found[node_id]
-            indexed = IndexedPassage(passage, language, "", bytes(sequence), frozenset(lexemes))
-            passages.append(indexed)
-            if key == model_key and vector is not None:
-                vectors.append(vector_unpack(bytes(vector)))
-    return {
-        pk: (passages, np.array(vectors, np.float32) if len(vectors) == len(passages) else None)
-        for pk, (passages, vectors) in found.items()
-    }
-
-
-_READ = """
-    SELECT node_id, language, sequence, tsvector_to_array(search), model_key,
-           vector_send(vector), position, start, "end", text, heading_path, tokens, page
-    FROM knowledge_previewchunk
-    WHERE proposal_id = %s AND node_id = ANY(%s)
-    ORDER BY node_id, position
-"""
