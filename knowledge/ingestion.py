@@ -26,15 +26,25 @@ from psycopg_pool import PoolTimeout
 from knowledge.access import role_of, role_require
 from knowledge.bulk import rows_check, rows_write
 from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus, VersionOrigin
+from knowledge.connectors.base import ConnectorFault
 from knowledge.documents import document_read, node_id, nodes_planned, part_relations
+from knowledge.feed_runs import feed_work
 from knowledge.generations import generation_activate, generation_build
+from knowledge.importing import address_fetch
 from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.job_files import JobFolder
-from knowledge.leases import MAX_TRIES, Hold, JobCancelled, LeaseLost, job_hold
+from knowledge.leases import MAX_TRIES, Hold, JobCancelled, JobPaused, LeaseLost, job_hold
 from knowledge.models import IngestJob, Node, Source
 from knowledge.parsing import ParsingError
 from knowledge.relation_writing import relations_insert
 from knowledge.release_import import ReleaseArchive, release_restore
+from knowledge.replacing import (
+    is_superseded,
+    nodes_before,
+    replacement_plan,
+    replacement_store,
+    source_linked,
+)
 from knowledge.types import Origin
 from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
@@ -78,8 +88,16 @@ def job_work(job_id: uuid.UUID) -> float | None:
             return None
         except JobCancelled:
             hold.settle(JobStatus.CANCELLED)
+        except JobPaused as pause:
+            hold.pause(pause.wait)
+            return pause.wait
         except (ParsingError, ApiError) as error:
             hold.settle(JobStatus.FAILED, error.code, error.message)
+            return None
+        except ConnectorFault as error:
+            if not error.is_lasting:
+                return _try_again(hold, error)
+            hold.settle(JobStatus.FAILED, "unreachable", error.message)
             return None
         except FileNotFoundError:
             hold.settle(JobStatus.FAILED, "file_missing", _("The source's file is gone."))
@@ -107,6 +125,8 @@ def _try_again(hold: Hold, error: Exception) -> float | None:
         return wait
     if isinstance(error, InferenceError):
         hold.settle(JobStatus.FAILED, error.reason, error.message)
+    elif isinstance(error, ConnectorFault):
+        hold.settle(JobStatus.FAILED, "unreachable", error.message)
     elif isinstance(error, _TRANSIENT):
         message = _("Something the job needs is away: %(error)s.")
         hold.settle(JobStatus.FAILED, "unavailable", message % {"error": type(error).__name__})
@@ -122,10 +142,16 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
     if source is None:
         raise NotFound(_("The source is gone."))
     user = _author(job)
-    same = _nodes_of_same_content(source)
+    if is_superseded(source):
+        with hold.finishing() as row:
+            row.nodes = []  # a later file has come first: its text stays
+        return
+    before = nodes_before(source)
+    same = [] if before else _nodes_of_same_content(source)
     if same:
         with hold.finishing() as row:
             row.nodes = [node.pk for node in same]
+            source_linked(source, row.nodes)
         return
 
     def read(share: float) -> None:
@@ -139,20 +165,26 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         if (role := role_of(user, job.space)) is not None and role >= Role.CURATOR:
             for node in nodes:
                 node.status = NodeStatus.PUBLISHED
+        plan = replacement_plan(job, source, nodes, before, user) if before else None
     is_public = nodes[0].status == NodeStatus.PUBLISHED
+    shown = plan.to_index if plan is not None else nodes if is_public else []
     with hold.stage(JobStage.EMBED, _EXTRACTED):
-        prepared = _prepared(hold, folder, nodes) if is_public else None
+        prepared = _prepared(hold, folder, shown) if shown else None
+    origin = Origin(VersionOrigin.IMPORT, job.pk)
     with hold.finishing() as row:
         transaction_lock(f"source:{job.space_id}:{source.sha256}")
-        if same := _nodes_of_same_content(source):  # another job was quicker with the same file
+        if plan is not None:
+            replacement_store(plan, source, author=user, origin=origin)
+            row.nodes = plan.order
+        elif same := _nodes_of_same_content(source):  # another job was quicker with the same file
             row.nodes = [node.pk for node in same]
-            return
-        origin = Origin(VersionOrigin.IMPORT, job.pk)
-        nodes_insert(nodes, author=user, reason=source.filename, origin=origin)
-        relations_insert(part_relations(nodes), author=user, origin=origin)
-        if prepared is not None:
+        else:
+            nodes_insert(nodes, author=user, reason=source.filename, origin=origin)
+            relations_insert(part_relations(nodes), author=user, origin=origin)
+            row.nodes = [node.pk for node in nodes]
+        if prepared is not None and not same:
             swap(prepared)
-        row.nodes = [node.pk for node in nodes]
+        source_linked(source, row.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +221,19 @@ def _prepared(hold: Hold, folder: JobFolder, nodes: list[Node]) -> PreparedIndex
             raise
         log.warning("source_published_without_vectors", job=str(hold.job.pk))
         return None
+
+
+def _work_import(hold: Hold, folder: JobFolder) -> None:
+    if hold.job.source is None:
+        user = _author(hold.job)
+        with hold.stage(JobStage.EXTRACT, 0.0):
+            source = address_fetch(hold.job, user)
+            hold.keep(source=source)
+    _work_source(hold, folder)
+
+
+def _work_feed(hold: Hold, _folder: JobFolder) -> None:
+    feed_work(hold, _author(hold.job))
 
 
 def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
@@ -291,4 +336,6 @@ _WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
     JobKind.BULK: _work_bulk,
     JobKind.GENERATION: _work_generation,
     JobKind.RELEASE: _work_release,
+    JobKind.IMPORT: _work_import,
+    JobKind.FEED: _work_feed,
 }

@@ -7,7 +7,8 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from knowledge.choices import JobStage, JobStatus
+from knowledge.choices import JobKind, JobStage, JobStatus
+from knowledge.feed_outcomes import run_follow
 from knowledge.models import IngestJob
 from project.aio import sync_redis
 from project.events.services import emit
@@ -25,6 +26,8 @@ def job_settle(job: IngestJob, status: JobStatus, code: str = "", message: str =
     if status == JobStatus.COMPLETED:
         job.stage, job.progress, job.payload = JobStage.DONE, 1.0, {}
     job.save()
+    if job.kind == JobKind.FEED:
+        run_follow(job)
     emit_updated(job)
 
 

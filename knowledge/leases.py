@@ -46,6 +46,14 @@ class JobCancelled(Exception):
     """Somebody asked for the job to end."""
 
 
+class JobPaused(Exception):
+    """The job waits for other jobs, or lets others have a turn; `wait` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
 @functools.cache
 def _machine() -> str:
     """Name the set of process ids that this process's id belongs to."""
@@ -222,6 +230,16 @@ class Hold:
             status=JobStatus.QUEUED,
             lease_owner="",
             lease_until=timezone.now() + datetime.timedelta(seconds=wait) if wait else None,
+        )
+        wake_watchers(self.job.pk)
+
+    def pause(self, wait: float) -> None:
+        """Let go of the job for `wait` seconds; it goes on after that, and no try is counted."""
+        self._row().update(
+            lease_owner="",
+            lease_until=timezone.now() + datetime.timedelta(seconds=wait),
+            attempts=max(1, self.job.attempts) - 1,
+            checkpoint=self.job.checkpoint | {"tries": 0},
         )
         wake_watchers(self.job.pk)
 

@@ -7,6 +7,7 @@ from celery import shared_task, signals
 
 from knowledge import (
     evaluating,
+    feed_starting,
     generations,
     indexing,
     ingestion,
@@ -104,6 +105,12 @@ def reviews_remind() -> None:
     """Tell owners of the reviews that are due, once each."""
     reviews.reminders_make()
     reviews.mails_send()
+
+
+@shared_task
+def feeds_schedule() -> None:
+    """Start a run of every feed that is due."""
+    feed_starting.feeds_run_due()
 
 
 @shared_task

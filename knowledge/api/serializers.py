@@ -18,6 +18,7 @@ from knowledge.models.nodes import kind_validator
 from project.http.serializers import StrictSerializer
 
 BULK_LIMIT = 1000
+SAME_NAME = "same-name"
 
 
 class NodeSerializer(serializers.ModelSerializer):
@@ -208,6 +209,7 @@ class SourceSerializer(serializers.ModelSerializer):
             "size",
             "sha256",
             "origin",
+            "replaces",
             "language",
             "tags",
             "created_by",
@@ -230,6 +232,13 @@ class UploadInput(StrictSerializer):
         required=False, allow_blank=True, help_text="Comma-separated; or repeat the field."
     )
     language = serializers.CharField(required=False, allow_blank=True, max_length=10)
+    replaces = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=36,
+        help_text="The id of a source whose nodes get new versions from this file; `same-name`:"
+        " the newest one of the space with this file's name, if there is one.",
+    )
 
 
 class JobErrorSerializer(serializers.Serializer):

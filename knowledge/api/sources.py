@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from knowledge import services
 from knowledge.api.serializers import (
+    SAME_NAME,
     JobListQuery,
     JobSerializer,
     SourceSerializer,
@@ -22,11 +23,11 @@ from knowledge.api.serializers import (
     UploadInput,
 )
 from knowledge.api.spaces import chosen_space
-from knowledge.models import IngestJob, Source
+from knowledge.models import IngestJob, Source, Space
 from project import ratelimit
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
-from project.http.api import ApiViewSet, find
+from project.http.api import ApiViewSet, find, id_of, missing
 from project.http.errors import Invalid, TooMany
 
 
@@ -47,15 +48,17 @@ class UploadViewSet(ApiViewSet):
             message = _("Send one file a request.")
             raise Invalid(message, field="file")
         upload = body["file"]
+        space = chosen_space(caller(request), body.get("space"))
         source, job, duplicate_of = services.source_upload(
             acting_user=caller(request),
-            space=chosen_space(caller(request), body.get("space")),
+            space=space,
             file=upload,
             filename=upload.name,
             content_type=upload.content_type or "",
             title=body.get("title", ""),
             tags=_tags(request.data),
             language=body.get("language", ""),
+            replaces=self._replaced(body, space, upload.name),
         )
         answer: dict[str, Any] = {
             "job": JobSerializer(job).data,
@@ -64,6 +67,19 @@ class UploadViewSet(ApiViewSet):
         if duplicate_of is not None:
             answer["duplicate_of"] = duplicate_of.pk
         return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+    def _replaced(self, body: dict[str, Any], space: Space, filename: str) -> Source | None:
+        """Return the source that the file replaces; raises Invalid for none of that id."""
+        wanted = body.get("replaces", "")
+        rows = Source.objects.visible_to(self.request.user)
+        if wanted == SAME_NAME:
+            return services.source_named(caller(self.request), space, filename)
+        if not wanted:
+            return None
+        found = rows.filter(pk=id_of(wanted)).first()
+        if found is None:
+            raise missing()
+        return found
 
     def _limit(self, request: Request) -> None:
         if not settings.ACERVO_RATE_UPLOADS:

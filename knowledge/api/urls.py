@@ -4,6 +4,12 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from knowledge.api.evaluations import EvaluationViewSet, GoldenQuestionViewSet
+from knowledge.api.feeds import (
+    ConnectorViewSet,
+    FeedRunViewSet,
+    FeedViewSet,
+    ImportViewSet,
+)
 from knowledge.api.kinds import KindMigrationViewSet, KindViewSet
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.proposals import ProposalViewSet
@@ -21,6 +27,10 @@ router.register("proposals", ProposalViewSet, "proposal")
 router.register("releases", ReleaseViewSet, "release")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
+router.register("imports", ImportViewSet, "import")
+router.register("feeds", FeedViewSet, "feed")
+router.register("feed-runs", FeedRunViewSet, "feed-run")
+router.register("connectors", ConnectorViewSet, "connector")
 router.register("jobs", JobViewSet, "job")
 router.register("kinds", KindViewSet, "kind")
 router.register("kind-migrations", KindMigrationViewSet, "kind-migration")

@@ -6,6 +6,17 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 
 from knowledge.access import node_versions_visible_to
 from knowledge.services.evaluations import evaluation_cancel, evaluation_start
+from knowledge.services.feeds import (
+    address_import,
+    feed_create,
+    feed_delete,
+    feed_probe,
+    feed_run_confirm,
+    feed_run_discard,
+    feed_sync,
+    feed_update,
+    repository_import,
+)
 from knowledge.services.golden import (
     Asked,
     golden_create,
@@ -81,7 +92,7 @@ from knowledge.services.reviews import (
     node_mark_reviewed,
     review_interval_set,
 )
-from knowledge.services.sources import source_upload
+from knowledge.services.sources import source_named, source_upload
 from knowledge.services.spaces import (
     member_set,
     space_create,
@@ -93,6 +104,7 @@ from knowledge.services.spaces import (
 __all__ = [
     "Asked",
     "Imported",
+    "address_import",
     "change_add",
     "change_remove",
     "change_update",
@@ -102,6 +114,13 @@ __all__ = [
     "conflict_suggest",
     "evaluation_cancel",
     "evaluation_start",
+    "feed_create",
+    "feed_delete",
+    "feed_probe",
+    "feed_run_confirm",
+    "feed_run_discard",
+    "feed_sync",
+    "feed_update",
     "finding_snooze",
     "finding_wake",
     "golden_create",
@@ -150,9 +169,11 @@ __all__ = [
     "release_delete",
     "release_describe",
     "release_import",
+    "repository_import",
     "revert_permit",
     "review_interval_set",
     "reviewers_set",
+    "source_named",
     "source_upload",
     "space_create",
     "space_default_for",

@@ -1,40 +1,25 @@
 """Taking in files. A source's row and its file come and go together."""
 
-import errno
-import hashlib
-import os
-import unicodedata
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import structlog
-from django.conf import settings
 from django.core.files.base import File
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
-from psycopg.errors import DiskFull
 
 from knowledge import tasks
 from knowledge.access import role_require
 from knowledge.choices import JobKind, SourceKind
 from knowledge.job_news import emit_updated
 from knowledge.models import IngestJob, Source, Space
-from knowledge.models.sources import source_path
 from knowledge.node_fields import MAX_TAGS
-from knowledge.parsing import UnreadableDocument, UnsupportedDocument, detect_format
+from knowledge.replacing import replaceable_require
+from knowledge.source_files import file_stored, full_disks_told, name_cleaned, source_insert
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit
-from project.events.services import emit
-from project.http.errors import InsufficientStorage, Invalid, TooLarge, Unreadable, UnsupportedType
+from project.http.errors import Invalid
 from project.tracing import current_trace_id
-
-_HEAD = 64 * 1024  # bytes that tell the type of all but archives
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-log = structlog.get_logger(__name__)
 
 
 class Uploaded(NamedTuple):
@@ -55,37 +40,35 @@ def source_upload(
     title: str = "",
     tags: Sequence[str] = (),
     language: str = "",
+    replaces: Source | None = None,
 ) -> Uploaded:
     """Store a file and queue the job that reads it.
 
-    Raises NotFound, Forbidden, Invalid, TooLarge, UnsupportedType, Unreadable and
-    InsufficientStorage; then neither a row nor a file is left.
+    With `replaces`, the nodes of that source get new versions from this file. Raises NotFound,
+    Forbidden, Invalid, TooLarge, UnsupportedType, Unreadable and InsufficientStorage; then neither
+    a row nor a file is left.
     """
     role_require(acting_user, space, Role.EDITOR)
     source = Source(
         space=space,
         kind=SourceKind.UPLOAD,
         title=" ".join(title.split()),
-        filename=_clean_name(filename),
+        filename=name_cleaned(filename),
         content_type=content_type[:127],
         language=language,
         tags=list(dict.fromkeys(tag.strip() for tag in tags if tag.strip())),
         created_by=acting_user,
     )
     _check(source)
-    with _stored(source, file), _full_disks_told(), transaction.atomic():
+    if replaces is not None:
+        source.replaces = replaceable_require(acting_user, space, replaces)
+    with file_stored(source, file.chunks()), full_disks_told(), transaction.atomic():
         duplicate = (
             Source.objects.filter(space=space, sha256=source.sha256)
             .order_by("created_at", "pk")
             .first()
         )
-        source.save(force_insert=True)
-        emit(
-            "knowledge.source.stored",
-            {"source": str(source.pk), "sha256": source.sha256, "size": source.size},
-            space_id=space.pk,
-            subject_id=source.pk,
-        )
+        source_insert(source)
         job = IngestJob.objects.create(
             kind=JobKind.SOURCE,
             space=space,
@@ -110,91 +93,7 @@ def _check(source: Source) -> None:
         raise Invalid(_("There is no such language."), field="language")
 
 
-def _clean_name(filename: str) -> str:
-    """Return the last part of a file name without control characters, its ending kept."""
-    name = PurePosixPath(filename.replace("\\", "/")).name
-    name = "".join(char for char in name if unicodedata.category(char)[0] != "C").strip()
-    path = PurePosixPath(name or "file")
-    return path.stem[: 255 - len(path.suffix)] + path.suffix[:255]
-
-
-@contextmanager
-def _stored(source: Source, file: File) -> Iterator[None]:
-    """Keep the file's bytes at the source's place for the block; without it if the block fails.
-
-    The bytes are on the disk before the row is: a row never lacks its file. Fills in the
-    source's size, hash and file.
-    """
-    name = source_path(source, "")
-    final = Path(settings.MEDIA_ROOT) / name
-    draft = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with _full_disks_told():
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("xb") as target:
-                os.fchmod(target.fileno(), settings.FILE_UPLOAD_PERMISSIONS or 0o640)
-                _copy(source, file, target)
-                target.flush()
-                os.fsync(target.fileno())
-            _check_type(source, draft)
-            draft.replace(final)
-            _sync_folder(final.parent)
-        source.file.name = name
-        yield
-    except BaseException:
-        for path in (draft, final):
-            with suppress(FileNotFoundError):
-                path.unlink()
-        raise
-
-
-def _copy(source: Source, file: File, target: BinaryIO) -> None:
-    digest, size = hashlib.sha256(), 0
-    for piece in file.chunks():
-        size += len(piece)
-        if size > settings.ACERVO_MAX_UPLOAD_BYTES:
-            limit = settings.ACERVO_MAX_UPLOAD_BYTES // 2**20
-            raise TooLarge(
-                _("A file may have at most %(limit)s MB.") % {"limit": limit}, field="file"
-            )
-        digest.update(piece)
-        target.write(piece)
-    if not size:
-        raise Unreadable(_("The file is empty."), code="empty", field="file")
-    source.size, source.sha256 = size, digest.hexdigest()
-
-
-def _check_type(source: Source, path: Path) -> None:
-    with path.open("rb") as stored:
-        head = stored.read(_HEAD)
-        is_archive = head.startswith((b"PK", b"\xd0\xcf\x11\xe0"))
-        data = head + stored.read() if is_archive else head
-    try:
-        detect_format(data, source.filename, source.content_type)
-    except UnsupportedDocument as error:
-        raise UnsupportedType(error.message, code=error.code, field="file") from None
-    except UnreadableDocument as error:
-        raise Unreadable(error.message, code=error.code, field="file") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _full_disks_told() -> Iterator[None]:
-    """Turn a full disk, here or below the database, into InsufficientStorage."""
-    try:
-        yield
-    except (OSError, OperationalError) as error:
-        cause = error.__cause__ if isinstance(error, OperationalError) else error
-        is_full = isinstance(cause, DiskFull) or getattr(cause, "errno", None) in _NO_ROOM
-        if not is_full:
-            raise
-        log.error("disk_full", error=str(cause))
-        message = _("The server has no room for this file. Nothing was kept; tell its operator.")
-        raise InsufficientStorage(message) from None
+def source_named(user: User, space: Space, filename: str) -> Source | None:
+    """Return the newest upload of a space with a file's name, of those that a user may see."""
+    rows = Source.objects.visible_to(user).filter(space=space, kind=SourceKind.UPLOAD)
+    return rows.filter(filename=name_cleaned(filename)).order_by("-created_at", "pk").first()

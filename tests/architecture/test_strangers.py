@@ -40,6 +40,8 @@ OBJECTS = {
     "evaluations": "evaluation",
     "proposals": "proposal",
     "releases": "release",
+    "feeds": "feed",
+    "feed-runs": "run",
     "episodes": "episode",
     "conversations": "conversation",
     "messages": "message",
@@ -136,6 +138,8 @@ def belongings(api: Api, space: Space) -> Belongings:
     edit = {"node": nodes[0], "content": f"{SECRET} again"}
     proposal = made("proposals", title=SECRET, space=str(space.pk), changes=[edit])
     kind = made("kinds", space=str(space.pk), name=SECRET)["id"]
+    place = {"connector": "url", "settings": {"url": f"https://{SECRET}.example/"}}
+    feed = made("feeds", space=str(space.pk), name=SECRET, interval_minutes=0, **place)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
     return {
@@ -150,6 +154,8 @@ def belongings(api: Api, space: Space) -> Belongings:
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
         "proposal": proposal["id"],
+        "feed": feed,
+        "run": made(f"feeds/{feed}/sync")["run"]["id"],
         "release": made("releases", space=str(space.pk), name=SECRET)["id"],
         "change": proposal["changes"][0]["id"],
         "comment": made(f"proposals/{proposal['id']}/comments", body=SECRET)["id"],
@@ -243,6 +249,12 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "releases": [space | {"name": "x"}],
         "releases/import": [],  # multipart: below
         "uploads": [],  # multipart: below
+        "imports": [space | {"url": "https://x.example/"}, space | {"git": "https://x.example/"}],
+        "feeds": [space | {"name": "x", "connector": "url", "settings": {"url": "https://x.y/"}}],
+        "feeds/probe": [
+            scope | {"connector": "url", "settings": {"url": f"https://{SECRET}.example/"}}
+            for scope in (space, {"feed": belongings["feed"]})
+        ],
         "golden-questions": [{"question": SECRET, "nodes": [belongings["node"]]}],
         "evaluations": [space],
         "search": [
