@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from knowledge.admin.merge_parts import both, readable, side_parts, text_label
@@ -201,8 +202,10 @@ def _side(conflict: MergeConflict, value: Any) -> str:
 def _label(conflict: MergeConflict) -> str:
     if conflict.kind == "text":
         return text_label("")
-    if not conflict.field or conflict.field in {"source", "target"}:
-        return str(conflict.message)
+    if conflict.field in {"source", "target"}:
+        return _("The relation")
+    if not conflict.field:
+        return _("The relation") if conflict.kind.startswith("relation_") else _("The node")
     label = name_of(conflict.field)
     return f"{label}: {' → '.join(conflict.path)}" if conflict.path else label
 

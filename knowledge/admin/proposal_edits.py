@@ -292,7 +292,7 @@ class EditPages(ProposalBase):
         context = self.page_context(
             request,
             title=extra["lead"],
-            original=proposal,
+            original=proposal or node,
             proposal=proposal,
             change=change,
             node=node,

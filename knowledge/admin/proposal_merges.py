@@ -52,7 +52,7 @@ class MergePages(ProposalBase):
             quality=quality_of(proposal, number_of(request.GET.get("page"))),
             run=newest,
             run_is_stale=newest is not None and newest.proposal_revision != proposal.revision,
-            touches=None if proposal.is_decided else touches_of(proposal),
+            touches=None if proposal.is_decided else touches_of(proposal, staff(request)),
         )
 
     def evaluate_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
@@ -85,7 +85,7 @@ class MergePages(ProposalBase):
             text = _("The proposal is merged (%(seconds)s s).")
             messages.success(request, text % {"seconds": f"{time.monotonic() - began:.1f}"})
             return self.back_to(proposal, "happened")
-        touches = touches_of(proposal)
+        touches = touches_of(proposal, staff(request))
         return self.proposal_page(
             request,
             proposal,

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from knowledge.admin.merge_marks import marked
 from knowledge.admin.merge_parts import Changes, heading_before, readable, text_label
 from knowledge.admin.proposal_choices import ShownConflict, decisions, shown_conflict
@@ -136,7 +138,9 @@ def _result(
     assert before is not None
     stored, state = node_state(before), node_state(planned.node)
     text = _text(node, planned, resolutions)
-    facts = []
+    waiting = [each for each in node.conflicts if not each.is_decided and not each.is_text]
+    facts = [_waiting_fact(each, stored) for each in waiting]
+    named = {fact["name"] for fact in facts}
     for name, value in state.items():
         if name == "content" or is_same(value, stored[name]):
             continue
@@ -147,11 +151,25 @@ def _result(
         facts.append({"name": name_of(name), "old": old, "new": new})
     node.title = planned.node.title
     node.base_version, node.stored_version = change.base_version, before.version
+    facts = facts[: len(waiting)] + [
+        fact for fact in facts[len(waiting) :] if fact["name"] not in named
+    ]
     node.result = Changes(facts, compare_texts(stored["content"], text))
     node.text = text
     node.base = plan.branch.base_of(change)["content"]
     node.ours = plan.branch.ours_of(change)["content"]
     node.theirs = stored["content"]
+
+
+def _waiting_fact(shown: ShownConflict, stored: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fact of a field for which nothing was chosen yet."""
+    conflict = shown.conflict
+    old = conflict.theirs if conflict.path else stored.get(conflict.field)
+    return {
+        "name": shown.label,
+        "old": readable(conflict.field, old),
+        "new": _("undecided"),
+    }
 
 
 def _text(node: ConflictNode, planned: NodePlan, resolutions: Resolutions) -> str:

@@ -16,7 +16,7 @@ from knowledge.choices import Verdict
 from knowledge.models import Proposal, ProposalComment, SpaceRole
 from project.accounts.choices import Role
 from project.accounts.models import User
-from project.http.admin_base import posted_only, refusals_as_messages
+from project.http.admin_base import refusals_as_messages
 from project.http.errors import ApiError, Invalid
 
 REJECT = "reject"
@@ -84,10 +84,9 @@ class ReviewPages(ProposalBase):
     def _step(
         self, request: HttpRequest, object_id: uuid.UUID, service: Any, text: str
     ) -> HttpResponse:
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
         proposal = self.opened(request, object_id)
+        if request.method != "POST":
+            return self.back_to(proposal)  # from the sign-in page, when a session had ended
         with told(request, text):
             service(
                 acting_user=staff(request),
@@ -113,10 +112,9 @@ class ReviewPages(ProposalBase):
 
     def review_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
         """Approve, ask for changes or reject, for the revision that the person saw."""
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
         proposal = self.opened(request, object_id)
+        if request.method != "POST":
+            return self.back_to(proposal)  # from the sign-in page, when a session had ended
         verdict = request.POST.get("verdict", "")
         seen = number_of(request.POST.get("revision"))
         comment = request.POST.get("comment", "").strip()
@@ -173,10 +171,9 @@ class ReviewPages(ProposalBase):
 
     def comment_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
         """Comment on the proposal, a change or a line, or reply; then go back to where it was."""
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
         proposal = self.opened(request, object_id)
+        if request.method != "POST":
+            return self.back_to(proposal)  # from the sign-in page, when a session had ended
         back = self._way_back(request, proposal)
         change_id, line = request.POST.get("change", ""), request.POST.get("line")
         try:
@@ -195,10 +192,9 @@ class ReviewPages(ProposalBase):
 
     def resolve_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
         """Mark a thread as settled, or open it again."""
-        refused = posted_only(request)
-        if refused is not None:
-            return refused
         proposal = self.opened(request, object_id)
+        if request.method != "POST":
+            return self.back_to(proposal)  # from the sign-in page, when a session had ended
         comment = self._comment(proposal, request.POST.get("comment", ""))
         if comment is not None:
             with refusals_as_messages(request):

@@ -1,7 +1,6 @@
 """What a merge would touch, and the checklist before it."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge.choices import ChangeAction, NodeStatus
+from knowledge.impact import Dependent, blast_radius
 from knowledge.models import Proposal, ProposalChange
 from knowledge.proposal_checks import Check, proposal_check
 from knowledge.proposal_merging import MergePlan
 from knowledge.proposal_plans import proposal_plan
 from knowledge.quality import Finding, NodeState, checks_of
+from project.accounts.models import User
 
 QUALITY_PAGE = 8
 """Nodes whose quality one page looks at: each asks for its neighbours in the space."""
@@ -39,7 +40,8 @@ class Touches:
     lines: list[str]
     nodes: int
     conflicts: int
-    nodes_touched: Sequence[Any]
+    on_archived: list[Dependent]
+    on_edited: list[Dependent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,25 @@ def checklist_of(proposal: Proposal) -> Checklist:
     )
 
 
-def touches_of(proposal: Proposal) -> Touches:
-    """Return what merging a proposal would store now."""
+def touches_of(proposal: Proposal, user: User) -> Touches:
+    """Return what merging a proposal would store now, and what stands on that for the user."""
     plan = proposal_plan(proposal)
-    lines = [*_node_lines(plan), *_relation_lines(plan)]
-    return Touches(lines, len(plan.nodes), len(plan.conflicts), plan.nodes)
+    kept = [(each, each.before) for each in plan.nodes if each.before is not None]
+    archived = [
+        each.node.pk
+        for each, before in kept
+        if each.node.status == NodeStatus.ARCHIVED != before.status
+    ]
+    edited = [each.node.pk for each, _before in kept if each.is_new_version]
+    on_archived = blast_radius(archived, user)
+    on_edited = blast_radius(set(edited) - set(archived), user)
+    return Touches(
+        [*_node_lines(plan), *_relation_lines(plan)],
+        len(plan.nodes),
+        len(plan.conflicts),
+        [each for each in on_archived if each.kind != "proposal"],
+        [each for each in on_edited if each.kind not in {"proposal", "link"}],
+    )
 
 
 def _node_lines(plan: MergePlan) -> list[str]:

@@ -30,6 +30,7 @@ from knowledge.admin.proposal_relations import RelationPages
 from knowledge.admin.proposal_reviews import ReviewPages
 from knowledge.models import Proposal, Space
 from project.http.admin_base import badge, display, reflect, tone_of
+from project.markdown import plain_text
 
 
 @admin.register(Proposal)
@@ -69,7 +70,7 @@ class ProposalAdmin(
     @display(description=gettext_lazy("title"), ordering="title")
     def summary(self, proposal: Proposal) -> SafeString:
         """Show the title with the beginning of the description below it."""
-        lines = proposal.description.strip().splitlines()
+        lines = plain_text(proposal.description[:2000]).strip().splitlines()
         return format_html(
             '<span class="ac-two"><b>{}</b><small>{}</small></span>',
             proposal.title,

@@ -1,26 +1,20 @@
 /* What is typed stays in this tab until it is stored: a session that ends takes nothing along.
 
-A form names its text by `data-keep`. It is kept while it is typed, and forgotten when a page comes
-back after it was sent and holds no form of that name, or says that all went well. */
+A form names its text by `data-keep`. It is kept while it is typed, and forgotten when it was sent
+and the next page says that all went well. */
 
 const BEGIN = "acervo-keep:";
 const TYPED = "textarea, input[type=text], input:not([type]), input[type=radio], input[type=checkbox], select";
 
-const isFine = Boolean(document.querySelector(".messagelist .success, [data-message-level=success]"));
-const isTold = Boolean(document.querySelector("[data-kept-by-server], .ac-error-text[role=alert], .ac-conflict[role=alert]"));
+const isFine = Boolean(document.querySelector("[data-went-well]")) || location.hash.startsWith("#comment-");
+const isTold = Boolean(document.querySelector(".ac-error-text[role=alert], .ac-conflict[role=alert]")); // by the server
 sweep();
 for (const form of document.querySelectorAll("form[data-keep]")) keep(form);
 
-/* Texts that were sent on their way, and came to a page that does not ask for them again. */
+/* Texts that were sent, and are stored. */
 function sweep() {
-  for (const key of keys()) {
-    const entry = read(key);
-    if (entry?.isSent && isSignedIn() && (isFine || entry.path !== location.pathname)) drop(key);
-  }
-}
-
-function isSignedIn() {
-  return !document.querySelector("form#login-form, input[type=password]");
+  if (!isFine) return;
+  for (const key of keys()) if (read(key)?.isSent) drop(key);
 }
 
 function keep(form) {
@@ -30,7 +24,7 @@ function keep(form) {
   let timer;
   const store = (isSent) => {
     clearTimeout(timer);
-    write(key, { values: valuesOf(form), isSent, path: location.pathname });
+    write(key, { values: valuesOf(form), isSent });
   };
   form.addEventListener("input", () => {
     clearTimeout(timer);
