@@ -424,6 +424,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SourceKind": "knowledge.choices.SourceKind",
         "Visibility": "knowledge.choices.Visibility",
         "SearchMode": "knowledge.choices.SearchMode",
+        "ProposalStatus": "knowledge.choices.ProposalStatus",
+        "ProposalOrigin": "knowledge.choices.ProposalOrigin",
+        "ChangeAction": "knowledge.choices.ChangeAction",
+        "KindMigrationStatus": "knowledge.choices.KindMigrationStatus",
+        "RelationOrigin": "knowledge.choices.RelationOrigin",
+        "EvaluationStatus": "knowledge.choices.EvaluationStatus",
         "TurnStatus": "chat.choices.TurnStatus",
     },
 }

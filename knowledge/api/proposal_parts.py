@@ -1,6 +1,7 @@
 """REST: the changes, comments and reviewers of a proposal."""
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -34,6 +35,10 @@ from project.http.pagination import CursorPages
 CHANGE_VERSION = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description='The version that you saw: `"3"`.'
 )
+
+
+CHANGE_ID = OpenApiParameter("change", UUID, OpenApiParameter.PATH)
+COMMENT_ID = OpenApiParameter("comment", UUID, OpenApiParameter.PATH)
 
 
 class OldestFirst(CursorPages):
@@ -79,19 +84,22 @@ class PartActions(_Base):
         return Response(answer, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        methods=["get"], responses=ProposalChangeSerializer, operation_id="changes_retrieve"
+        methods=["get"],
+        responses=ProposalChangeSerializer,
+        parameters=[CHANGE_ID],
+        operation_id="changes_retrieve",
     )
     @extend_schema(
         methods=["patch"],
         request=ChangeUpdateInput,
         responses=ProposalChangeSerializer,
-        parameters=[CHANGE_VERSION],
+        parameters=[CHANGE_ID, CHANGE_VERSION],
         operation_id="changes_update",
     )
     @extend_schema(
         methods=["delete"],
         responses={204: None},
-        parameters=[CHANGE_VERSION],
+        parameters=[CHANGE_ID, CHANGE_VERSION],
         operation_id="changes_remove",
     )
     @action(detail=True, methods=["get", "patch", "delete"], url_path=r"changes/(?P<change>[^/.]+)")
@@ -163,7 +171,9 @@ class PartActions(_Base):
         )
         return Response(ProposalCommentSerializer(comment).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=ResolveInput, responses=ProposalCommentSerializer)
+    @extend_schema(
+        request=ResolveInput, responses=ProposalCommentSerializer, parameters=[COMMENT_ID]
+    )
     @action(detail=True, methods=["post"], url_path=r"comments/(?P<comment>[^/.]+)/resolve")
     def resolve(self, request: Request, pk: str, comment: str) -> Response:
         """Mark a comment as settled, or, with `resolved: false`, open it again."""
