@@ -6,9 +6,11 @@
 3. `_legs`: candidates of the vector and keyword legs with both signals of each, in one statement.
 4. `_snapshot`: the scope of another state (a moment, a release, a proposal), what is counted in it;
    `_gaps`: versions of it that have no passages yet.
-5. `_graph`: what relations lead to.
-6. `_pipeline`: all of it in order; the fusion itself is `knowledge.ranking`.
-7. `_showing`: the passages with their titles; `_search`: what callers use: nodes for a search,
+5. `_found`: what comes of it; `_states`: the question counted in the state that is searched.
+6. `_graph`: what relations lead to.
+7. `_pipeline`: all of it in order, in one view of the database (`_view`); the fusion itself is
+   `knowledge.ranking`.
+8. `_showing`: the passages with their titles; `_search`: what callers use: nodes for a search,
    passages for an answer.
 
 Modules import in that direction. The one gate is inside every statement that yields a passage:

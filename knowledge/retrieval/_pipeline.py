@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,15 +15,14 @@ from knowledge import ranking
 from knowledge.binary import sequence_unpack, vector_unpack
 from knowledge.choices import SearchMode
 from knowledge.models import Node
-from knowledge.moments import Moment, moment_of, require_begun
-from knowledge.previews import preview_is_fresh
-from knowledge.retrieval import _gaps, _graph, _legs, _snapshot
-from knowledge.retrieval._gaps import GapPassage
+from knowledge.moments import moment_of
+from knowledge.retrieval import _gaps, _graph, _legs, _snapshot, _states
+from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._legs import Candidate, QueryVector
-from knowledge.retrieval._question import Question, keys_of, question_of, readings_of, reads
+from knowledge.retrieval._question import LANGUAGES, Question, question_of, readings_of, reads
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
 from knowledge.retrieval._view import one_view
-from knowledge.statistics import Totals, mean_length, totals
+from knowledge.statistics import Totals, mean_length
 from knowledge.types import SearchRequest
 from knowledge.weights import FIELD_WEIGHTS, K1, B
 from project.inference.choices import Backend
@@ -40,61 +38,7 @@ log = structlog.get_logger(__name__)
 DEPTH = 100
 """Passages that each leg brings, at least."""
 
-_LANGUAGES = ("en", "pt", "other")
 _END = b"\0\0\0\0"
-
-
-@dataclass(slots=True)
-class Unit:
-    """Something ranked: a node with its best passage, or one passage.
-
-    `similarity` and `match` are the best among its passages, 0 to 1.
-    """
-
-    best: Candidate
-    score: float
-    similarity: float
-    match: float
-    phrase: float
-    weight: float
-    passages: list[Candidate]
-    fused: float = 0.0
-    refined: float | None = None
-    led: float = 0.0
-    led_from: uuid.UUID | None = None
-
-
-@dataclass(slots=True)
-class Found:
-    """The ranked units of a search and how they came about. `timings` in milliseconds."""
-
-    units: list[Unit] = field(default_factory=list)
-    question: Question = field(default_factory=lambda: Question(()))
-    vectors: list[QueryVector] = field(default_factory=list)
-    degraded: list[str] = field(default_factory=list)
-    scope_passages: int = 0
-    candidates: int = 0
-    is_exact: bool = True
-    best_match: float = 0.0
-    moment: Moment | None = None
-    scope: Scope | None = None
-    gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
-    timings: dict[str, float] = field(default_factory=dict)
-
-    def lack(self, leg: str) -> None:
-        """Note a leg that could not take part, or not wholly."""
-        if leg not in self.degraded:
-            self.degraded.append(leg)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = (time.perf_counter() - started) * 1000
-            self.timings[name] = self.timings.get(name, 0.0) + spent
 
 
 def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack) -> Found:
@@ -113,7 +57,6 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             if found.moment is None
             else _snapshot.scope_at(request, found.moment, user)
         )
-        found.scope = scope
         if not scope.space_ids:
             return found
     if request.mode != SearchMode.KEYWORD:
@@ -121,11 +64,10 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             _embed(found, scope, request)
     view.enter_context(one_view())
     with found.stage("scope"):
-        counted = (
-            _present(scope, request)
-            if found.moment is None
-            else _other_state(found, scope, found.moment, request)
-        )
+        if found.moment is None:
+            counted = _states.count_present(scope, request)
+        else:
+            scope, counted = _states.count_other(found, scope, found.moment, request)
         found.scope_passages = counted.passages
         if not counted.passages:
             return found
@@ -158,35 +100,9 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
     return found
 
 
-def _present(scope: Scope, request: SearchRequest) -> Totals:
-    """Return the statistics of a scope, without those of single words if it is empty."""
-    _spoken, readings = readings_of(request.query, _LANGUAGES)
-    return totals(scope.space_ids, keys_of(readings))
-
-
-def _other_state(found: Found, scope: Scope, moment: Moment, request: SearchRequest) -> Totals:
-    """Do the same for another state, and note what cannot take part."""
-    _spoken, readings = readings_of(request.query, _LANGUAGES)
-    if moment.proposal is not None and not preview_is_fresh(moment.proposal):
-        found.lack("preview")
-    snapshot = _snapshot.counted(scope, moment, readings)
-    counted = snapshot.totals
-    if snapshot.gaps:
-        passages, is_whole = _gaps.gap_passages(scope)
-        found.gaps = {each.id: each for each in passages}
-        counted = _gaps.with_gaps(counted, passages, keys_of(readings))
-        if not is_whole:
-            found.lack("keyword")
-    elif moment.as_of is not None and not counted.passages:
-        require_begun(moment.as_of, scope.space_ids)
-    if (snapshot.lacks_vectors or snapshot.gaps) and request.mode != SearchMode.KEYWORD:
-        found.lack("vector")
-    return counted
-
-
 def _question(request: SearchRequest, counted: Totals) -> Question:
     """Analyse the question in the languages of the scope."""
-    present = [language for language in _LANGUAGES if language in counted.languages]
+    present = [language for language in LANGUAGES if language in counted.languages]
     spoken, readings = readings_of(request.query, present)
     if asked_in := request.asked_in or request.language:
         spoken = (asked_in,)

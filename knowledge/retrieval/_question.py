@@ -10,6 +10,8 @@ from knowledge.analysis import base_language, likely_language, term_key, term_of
 from knowledge.statistics import Totals
 from knowledge.weights import highest_score, rarity
 
+LANGUAGES = ("en", "pt", "other")
+"""What words are analysed as."""
 MAX_TERMS = 64
 DISPENSABLE_SHARE = 0.25
 PLENTY = 1000

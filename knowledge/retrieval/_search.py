@@ -16,7 +16,8 @@ from knowledge.analysis import term_key
 from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.passages import without_markup
-from knowledge.retrieval._pipeline import Found, Unit, find
+from knowledge.retrieval._found import Found, Unit
+from knowledge.retrieval._pipeline import find
 from knowledge.retrieval._scope import Reader
 from knowledge.retrieval._showing import Shown, shown
 from knowledge.snippets import snippet

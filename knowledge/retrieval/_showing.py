@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from knowledge.models import Chunk, Node, NodeVersion, PastChunk, PreviewChunk, PreviewNode, Space
+from knowledge.retrieval._found import Found
 from knowledge.retrieval._gaps import GapPassage
-from knowledge.retrieval._pipeline import Found
 from knowledge.retrieval._scope import Reader
 
 FIELDS = ("version", "heading_path", "start", "end", "page", "language", "text")

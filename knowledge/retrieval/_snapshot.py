@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -76,7 +76,8 @@ FROM ({previewed}) AS node (id, version)
 class Snapshot:
     """A scope of another state, and what is counted in it.
 
-    `lacks_vectors` says that some of its passages have none of the models that serve.
+    The scope has no shelf on which nothing of it lies. `lacks_vectors` says that some of its
+    passages have none of the models that serve.
     `gaps` counts versions that have no passages yet.
     """
 
@@ -195,21 +196,21 @@ def counted(scope: Scope, moment: Moment, readings: list[Reading]) -> Snapshot:
         "SELECT 0, coalesce(sum(passages) FILTER (WHERE NOT is_gap), 0), "
         "coalesce(sum(words) FILTER (WHERE NOT is_gap), 0), count(*) FILTER (WHERE is_gap), "
         "coalesce(bool_or(NOT is_served AND passages > 0 AND NOT model_key = ANY(%s)), false), "
-        "bool_or(language = 'en'), bool_or(language = 'pt'), bool_or(language = 'other') "
+        "bool_or(language = 'en'), bool_or(language = 'pt'), bool_or(language = 'other'), "
+        "bool_or(is_served AND passages > 0), bool_or(NOT is_served AND passages > 0) "
         "FROM permitted",
         _keys(scope),
     )
     for shelf in scope.shelves:
         statement.add(" UNION ALL ")
-        _add_counts(statement, shelf, terms, "0, 0, false, false, false, false")
+        _add_counts(statement, shelf, terms, "0, 0" + 6 * ", false")
     rows = statement.run()
     _zero, passages, words, gaps, lacks_vectors, *flags = next(row for row in rows if not row[0])
-    spoken = frozenset(
-        language
-        for language, is_there in zip(("en", "pt", "other"), flags, strict=True)
-        if is_there
-    )
+    present = zip(("en", "pt", "other"), flags[:3], strict=True)
+    spoken = frozenset(language for language, is_there in present if is_there)
     found = Totals(int(passages), int(words), spoken, _by_key(terms, rows))
+    used = [shelf for shelf, is_used in zip(scope.shelves, flags[3:], strict=True) if is_used]
+    scope = replace(scope, shelves=tuple(used) or scope.shelves)
     return Snapshot(scope, found, lacks_vectors, gaps)
 
 

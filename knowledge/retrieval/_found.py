@@ -1,0 +1,66 @@
+"""What a search finds, as it comes about."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from knowledge.moments import Moment
+from knowledge.retrieval._gaps import GapPassage
+from knowledge.retrieval._legs import Candidate, QueryVector
+from knowledge.retrieval._question import Question
+
+
+@dataclass(slots=True)
+class Unit:
+    """Something ranked: a node with its best passage, or one passage.
+
+    `similarity` and `match` are the best among its passages, 0 to 1.
+    """
+
+    best: Candidate
+    score: float
+    similarity: float
+    match: float
+    phrase: float
+    weight: float
+    passages: list[Candidate]
+    fused: float = 0.0
+    refined: float | None = None
+    led: float = 0.0
+    led_from: uuid.UUID | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """The ranked units of a search and how they came about. `timings` in milliseconds."""
+
+    units: list[Unit] = field(default_factory=list)
+    question: Question = field(default_factory=lambda: Question(()))
+    vectors: list[QueryVector] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+    scope_passages: int = 0
+    candidates: int = 0
+    is_exact: bool = True
+    best_match: float = 0.0
+    moment: Moment | None = None
+    gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def lack(self, leg: str) -> None:
+        """Note a leg that could not take part, or not wholly."""
+        if leg not in self.degraded:
+            self.degraded.append(leg)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - started) * 1000
+            self.timings[name] = self.timings.get(name, 0.0) + spent
