@@ -46,7 +46,13 @@ def answered(user: User, node: Node, version: int, question: str = "When?") -> T
         conversation=conversation, role=MessageRole.USER, content=question
     )
     turn = Turn.objects.create(conversation=conversation, question=asked)
-    facts: dict[str, Any] = {"cited_id": node.pk, "title": "x", "snippet": "x", "start": 0, "end": 1}
+    facts: dict[str, Any] = {
+        "cited_id": node.pk,
+        "title": "x",
+        "snippet": "x",
+        "start": 0,
+        "end": 1,
+    }
     Citation.objects.create(
         turn=turn, index=1, node=node, version=version, chunk_id=uuid.uuid4(), **facts
     )
