@@ -55,10 +55,22 @@ class NodePlan:
     @property
     def is_indexed(self) -> bool:
         """Whether search will have to hold other passages of the node than it does."""
-        if self.node.status != NodeStatus.PUBLISHED:
+        if self.node.status != NodeStatus.PUBLISHED or self.keeps_passages:
             return False
         before = self.before
         return self.is_new_version or before is None or before.indexed_version != before.version
+
+    @property
+    def keeps_passages(self) -> bool:
+        """Whether the passages that search has of the node are those that it will have."""
+        node, before = self.node, self.before
+        return (
+            before is not None
+            and before.indexed_version == before.version
+            and {node.status, before.status} == {NodeStatus.PUBLISHED}
+            and (node.title, node.language, node.content, node.anchors)
+            == (before.title, before.language, before.content, before.anchors)
+        )
 
 
 @dataclass(slots=True)

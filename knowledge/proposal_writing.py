@@ -34,6 +34,7 @@ from knowledge.previews import Prepared, digest_of, nodes_prepare, passages_take
 from knowledge.proposal_conflicts import Resolutions
 from knowledge.proposal_merging import Memo, MergePlan, NodePlan, RelationPlan
 from knowledge.proposal_plans import plan_require, proposal_plan
+from knowledge.relabelling import passages_relabel
 from knowledge.relation_writing import relation_write, relations_insert, relations_remove
 from knowledge.types import Origin
 from knowledge.writing import nodes_insert, nodes_write, statuses_write
@@ -142,6 +143,8 @@ def plan_write(
     _nodes_store(plan, author, reason, origin)
     _relations_store(plan.relations, author, reason, origin)
     swap(PreparedIndex(list(prepared)))
+    # what has the same text gets the new number only; what cannot, the sweep indexes
+    passages_relabel([each.node.pk for each in plan.nodes if each.keeps_passages])
     if plan.relations and not prepared:
         Space.objects.filter(pk=proposal.space_id).update(index_revision=F("index_revision") + 1)
     _proposal_close(plan, merged_by)

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection
 
 from knowledge import services, tasks
 from knowledge.choices import NodeStatus, ProposalStatus
+from knowledge.indexing import index_node
 from knowledge.models import (
     Chunk,
     Node,
@@ -94,8 +95,6 @@ def test_drafts_stay_drafts_and_archived_nodes_leave_the_index(owner: User, spac
     draft = make_node(owner, space, "Draft", status="draft")
     old = make_node(owner, space, "Old")
     ready = make_node(owner, space, "Ready", status="draft")
-    from knowledge.indexing import index_node
-
     index_node(old.pk)
     proposal = propose(
         owner,
@@ -210,6 +209,19 @@ def test_a_merge_takes_what_was_previewed_without_a_model(owner: User, space: Sp
     assert not PreviewChunk.objects.exists()
     found = search(SearchRequest("night tides", spaces=(space.pk,)), user=owner)
     assert found.results[0].node == node.pk
+
+
+def test_a_node_with_the_same_text_keeps_its_passages(owner: User, space: Space) -> None:
+    node = make_node(owner, space)
+    index_node(node.pk)
+    chunk = Chunk.objects.get(node=node)
+    proposal = propose(owner, space, edit(node, tags=["sea"]))
+    calls = UsageRecord.objects.count()
+    services.proposal_merge(acting_user=owner, proposal=proposal)
+    node.refresh_from_db()
+    assert (node.tags, node.version, node.indexed_version) == (["sea"], 2, 2)
+    assert Chunk.objects.get(node=node).pk == chunk.pk
+    assert UsageRecord.objects.count() == calls
 
 
 def test_a_rejected_proposal_has_no_preview(owner: User, space: Space) -> None:
