@@ -19,7 +19,7 @@ _FOLLOWED = {
 
 
 def run_follow(job: IngestJob) -> None:
-    """Let the run of a job that failed or was cancelled end with it, in the caller's transaction."""
+    """Let the run of a job that failed or was cancelled end with it, in the same transaction."""
     status = _FOLLOWED.get(JobStatus(job.status))
     if status is None:
         return
