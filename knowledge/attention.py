@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from knowledge.choices import NodeStatus
 from knowledge.models import FindingSnooze, NodeQuality
-from knowledge.quality.catalogue import CATALOGUE, ORDER, SEVERITY_ORDER, Severity
+from knowledge.quality.catalogue import CATALOGUE, Severity, rank_of
 from project.accounts.models import User
 
 MINE, NOBODY = "me", "none"
@@ -38,10 +38,7 @@ class Wanted:
 
     def codes(self) -> list[str]:
         """Return the wanted kinds of findings, worst first."""
-        codes = [code for code in CATALOGUE if self._is_wanted(code)]
-        return sorted(
-            codes, key=lambda code: (SEVERITY_ORDER[CATALOGUE[code].severity], ORDER[code])
-        )
+        return sorted(filter(self._is_wanted, CATALOGUE), key=rank_of)
 
     def _is_wanted(self, code: str) -> bool:
         if self.code:

@@ -30,7 +30,7 @@ from knowledge.attention import (
 )
 from knowledge.models import Node, NodeQuality, Space
 from knowledge.quality import CATALOGUE, Severity, finding_restored, space_scores, tone_of_score
-from knowledge.quality.refreshing import node_check
+from knowledge.quality.refreshing import care_check, node_check
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import each_done
@@ -160,7 +160,7 @@ class NodeQualityAdmin(SpaceScopedAdmin):
         doing = self._work(request, user, work)
         if doing is not None and each_done(request, nodes, doing):
             for node in nodes:
-                node_check(node.pk)  # so that the list shows at once what was put right
+                care_check(node.pk)  # so that the list shows at once what was put right
         return back
 
     def _work(self, request: HttpRequest, user: User, work: str) -> Callable[[Node], object] | None:
@@ -173,7 +173,7 @@ class NodeQualityAdmin(SpaceScopedAdmin):
                 acting_user=user, node=node, code=code, until=until
             )
         if work == "check":
-            return lambda node: node
+            return lambda node: node_check(node.pk)
         if work == "assign":
             owner = _person(request, user)
             if owner is not None:

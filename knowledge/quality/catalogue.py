@@ -142,3 +142,8 @@ CATALOGUE: dict[str, Entry] = {
 
 ORDER = {code: place for place, code in enumerate(CATALOGUE)}
 SEVERITY_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def rank_of(code: str) -> tuple[int, int]:
+    """Return the place of a kind among others: worst first, then in the order of the catalogue."""
+    return SEVERITY_ORDER[CATALOGUE[code].severity], ORDER[code]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from knowledge.choices import NodeStatus, RelationStatus
 from knowledge.models import Node, Relation
 from knowledge.outline import outline
-from knowledge.quality.catalogue import ORDER, SEVERITY_ORDER
+from knowledge.quality.catalogue import rank_of
 from knowledge.quality.clashes import clash_findings, statements_of, statements_of_state
 from knowledge.quality.duplicates import Print, duplicate_findings
 from knowledge.quality.links import Links, LinkTargets, link_findings, targets_of
@@ -22,6 +22,18 @@ from knowledge.quality.structure import structure_findings
 from knowledge.quality.types import Finding, NodeState, finding
 
 INDEX_PATIENCE = datetime.timedelta(minutes=10)
+CARE = frozenset(
+    (
+        "missing_owner",
+        "inactive_owner",
+        "review_overdue",
+        "review_soon",
+        "expired",
+        "expires_soon",
+        "not_indexed",
+    )
+)
+"""What `care_findings` finds."""
 
 
 def checks_of(state: NodeState, *, others: Sequence[NodeState] = ()) -> list[Finding]:
@@ -51,7 +63,7 @@ def checks_of(state: NodeState, *, others: Sequence[NodeState] = ()) -> list[Fin
     said = [*statements_of(theirs, state.language)]
     said += [each for other in live for each in statements_of_state(other, state.language)]
     found += clash_findings(state, statements, said, near.reader)
-    return sorted(found, key=lambda each: (SEVERITY_ORDER[each.severity], ORDER[each.code]))
+    return sorted(found, key=lambda each: rank_of(each.code))
 
 
 def care_findings(state: NodeState) -> Iterator[Finding]:

@@ -24,7 +24,8 @@ from django.utils import timezone
 from knowledge import metrics
 from knowledge.choices import NodeStatus, RelationStatus
 from knowledge.models import Node, NodeQuality, Relation
-from knowledge.quality.checks import INDEX_PATIENCE, checks_of
+from knowledge.quality.catalogue import CATALOGUE, rank_of
+from knowledge.quality.checks import CARE, INDEX_PATIENCE, care_findings, checks_of
 from knowledge.quality.duplicates import Print
 from knowledge.quality.scoring import score_of, weight_of
 from knowledge.quality.types import Finding, NodeState
@@ -167,6 +168,25 @@ def node_check(node_id: uuid.UUID) -> NodeQuality | None:
     row = row_store(node, findings, began=began)
     metrics.quality_seconds.observe(time.perf_counter() - started)
     return row
+
+
+def care_check(node_id: uuid.UUID) -> None:
+    """Bring what was found of owner, review, validity and index up to date, at once and cheaply.
+
+    What was found of the text stays as it is; a node that was never checked waits for the refresh.
+    """
+    with transaction.atomic():
+        transaction_lock(MARKING)
+        row = NodeQuality.objects.exclude(score=None).filter(node=node_id).first()
+        node = Node.objects.select_related("owner").filter(pk=node_id).first()
+        if row is None or node is None:
+            return
+        kept = [each for each in row.findings if each["code"] in CATALOGUE.keys() - CARE]
+        kept += [each.stored() for each in care_findings(NodeState.of(node))]
+        row.findings = sorted(kept, key=lambda each: rank_of(each["code"]))
+        row.codes = sorted({each["code"] for each in kept})
+        row.score = score_of(each["code"] for each in kept)
+        row.save(update_fields=["findings", "codes", "score"])
 
 
 def row_store(node: Node, findings: list[Finding], *, began: datetime.datetime) -> NodeQuality:

@@ -18,7 +18,12 @@ PLAIN_PT = "A secretaria do porto responde perguntas sobre vagas, marés e o tem
 
 
 def state(space: Space, content: str = PLAIN, **values: Any) -> NodeState:
-    facts = {"title": "Harbour office", "language": "en", "owner_id": 1, "content": content}
+    facts: dict[str, Any] = {
+        "title": "Harbour office",
+        "language": "en",
+        "owner_id": 1,
+        "content": content,
+    }
     return NodeState(space_id=space.pk, **(facts | values))
 
 
