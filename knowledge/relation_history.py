@@ -57,4 +57,6 @@ def relation_changes(old: Any, new: Any) -> list[RelationChange]:
 
 def _end_of(version: Any) -> datetime.datetime | None:
     following = NodeVersion.objects.filter(id=version.id, version__gt=version.version)
-    return following.order_by("version").values_list("history_date", flat=True).first()
+    dates = following.order_by("version").values_list("history_date", flat=True)
+    end: datetime.datetime | None = dates.first()
+    return end

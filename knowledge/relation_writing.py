@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from knowledge.models import Relation
 from knowledge.types import Origin
 from knowledge.version_rows import version_written, versions_insert
-from knowledge.versions import relation_checksum_of, relation_state_of
+from knowledge.versions import relation_checksum_of
 from project.accounts.models import User
 
 BATCH = 500
@@ -51,10 +51,11 @@ def relation_write(
 
     `before` holds the stored values. Raises IntegrityError for nodes that are related so already.
     """
-    if relation_state_of(relation) == relation_state_of(before):
+    checksum = relation_checksum_of(relation)  # of canonical JSON: 1 and true differ in it
+    if checksum == relation_checksum_of(before):
         return False
     relation.version = before.version + 1
-    relation.checksum = relation_checksum_of(relation)
+    relation.checksum = checksum
     with version_written(relation):
         relation.save()
     versions_insert([relation], "~", author=author, reason=reason, origin=origin)
