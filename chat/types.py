@@ -42,7 +42,10 @@ class PastMessage:
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """Everything that answering has to know about a turn; read once, when it is claimed."""
+    """Everything that answering has to know about a turn; read once, when it is claimed.
+
+    `proposal_id` asks for the knowledge as if that proposal were merged; turns never do.
+    """
 
     turn_id: uuid.UUID
     user: User
@@ -56,6 +59,7 @@ class TurnRequest:
     language: str
     trace_id: str
     state: AskedState | None = None
+    proposal_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,5 +9,6 @@ urlpatterns = [
     path("c/", views.conversation_list, name="conversation-list"),
     path("c/<uuid:pk>/", views.conversation_page, name="conversation-page"),
     path("c/<uuid:pk>/earlier/", views.earlier_messages, name="earlier-messages"),
+    path("p/<uuid:pk>/answer/", views.proposal_answer, name="proposal-answer"),
     path("c/<uuid:pk>/turns/<uuid:turn>/", views.turn_answer, name="turn-answer"),
 ]

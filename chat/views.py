@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
@@ -16,12 +16,17 @@ from django.views.decorators.http import require_safe
 
 from chat.listing import conversations_listed
 from chat.models import Conversation
+from chat.once import proposal_answer as answer_once
 from chat.states import state_of
 from chat.suggestions import SHOWN, suggestions_for
 from chat.threads import Thread, answer_of, thread_of, turns_with_answers
-from knowledge.models import Space
+from knowledge.models import Proposal, Space
 from knowledge.past_reading import releases_offered
+from project import ratelimit
 from project.accounts.models import User
+
+MOST_ASKED = 2000
+"""Characters of a question that is answered once."""
 
 
 @login_required
@@ -30,6 +35,32 @@ from project.accounts.models import User
 def chat_home(request: HttpRequest) -> HttpResponse:
     """Show an empty chat."""
     return render(request, "chat/chat.html", _page(_person(request), None, Thread([])))
+
+
+@login_required
+@never_cache
+def proposal_answer(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Answer `q` as if a proposal were merged, once: a page, or with `piece` its answer alone.
+
+    A POST, because it costs the work of a model. Nothing is kept.
+    """
+    user = _person(request)
+    rows = Proposal.objects.visible_to(user).undecided().select_related("space")
+    proposal = get_object_or_404(rows, pk=pk)
+    question = request.POST.get("q", "").strip()[:MOST_ASKED]
+    if not question:
+        return redirect("admin:knowledge_proposal_preview", pk)
+    limit = ratelimit.hit("messages", str(user.pk), settings.ACERVO_RATE_MESSAGES)
+    context = {"proposal": proposal, "question": question, "area": "knowledge"}
+    if limit.allowed:
+        context["answer"] = answer_once(
+            proposal, question, user=user, language=user.language or get_language() or "en"
+        )
+    else:
+        context["retry_after"] = limit.retry_after
+    template = "_proposal_answer" if request.POST.get("piece") else "proposal_answer"
+    status = 200 if limit.allowed else 429
+    return render(request, f"chat/{template}.html", context, status=status)
 
 
 @login_required

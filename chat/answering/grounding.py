@@ -58,6 +58,8 @@ def retrieve(request: TurnRequest, query: str) -> Retrieved:
         wanted["release"] = str(state.release_id or state.release_name)
     elif state is not None:
         wanted["as_of"] = state.moment
+    elif request.proposal_id is not None:
+        wanted["proposal"] = request.proposal_id
     try:
         passages = retrieve_passages(
             query,
@@ -69,7 +71,7 @@ def retrieve(request: TurnRequest, query: str) -> Retrieved:
             **wanted,
         )
     except Invalid as refusal:
-        if state is None:
+        if not wanted:
             raise
         return Retrieved([], degraded, refusal.message)
     return Retrieved(passages, degraded)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, path, reverse
-from django.utils.translation import gettext as _
 
 from knowledge import reading
 from knowledge.admin.access import staff
@@ -88,17 +87,17 @@ class PreviewPages(ProposalBase):
             compared=compared_by(proposal, query, staff(request)) if query else None,
             page=Paginator(nodes.order_by("title", "pk"), PAGE).get_page(request.GET.get("page")),
             is_fresh=proposal.is_decided or preview_is_fresh(proposal),
-            chat_address=_chat_address(proposal),
+            answer_address=_answer_address(proposal),
         )
 
     def preview_node_view(
         self, request: HttpRequest, object_id: uuid.UUID, node_id: uuid.UUID
     ) -> HttpResponse:
-        """Show a node as the merge would leave it, as its reading page would."""
+        """Show a node as the merge would leave it; one that it leaves alone on its own page."""
         proposal = self.opened(request, object_id)
         planned = None if proposal.is_decided else node_previewed(proposal, node_id)
         if planned is None:
-            raise Http404(_("The proposal does not change this node, or is decided."))
+            return HttpResponseRedirect(reverse("node-page", args=[node_id]))
         resolver = reading.wiki_links(planned.node, staff(request))
         return self.proposal_page(
             request,
@@ -146,9 +145,9 @@ def _hits(
     return found
 
 
-def _chat_address(proposal: Proposal) -> str:
+def _answer_address(proposal: Proposal) -> str:
+    """Return where the app above answers questions as if merged; nothing where it is not there."""
     try:
-        home = reverse("chat-home")
+        return reverse("proposal-answer", args=[proposal.pk])
     except NoReverseMatch:
         return ""
-    return f"{home}?space={proposal.space.slug}&proposal={proposal.pk}"

@@ -52,6 +52,7 @@ PAGES = {
     "knowledge/nodes/": "node",
     "knowledge/sources/": "source",
     "c/": "conversation",
+    "p/": "proposal",
     "memory/": "episode",
 }
 WORDS = {"number": "1", "name": "board"}  # parameters that are no ids

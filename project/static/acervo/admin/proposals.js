@@ -7,6 +7,7 @@ for (const change of document.querySelectorAll("[data-piece]")) load(change);
 for (const diff of document.querySelectorAll("[data-diff]")) lines(diff);
 for (const form of document.querySelectorAll("form[data-busy]")) busy(form);
 for (const note of document.querySelectorAll("[data-ready]")) follow(note);
+for (const form of document.querySelectorAll("[data-ask]")) question(form);
 const form = document.querySelector("[data-conflicts]");
 if (form) conflicts(form);
 openTarget();
@@ -131,6 +132,30 @@ function busy(form) {
   });
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload(); // back from the result: the page is of another state
+  });
+}
+
+/* A question as if merged: the answer comes below its form. */
+function question(form) {
+  const shown = document.querySelector("[data-answer]");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    shown.setAttribute("aria-busy", "true");
+    shown.textContent = form.dataset.busyText;
+    const data = new FormData(form);
+    data.set("piece", "1");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: data, credentials: "same-origin" });
+      if (answer.redirected || (!answer.ok && answer.status !== 429)) throw new Error(String(answer.status));
+      shown.innerHTML = await answer.text();
+    } catch {
+      shown.textContent = form.dataset.failed;
+    } finally {
+      button.disabled = false;
+      shown.removeAttribute("aria-busy");
+    }
   });
 }
 
