@@ -27,6 +27,7 @@ from unfold.contrib.filters.admin import (
 from chat.choices import TurnStatus
 from chat.golden_admin import GoldenOfTurn
 from chat.models import Conversation, Message, Turn
+from chat.states import state_of
 from project.http.admin_base import (
     AcervoTabularInline,
     ReadOnlyAdmin,
@@ -223,6 +224,7 @@ def trace_context(turn: Turn) -> dict[str, Any]:
     answer = turn.answer.content if turn.answer else ""
     return {
         "turn": turn,
+        "state": state_of(turn),
         "title": _("Turn"),
         "subtitle": str(turn.question),
         "tone": tone_of(STATUS_TONES, turn.status),

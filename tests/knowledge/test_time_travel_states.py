@@ -1,5 +1,7 @@
 """Searching a release, and the knowledge as if a proposal were merged."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -60,7 +62,8 @@ def test_a_release_is_closed_to_those_who_may_not_read_its_space(
     assert refused.value.code == "no_such_release"
     other = Space.objects.create(name="Other", slug="other")
     assert versions("steam", owner, release=release.name, spaces=(other.pk,)) == []
-    body = api.get(f"/api/v1/nodes/{release.entries.first().node_id}/", {"release": release.name})
+    held = release.entries.all()[0].node_id
+    body = api.get(f"/api/v1/nodes/{held}/", {"release": release.name})
     assert body.json()["version"] == 1
 
 
@@ -96,7 +99,7 @@ def proposal(owner: User, teammate: User, space: Space, ferry: Node) -> Proposal
     """Edits the ferry, archives the pier, and adds a boat."""
     pier = make(owner, space, "Pier", "Passengers wait here under a roof.")
     make(owner, space, "Lighthouse", "The lamp turns all night.")
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"action": "edit", "node": ferry.pk, "fields": {"title": "New ferry", "content": NEW}},
         {"action": "archive", "node": pier.pk},
         {
