@@ -51,6 +51,7 @@ TRACE_WORDS = {
     "no_citations": gettext_lazy("it cites nothing"),
     "memory": gettext_lazy("memories"),
     "vector": gettext_lazy("search by meaning"),
+    "keyword": gettext_lazy("texts that were not prepared"),
 }
 
 
