@@ -46,6 +46,8 @@ class ConflictPages(ProposalBase):
         decided, and what was typed comes back with every refusal.
         """
         proposal = self.opened(request, object_id)
+        if proposal.is_decided and request.method != "POST":
+            return self.back_to(proposal)
         sent: Sent = choices_sent(request.POST)
         data = request.POST
         suggested: dict[str, tuple[str, str]] = {}

@@ -68,6 +68,8 @@ class MergePages(ProposalBase):
     def merge_view(self, request: HttpRequest, object_id: uuid.UUID) -> HttpResponse:
         """Say what a merge would touch and ask for it; then do it, all of it or nothing."""
         proposal = self.opened(request, object_id)
+        if proposal.is_decided:
+            return self.back_to(proposal)
         if request.method == "POST":
             began = time.monotonic()
             try:

@@ -283,6 +283,9 @@ def test_a_proposal_goes_from_draft_to_merged(
     made = text_of(curator.get(page_of(proposal, "happened")))
     assert f"/admin/knowledge/node/{node.pk}/versions/compare/?from=1&to=2" in made
     assert f"?proposal={proposal.pk}" in made
+    assert curator.get(page_of(proposal, "merge"))["Location"] == page_of(proposal)
+    assert curator.get(page_of(proposal, "conflicts"))["Location"] == page_of(proposal)
+    assert "Merged by owner" in text_of(curator.get(page_of(proposal)))
 
 
 def test_an_approval_of_an_older_revision_is_shown_as_such(
