@@ -13,9 +13,10 @@ from chat.models import Conversation, Turn
 from knowledge.admin.access import staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
-from knowledge.choices import JobStatus, NodeStatus
+from knowledge.choices import FeedRunStatus, JobStatus, NodeStatus
 from knowledge.models import (
     EvaluationRun,
+    Feed,
     GoldenQuestion,
     IndexGeneration,
     IngestJob,
@@ -60,6 +61,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model(request, Kind, "category"),
                 _model(request, KindMigration, "schema"),
                 _model(request, Source, "upload_file"),
+                _model(request, Feed, "rss_feed", badge=_suspicious, tone="warning"),
                 _model(request, IngestJob, "sync", badge=_failed_jobs, tone="danger"),
                 _model(request, IndexGeneration, "manage_search"),
                 _model(request, GoldenQuestion, "target"),
@@ -173,6 +175,10 @@ def _in_review(rows: Any) -> int:
 def _waiting(request: HttpRequest) -> Callable[[Any], int]:
     """Return what counts the proposals that wait for the person's review."""
     return lambda rows: _counted(waiting_for(rows, staff(request)))
+
+
+def _suspicious(rows: Any) -> int:
+    return _counted(rows.filter(runs__status=FeedRunStatus.SUSPICIOUS))
 
 
 def _failed_jobs(rows: Any) -> int:

@@ -6,6 +6,8 @@ Modules import in one direction: access, then one module a page; every write goe
 
 from knowledge.admin import (
     evaluations,
+    feed_runs,
+    feeds,
     golden,
     index,
     jobs,
@@ -22,6 +24,8 @@ from knowledge.admin import (
 
 __all__ = [
     "evaluations",
+    "feed_runs",
+    "feeds",
     "golden",
     "index",
     "jobs",

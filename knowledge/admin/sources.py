@@ -46,7 +46,8 @@ class SourceAdmin(SpaceScopedAdmin):
     ordering = ("-created_at", "id")
     fields = (
         "title", "filename", "space", "kind", "content_type", "size_words", "sha256", "language",
-        "tags", "origin", "created_by", "created_at", "stored_file", "job_list", "node_list",
+        "tags", "origin", "replaces", "created_by", "created_at", "stored_file", "job_list",
+        "node_list",
     )  # fmt: skip
 
     @display(description=gettext_lazy("source"), ordering="title")
@@ -209,6 +210,9 @@ class SourceAdmin(SpaceScopedAdmin):
             content_type=file.content_type or "",
             tags=tags,
             language=request.POST.get("language", "").strip(),
+            replaces=services.source_named(staff(request), space, file.name or "")
+            if request.POST.get("same_name")
+            else None,
         )
         self.log_addition(request, taken.source, "")
         return taken
