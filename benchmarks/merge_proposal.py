@@ -1,6 +1,6 @@
 """How long merging a proposal of 500 nodes takes, and what searches running meanwhile see of it.
 
-Usage: python benchmarks/merge_proposal.py [--nodes 500] [--around 2000] [--words 120] [--no-searches]
+Usage: python benchmarks/merge_proposal.py [--nodes N] [--around N] [--words N] [--no-searches]
 
 A space of published, indexed nodes; a proposal that edits 500 of them, half of which others edit
 meanwhile, so that their texts are merged three ways. It is submitted and previewed, approved and
@@ -96,7 +96,11 @@ def propose(space: Any, nodes: list[Any], old: str, new: str, *, preview: bool) 
         space=space,
         title=f"From {old} to {new}",
         changes=[
-            {"action": "edit", "node": node.pk, "fields": {"content": node.content.replace(old, new)}}
+            {
+                "action": "edit",
+                "node": node.pk,
+                "fields": {"content": node.content.replace(old, new)},
+            }
             for node in nodes
         ],
     )
