@@ -6,6 +6,7 @@ needed. After gitformat-bundle(5) and the object formats of git.
 
 import datetime
 import re
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -36,13 +37,28 @@ class Signature:
 
 @dataclass(slots=True)
 class _Folder:
-    """A folder: what is in it, and how it was last written."""
+    """A folder: its rows by the keys that git sorts them by, and how it was last written.
 
-    files: dict[bytes, bytes] = field(default_factory=dict)
+    Rows are kept as they are written: most commits change one of many.
+    """
+
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+    order: list[bytes] = field(default_factory=list)
     folders: "dict[bytes, _Folder]" = field(default_factory=dict)
+    changed: set[bytes] = field(default_factory=set)
     written: Written | None = None
     data: bytes = b""
-    is_changed: bool = True
+
+    def put(self, name: bytes, mode: bytes, sha: bytes) -> None:
+        """Set the row of a file or folder."""
+        key = name + b"/" if mode == _FOLDER else name  # git sorts a folder as if it had a slash
+        if key not in self.rows:
+            insort(self.order, key)
+        self.rows[key] = mode + b" " + name + b"\0" + sha
+
+    def packed(self) -> bytes:
+        """Return the folder as git keeps it."""
+        return b"".join([self.rows[key] for key in self.order])
 
 
 class BundleWriter:
@@ -98,26 +114,21 @@ class BundleWriter:
         folder = self._root
         *folders, name = path.encode().split(b"/")
         for each in folders:
-            folder.is_changed = True
+            folder.changed.add(each)
             folder = folder.folders.setdefault(each, _Folder())
-        folder.is_changed = True
-        folder.files[name] = sha
+        folder.put(name, _FILE, sha)
 
     def _tree(self, folder: _Folder) -> bytes:
-        """Write what changed of a folder; return its id."""
-        if not folder.is_changed and folder.written is not None:
-            return folder.written.sha
-        rows = [(name, _FILE, sha) for name, sha in folder.files.items()]
-        # git sorts a folder as if its name ended with a slash
-        rows += [(name + b"/", _FOLDER, self._tree(each)) for name, each in folder.folders.items()]
-        rows.sort()
-        data = b"".join(mode + b" " + name.rstrip(b"/") + b"\0" + sha for name, mode, sha in rows)
-        old = folder.written
+        """Write a folder with those in it that changed; return its id."""
+        for name in folder.changed:
+            folder.put(name, _FOLDER, self._tree(folder.folders[name]))
+        folder.changed.clear()
+        data, old = folder.packed(), folder.written
         if old is None or old.at < 0:
             folder.written = self._pack.add(TREE, data)
         else:
             folder.written = self._pack.add_changed(TREE, data, old, folder.data)
-        folder.data, folder.is_changed = data, False
+        folder.data = data
         return folder.written.sha
 
 
