@@ -15,18 +15,25 @@ from django.db import connection
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A table of passages. `within` holds of its rows and of those of `vectors`, if permitted.
+    """A table of passages. `among` holds of its rows and of those of `vectors`, if permitted.
 
+    `bounds`, with its parameters, holds of them, too, and narrows them down without `permitted`.
     Without `vectors`, its vectors are embeddings of generations; with it, rows of that table with
     the key of their model, whose `vector_id` is the passage's; they may be in half precision.
     """
 
     passages: str
-    within: str
+    among: str
+    bounds: str = ""
     parameters: tuple[Any, ...] = ()
     vectors: str | None = None
     vector_id: str = "chunk_id"
     are_halves: bool = False
+
+    @property
+    def within(self) -> str:
+        """The whole condition."""
+        return f"{self.bounds} AND {self.among}" if self.bounds else self.among
 
 
 SERVED = Shelf("knowledge_chunk", "node_id IN (SELECT id FROM permitted)")

@@ -111,18 +111,18 @@ def _shelf(moment: Moment) -> Shelf:
     if moment.proposal is not None:
         return Shelf(
             "knowledge_previewchunk",
-            "proposal_id = %s AND node_id IN (SELECT id FROM permitted WHERE NOT is_served)",
-            (moment.proposal.pk,),
+            "node_id IN (SELECT id FROM permitted WHERE NOT is_served)",
+            bounds="proposal_id = %s",
+            parameters=(moment.proposal.pk,),
             vectors="knowledge_previewchunk",
             vector_id="id",
         )
-    among = "(node_id, version) IN (SELECT id, version FROM permitted WHERE NOT is_served)"
-    if moment.as_of is None:
-        return Shelf("knowledge_pastchunk", among, vectors="knowledge_pastvector", are_halves=True)
+    is_bounded = moment.as_of is not None
     return Shelf(
         "knowledge_pastchunk",
-        f"period @> %s::timestamptz AND {among}",
-        (moment.as_of,),
+        "(node_id, version) IN (SELECT id, version FROM permitted WHERE NOT is_served)",
+        bounds="period @> %s::timestamptz" if is_bounded else "",
+        parameters=(moment.as_of,) if is_bounded else (),
         vectors="knowledge_pastvector",
         are_halves=True,
     )
@@ -251,15 +251,21 @@ def _add_permitted(statement: Statement, scope: Scope) -> None:
 
 
 def _add_counts(statement: Statement, shelf: Shelf, terms: Sequence[str], rest: str) -> None:
-    """Add how many permitted passages of a shelf have each of the terms, numbered from 1."""
+    """Add how many permitted passages of a shelf have each of the terms, numbered from 1.
+
+    What has a word is found first, by the index of words: the planner, which does not know how
+    common a word of a parameter is, would rather look at each permitted passage for each word.
+    """
     statement.add(
-        f"SELECT word.number, count(*), {rest} "
+        f"SELECT number, count(*), {rest} FROM ("
+        "WITH matching AS MATERIALIZED (SELECT word.number, node_id, version "
         "FROM unnest(%s::tsquery[]) WITH ORDINALITY AS word (query, number) "
-        f"JOIN {shelf.passages} ON search @@ word.query WHERE {shelf.within} "
-        "GROUP BY word.number",
+        f"JOIN {shelf.passages} ON search @@ word.query",
         quoted(terms),
-        *shelf.parameters,
     )
+    if shelf.bounds:
+        statement.add(f" WHERE {shelf.bounds}", *shelf.parameters)
+    statement.add(f") SELECT number FROM matching WHERE {shelf.among}) AS counted GROUP BY number")
 
 
 def _by_key(terms: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
