@@ -62,7 +62,8 @@ def test_a_late_save_is_merged_by_keyboard_and_names_both_parents(
     own.fill("High water is at noon.")
     page.set_viewport_size({"width": 360, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.click(".ac-merge-bar [type=submit]")
+    with page.expect_navigation():
+        page.click(".ac-merge-bar [type=submit]")
 
     expect(page.locator("#conflict")).to_have_count(0)
     stored = Node.objects.get(pk=tides.pk)
