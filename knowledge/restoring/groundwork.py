@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import connection, models
 from django.utils.translation import gettext as _
 
 from knowledge.models import Space
@@ -79,6 +79,28 @@ def groups(rows: Iterable[Row], size: int = GROUP) -> Iterator[list[Row]]:
     rest = iter(rows)
     while group := list(islice(rest, size)):
         yield group
+
+
+def rows_copy(model: type[models.Model], rows: Sequence[models.Model]) -> None:
+    """Insert rows by COPY, several times faster than by INSERT; every field is as it was set."""
+    if not rows:
+        return
+    fields = model._meta.concrete_fields
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    table = f'"{model._meta.db_table}"'
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            values = (getattr(row, field.attname) for field in fields)
+            copy.write_row(
+                [
+                    field.get_db_prep_save(value, connection)
+                    for field, value in zip(fields, values, strict=True)
+                ]
+            )
 
 
 def times_set(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -22,7 +22,7 @@ from knowledge.exporting.zip_reader import ArchiveReader
 from knowledge.linking import link_names, links_resolve, links_sync
 from knowledge.models import Node, NodeVersion, Publication, ReleaseEntry, VersionTag
 from knowledge.publications import publications_follow
-from knowledge.restoring.groundwork import BATCH, Ground, times_set
+from knowledge.restoring.groundwork import BATCH, Ground, rows_copy, times_set
 from knowledge.version_rows import version_written
 from knowledge.versions import CONTENT_FIELDS
 from knowledge.writing import announce_many
@@ -193,7 +193,7 @@ class NodeRestorer:
             self._flush()
 
     def _flush(self) -> None:
-        NodeVersion.objects.bulk_create(self._versions, batch_size=BATCH)
+        rows_copy(NodeVersion, self._versions)
         self._ground.restored.versions += len(self._versions)
         self._versions, self._chars = [], 0
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from knowledge.models import Node, Relation, RelationVersion, ReleaseRelation
-from knowledge.restoring.groundwork import BATCH, Ground, times_set
+from knowledge.restoring.groundwork import BATCH, Ground, rows_copy, times_set
 from knowledge.version_rows import version_written
 from knowledge.versions import RELATION_FIELDS
 
@@ -50,7 +50,7 @@ def relations_restore(
     if ground.conflict_count:
         return
     _rows_write(ground, new, behind, stored)
-    RelationVersion.objects.bulk_create(rows, batch_size=BATCH)
+    rows_copy(RelationVersion, rows)
     ground.restored.relations += len(new)
     ground.restored.relation_versions += len(rows)
     if release_id is not None:
