@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.proposal_archiving import ArchivePages
 from knowledge.admin.proposal_conflicts import ConflictPages
 from knowledge.admin.proposal_edits import EditPages
 from knowledge.admin.proposal_lists import (
@@ -35,6 +36,7 @@ from project.markdown import plain_text
 
 @admin.register(Proposal)
 class ProposalAdmin(
+    ArchivePages,
     EditPages,
     RelationPages,
     ReviewPages,
@@ -162,6 +164,7 @@ class ProposalAdmin(
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of a proposal."""
         own = [
+            *self.archive_urls(),
             *self.edit_urls(),
             *self.relation_urls(),
             *self.review_urls(),
