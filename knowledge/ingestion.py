@@ -116,8 +116,14 @@ def job_work(job_id: uuid.UUID) -> float | None:
 def _try_again(hold: Hold, error: Exception) -> float | None:
     """Queue the job for another try, each later than the last; fail it after the fifth."""
     tries = int(hold.job.checkpoint.get("tries", 1))
+    is_ours = not isinstance(error, ConnectorFault)  # what another server does needs no traceback
     log.warning(
-        "job_failed", job=str(hold.job.pk), stage=hold.job.stage, tries=tries, exc_info=error
+        "job_failed",
+        job=str(hold.job.pk),
+        stage=hold.job.stage,
+        tries=tries,
+        error=str(error),
+        exc_info=error if is_ours else None,
     )
     if tries < MAX_TRIES:
         wait = random.uniform(0.5, min(60.0, 2.0**tries))  # noqa: S311 - spreads load, no secret

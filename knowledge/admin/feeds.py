@@ -66,7 +66,7 @@ class FeedAdmin(SpaceScopedAdmin):
         label = FeedRunStatus(feed.run_status).label
         when = feed.last_synced_at
         return format_html(
-            '<span class="ac-two">{}<small>{}</small></span>',
+            '<span class="ac-two"><span>{}</span><small>{}</small></span>',
             badge(label, tone_of(RUN_TONES, feed.run_status)),
             date_format(localtime(when), "SHORT_DATETIME_FORMAT") if when else "",
         )

@@ -14,13 +14,13 @@ async function probe() {
   body.set("connector", button.dataset.connector);
   body.set("feed", button.dataset.feed);
   button.disabled = true;
-  show(button.dataset.busy, "");
+  show(button.dataset.busy, "ac-badge");
   try {
     const answer = await fetch(button.dataset.probe, { method: "POST", body });
     const { ok, message } = await answer.json();
-    show(message, ok ? "ac-ok" : "ac-error-text");
+    show(message, ok ? "ac-badge ac-success" : "ac-note ac-error-text");
   } catch {
-    show(button.dataset.broken, "ac-error-text");
+    show(button.dataset.broken, "ac-note ac-error-text");
   } finally {
     button.disabled = false;
   }
@@ -28,6 +28,6 @@ async function probe() {
 
 function show(text, tone) {
   said.hidden = false;
-  said.className = `ac-note ${tone}`;
+  said.className = tone;
   said.textContent = text;
 }
