@@ -87,7 +87,7 @@ class VersionActions(_Base):
     @action(
         detail=True,
         methods=["delete"],
-        url_path=r"versions/(?P<number>[0-9]{1,9})/tags/(?P<name>[^/]+)",
+        url_path=r"versions/(?P<number>[0-9]{1,9})/tags/(?P<name>.+)",  # a name may hold a slash
     )
     def version_tag(self, request: Request, pk: str, number: str, name: str) -> Response:
         """Take a name away from a version."""

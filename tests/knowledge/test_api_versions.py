@@ -43,6 +43,8 @@ def test_a_version_is_tagged_and_untagged(
         api.delete(f"/api/v1/nodes/{node['id']}/versions/2/tags/board%202026/").status_code == 404
     )
     assert teammate_api.delete(f"{url}tags/board%202026/").status_code == 204
+    api.post(f"{url}tags/", {"name": "2026/11"})
+    assert teammate_api.delete(f"{url}tags/2026%2F11/").status_code == 204
     assert api.get(url).json()["version_tags"] == []
 
 

@@ -96,6 +96,22 @@ def test_the_database_refuses_to_change_the_past(node: Node, change: str) -> Non
     assert problems() == []
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["knowledge_nodeversion", "knowledge_relationversion", "knowledge_release CASCADE"],
+)
+def test_the_database_refuses_to_empty_the_past(node: Node, table: str) -> None:
+    with (
+        pytest.raises(IntegrityError, match="immutable: TRUNCATE"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what waits would refuse a TRUNCATE, too
+        cursor.execute("SET LOCAL acervo.throwaway = ''")
+        cursor.execute(f"TRUNCATE {table}")
+    assert NodeVersion.objects.filter(id=node.pk).exists()
+
+
 def test_a_relation_has_versions_that_stay(node: Node, owner: User, space: Space) -> None:
     other = services.node_create(acting_user=owner, space=space, title="Pier")
     made = services.relation_create(acting_user=owner, source=node, target=other, weight=0.5)
