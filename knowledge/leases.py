@@ -122,7 +122,8 @@ def _claim(job_id: uuid.UUID) -> IngestJob | None:
         job_settle(job, JobStatus.FAILED, "gave_up", why)
         return None
     job.status = JobStatus.PROCESSING
-    job.attempts += 1
+    if not job.checkpoint.pop("paused", False):
+        job.attempts += 1
     job.checkpoint["tries"] = tries
     job.lease_owner = holder_name()
     job.lease_until = now + LEASE
@@ -238,8 +239,7 @@ class Hold:
         self._row().update(
             lease_owner="",
             lease_until=timezone.now() + datetime.timedelta(seconds=wait),
-            attempts=max(1, self.job.attempts) - 1,
-            checkpoint=self.job.checkpoint | {"tries": 0},
+            checkpoint=self.job.checkpoint | {"tries": 0, "paused": True},
         )
         wake_watchers(self.job.pk)
 

@@ -20,9 +20,16 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.admin.feed_forms import COMMON, FeedForm, form_for, setting_names
+from knowledge.admin.feed_kinds import (
+    form_field,
+    kind_facts,
+    kind_of,
+    kind_wanted,
+    kind_words,
+)
 from knowledge.admin.feed_runs import RUN_TONES, run_counts
 from knowledge.choices import FeedRunStatus
-from knowledge.connectors import Connector, ConnectorFault, connector_of, connectors
+from knowledge.connectors import connectors
 from knowledge.models import Feed, FeedRun, Space
 from project.accounts.choices import Role
 from project.http.admin_base import badge, display, posted_only, reflect, tone_of
@@ -55,7 +62,7 @@ class FeedAdmin(SpaceScopedAdmin):
     def summary(self, feed: Feed) -> SafeString:
         """Show the name with the kind of place below it."""
         return format_html(
-            '<span class="ac-two"><b>{}</b><small>{}</small></span>', feed.name, _kind_words(feed)
+            '<span class="ac-two"><b>{}</b><small>{}</small></span>', feed.name, kind_words(feed)
         )
 
     @display(description=gettext_lazy("last run"), ordering="last_synced_at")
@@ -108,11 +115,11 @@ class FeedAdmin(SpaceScopedAdmin):
         """Ask for the kind of place first."""
         if not self.has_add_permission(request):
             return HttpResponseRedirect(self.address("changelist"))
-        if _wanted(request) is None:
+        if kind_wanted(request) is None:
             context = self.page_context(
                 request,
                 title=_("Add a feed"),
-                connectors=[_facts(each) for each in connectors().values()],
+                connectors=[kind_facts(each) for each in connectors().values()],
             )
             return TemplateResponse(request, "admin/knowledge/feed/choose.html", context)
         return super().add_view(request, form_url, extra_context)
@@ -125,14 +132,14 @@ class FeedAdmin(SpaceScopedAdmin):
         **kwargs: Any,
     ) -> Any:
         """Return the form with the fields of the connector."""
-        connector = _connector(request, obj)
+        connector = kind_of(request, obj)
         if connector is not None and self._is_form(request, obj):
             kwargs["form"] = form_for(connector)
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the place first, then when it is read and what becomes of what is missing."""
-        connector = _connector(request, obj)
+        connector = kind_of(request, obj)
         if connector is None or not self._is_form(request, obj):
             shown = ("name", "space", "settings_shown", *COMMON[1:-1], "owner", "last_error")
             return ((None, {"fields": shown}),)
@@ -189,11 +196,11 @@ class FeedAdmin(SpaceScopedAdmin):
                 stored = services.feed_create(
                     acting_user=user,
                     space=form.cleaned_data["space"],
-                    connector=_wanted(request) or "",
+                    connector=kind_wanted(request) or "",
                     **cast("Any", fields),
                 )
         except ApiError as error:
-            error.field = _form_field(error.field)
+            error.field = form_field(error.field)
             raise
         reflect(obj, stored)
 
@@ -211,8 +218,8 @@ class FeedAdmin(SpaceScopedAdmin):
         obj: Any = None,
     ) -> Any:
         """Add the last runs and the buttons."""
-        connector = _connector(request, obj)
-        context["connector"] = _facts(connector) if connector is not None else None
+        connector = kind_of(request, obj)
+        context["connector"] = kind_facts(connector) if connector is not None else None
         context["probe_url"] = self.address("probe")
         context["may_probe"] = self._is_form(request, obj)
         if obj is not None:
@@ -252,7 +259,7 @@ class FeedAdmin(SpaceScopedAdmin):
         return JsonResponse({"ok": True, "message": said})
 
     def _probed(self, request: HttpRequest, feed: Feed | None) -> str:
-        connector = _connector(request, feed)
+        connector = kind_of(request, feed)
         if connector is None:
             raise Invalid(_("There is no such connector."), field="connector")
         managed = Space.objects.with_role(staff(request), Role.MANAGER)
@@ -312,37 +319,3 @@ class FeedAdmin(SpaceScopedAdmin):
         if obj is None:
             return self.has_add_permission(request)
         return self.has_change_permission(request, obj)
-
-
-def _wanted(request: HttpRequest) -> str | None:
-    """Return the connector that a request for a new feed names, None for none that there is."""
-    name = request.POST.get("connector") or request.GET.get("connector", "")
-    return name if name in connectors() else None
-
-
-def _connector(request: HttpRequest, feed: Feed | None) -> type[Connector] | None:
-    name = feed.connector if feed is not None and feed.connector else _wanted(request)
-    try:
-        return connector_of(name or "")
-    except ConnectorFault:
-        return None
-
-
-def _facts(connector: type[Connector]) -> dict[str, Any]:
-    """Return a connector for a template, which would call a class."""
-    return {"name": connector.name, "label": connector.label}
-
-
-def _kind_words(feed: Feed) -> str:
-    try:
-        return str(connector_of(feed.connector).label)
-    except ConnectorFault as error:
-        return error.message
-
-
-def _form_field(name: str | None) -> str | None:
-    if name is None:
-        return None
-    if name.startswith("settings."):
-        return f"set_{name.removeprefix('settings.')}"
-    return "new_secret" if name == "secret" else name
