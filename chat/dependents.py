@@ -33,7 +33,8 @@ def answers_citing(
     since = timezone.now() - datetime.timedelta(days=RECENT_DAYS)
     recent = turns.filter(created_at__gte=since).count()
     label = ngettext("%(count)s answer cites it", "%(count)s answers cite it", count)
-    words = f"{label}, {_('%(recent)s of them in the last %(days)s days')}"
+    lately = _("%(recent)s of them in the last %(days)s days")
+    words = f"{label}, {lately}"
     facts = {"count": count, "recent": recent, "days": RECENT_DAYS}
     own = Conversation.objects.visible_to(user).filter(turns__in=turns).distinct()
     examples = tuple(
