@@ -17,6 +17,7 @@ from knowledge.connectors.base import (
     Item,
     KnownItem,
     Unchanged,
+    calls_told,
     key_of,
 )
 from knowledge.models import FeedChange, FeedItem, FeedRun, Source
@@ -169,7 +170,8 @@ def _pieces(found: Item) -> Iterator[bytes]:
     if isinstance(found.content, bytes):
         yield found.content
         return
-    file: IO[bytes] = found.content()
+    with calls_told():
+        file: IO[bytes] = found.content()
     with file:
         while piece := file.read(_PIECE):
             yield piece

@@ -14,6 +14,7 @@ Only the first run of a feed applies while it lists: there is nothing that it co
 
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import transaction
@@ -24,8 +25,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge.choices import FeedAction, FeedRunStatus, JobKind, JobStage, JobStatus
-from knowledge.connectors import ConnectorFault, connector_of, settings_cleaned
-from knowledge.connectors.base import Connector
+from knowledge.connectors import (
+    Connector,
+    ConnectorFault,
+    Found,
+    calls_told,
+    connector_of,
+    settings_cleaned,
+)
 from knowledge.feed_gone import gone_archive, gone_note
 from knowledge.feed_memory import FeedMemory, found_note
 from knowledge.feed_outcomes import schedule
@@ -119,7 +126,7 @@ def _list(hold: Hold, run: FeedRun, user: User) -> None:
     connector, memory = connector_made(run.feed), FeedMemory(run)
     ends, count = time.monotonic() + TURN, 0
     try:
-        for found in connector.items(memory):
+        for found in _found(connector, memory):
             change = found_note(run, memory, type(connector), found, user)
             if change is not None and not run.known:
                 change_apply(run, change.pk, user)
@@ -133,6 +140,11 @@ def _list(hold: Hold, run: FeedRun, user: User) -> None:
     finally:
         memory.flush()
     run.cursor = memory.cursor
+
+
+def _found(connector: Connector, memory: FeedMemory) -> Iterator[Found]:
+    with calls_told():
+        yield from connector.items(memory)
 
 
 def _judge(run: FeedRun) -> None:

@@ -24,6 +24,7 @@ from knowledge.connectors.base import (
     KnownItem,
     Setting,
     Unchanged,
+    calls_told,
     key_of,
     settings_cleaned,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "KnownItem",
     "Setting",
     "Unchanged",
+    "calls_told",
     "connector_of",
     "connectors",
     "key_of",

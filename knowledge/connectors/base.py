@@ -7,6 +7,7 @@ gone, and what then happens to knowledge, is decided elsewhere and alike for all
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, ClassVar, Protocol
@@ -15,7 +16,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from knowledge.choices import SourceKind
-from project.http.fetching import Fetcher
+from project.http.addresses import Blocked
+from project.http.fetching import Fetcher, FetchFailed
 
 MAX_KEY = 500
 Words = str | Promise
@@ -146,6 +148,17 @@ class Connector(ABC):
 
         Raises ConnectorFault when the place cannot be read to its end.
         """
+
+
+@contextmanager
+def calls_told() -> Iterator[None]:
+    """Turn what a fetcher raises, and a connector let through, into ConnectorFault."""
+    try:
+        yield
+    except Blocked as error:
+        raise ConnectorFault(error.message, is_lasting=True) from None
+    except FetchFailed as error:
+        raise ConnectorFault(error.message) from None
 
 
 def key_of(text: str) -> str:

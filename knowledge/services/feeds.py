@@ -11,7 +11,13 @@ from django.utils.translation import gettext as _
 
 from knowledge.access import not_found, role_require
 from knowledge.choices import FeedAction, FeedRunStatus, JobKind, JobStatus
-from knowledge.connectors import ConnectorFault, Setting, connector_of, settings_cleaned
+from knowledge.connectors import (
+    ConnectorFault,
+    Setting,
+    calls_told,
+    connector_of,
+    settings_cleaned,
+)
 from knowledge.connectors.checks import address_check
 from knowledge.feed_runs import connector_made
 from knowledge.feed_secrets import PREFIX, is_variable
@@ -125,7 +131,8 @@ def feed_probe(
             trial.secret_variable = ""
         elif feed is not None and _leads_elsewhere(trial, before):
             trial.secret_sealed = trial.secret_variable = ""
-        return connector_made(trial).probe()
+        with calls_told():
+            return connector_made(trial).probe()
     except ConnectorFault as error:
         raise Unreadable(error.message, code="unreachable", field=error.field or None) from None
 
