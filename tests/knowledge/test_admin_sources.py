@@ -117,6 +117,8 @@ def test_a_space_keeps_its_questions_by_language(client: Client, space: Space) -
         "questions_pt_br": "Quando é a maré?",
         "roles-TOTAL_FORMS": 0,
         "roles-INITIAL_FORMS": 0,
+        "review_intervals-TOTAL_FORMS": 0,
+        "review_intervals-INITIAL_FORMS": 0,
     }
     answer = client.post(f"{SPACES}{space.pk}/change/", sent)
     assert answer.status_code == 302
