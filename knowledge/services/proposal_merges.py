@@ -24,7 +24,7 @@ from knowledge.proposal_access import (
     status_require,
 )
 from knowledge.proposal_conflicts import MergeConflict, resolutions_read
-from knowledge.proposal_plans import proposal_plan
+from knowledge.proposal_plans import plan_require, proposal_plan
 from knowledge.proposal_writing import proposal_write
 from knowledge.services.proposal_news import branch_changed
 from project.accounts.models import User
@@ -103,13 +103,15 @@ def proposal_rebase(
 ) -> Proposal:
     """Let the branch begin from the nodes as they are stored now; return its stored row.
 
-    What conflicts takes a decision of `resolutions` or stays the branch's way. The merge will still
-    name the version that the branch began from. Raises NotFound, Forbidden, Invalid, Conflict.
+    What conflicts is settled by `resolutions`: a branch that began anew with its own side would
+    hide what others wrote. The merge will still name the version that the branch began from. Raises
+    NotFound, Forbidden, Invalid, Conflict, and MergeRefused with the conflicts that are left.
     """
     row = proposal_lock(acting_user, proposal, expected_revision=expected_revision)
     branch_require(acting_user, row)
     status_require(row, EDITABLE)
     plan = proposal_plan(row, resolutions_read(resolutions or {}), lock=True)
+    plan_require(plan)
     moved = False
     for each in plan.nodes:
         if each.before is None:

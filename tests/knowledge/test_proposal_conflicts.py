@@ -459,6 +459,8 @@ def test_a_rebased_branch_has_no_conflict_and_keeps_both_parents(desk: Desk) -> 
     desk.edit(node, content=MINE, tags=["sea"])
     desk.meanwhile(node, content=THEIRS)
     (conflict,) = desk.conflicts()
+    with pytest.raises(MergeRefused):  # else what others wrote would be lost without a word
+        services.proposal_rebase(acting_user=desk.user, proposal=desk.proposal)
     services.proposal_rebase(
         acting_user=desk.user,
         proposal=desk.proposal,
