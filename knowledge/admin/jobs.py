@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
-from knowledge.choices import JobStage, JobStatus
+from knowledge.choices import JobKind, JobStage, JobStatus
 from knowledge.models import IngestJob, Node
 from project.accounts.choices import Role
 from project.http.admin_base import (
@@ -78,7 +78,9 @@ class IngestJobAdmin(SpaceScopedAdmin):
     @display(description=gettext_lazy("job"), ordering="created_at")
     def summary(self, job: IngestJob) -> SafeString:
         """Show what is read, and of which kind the job is."""
-        name = str(job.source) if job.source else str(job.pk)[:8]
+        run = job.feed_runs.select_related("feed").first() if job.kind == JobKind.FEED else None
+        about = job.source or (run.feed if run is not None else None)
+        name = str(about) if about else str(job.pk)[:8]
         return format_html(
             '<span class="ac-two"><b>{}</b><small>{}</small></span>', name, job.get_kind_display()
         )

@@ -117,6 +117,7 @@ def test_a_feed_is_run_and_a_suspicious_run_decided_on(
     page = client.get(answer["Location"]).content.decode()
     assert "tides.md" in page
     assert "Added" in page
+    assert feed.name in client.get("/admin/knowledge/ingestjob/?kind__exact=feed").content.decode()
     for path in folder.iterdir():
         path.unlink()
     run = synced(feed, owner)
