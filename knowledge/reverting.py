@@ -13,16 +13,25 @@ from typing import Any, Literal, cast
 
 from django.db.models import Q, QuerySet
 
-from knowledge.choices import NodeStatus
+from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
 from knowledge.merging import merge_nodes
-from knowledge.models import Node, NodeVersion, Relation, RelationVersion, Space
+from knowledge.models import (
+    Node,
+    NodeVersion,
+    Proposal,
+    ProposalChange,
+    Publication,
+    Relation,
+    RelationVersion,
+    Space,
+)
 from knowledge.node_fields import NodeFields, fields_set
 from knowledge.types import Origin
 from knowledge.versions import state_of
 from project.accounts.models import User
 from project.http.errors import Invalid
 
-Outcome = Literal["revert", "archive", "conflict", "unchanged"]
+Outcome = Literal["revert", "archive", "restore", "conflict", "unchanged"]
 BATCH = 200
 
 
@@ -73,6 +82,7 @@ class RevertPlan:
     """What a bulk revert does, or would do."""
 
     nodes: list[NodeRevert] = field(default_factory=list)
+    published_again: list[Node] = field(default_factory=list)
     relations_removed: list[Relation] = field(default_factory=list)
     relations_restored: list[Relation] = field(default_factory=list)
 
@@ -87,17 +97,46 @@ def revert_plan(unwanted: Unwanted, *, lock: bool = False) -> RevertPlan:
     rows = unwanted.of(NodeVersion).exclude(history_type="-").order_by("id", "version")
     for pk, number in rows.values_list("id", "version"):
         numbers.setdefault(pk, []).append(number)
-    nodes = Node.objects.filter(pk__in=numbers).order_by("pk")
+    archived = _archived_by(unwanted)
+    nodes = Node.objects.filter(pk__in={*numbers, *archived}).order_by("pk")
     if lock:
         nodes = nodes.select_for_update(no_key=True)
-    stored = list(nodes)
+    found = list(nodes)
+    stored = [node for node in found if node.pk in numbers]
     plans = []
     for at in range(0, len(stored), BATCH):
         batch = stored[at : at + BATCH]
         versions = _versions(batch, numbers)
         plans += [_node_plan(node, numbers[node.pk], versions[node.pk]) for node in batch]
+    archived -= {each.node.pk for each in plans if each.outcome == "conflict"}
+    public = [node for node in found if node.pk in archived and node.status == NodeStatus.ARCHIVED]
+    plans += [NodeRevert(node, "restore", ()) for node in public if node.pk not in numbers]
     removed, restored = _relation_plan(unwanted)
-    return RevertPlan(plans, removed, restored)
+    return RevertPlan(plans, public, removed, restored)
+
+
+def _archived_by(unwanted: Unwanted) -> set[uuid.UUID]:
+    """Return the published nodes that a proposal archived and that nobody published since.
+
+    Archiving makes no version: the changes of the proposal tell.
+    """
+    if unwanted.origin is None or unwanted.origin.kind != VersionOrigin.PROPOSAL:
+        return set()
+    merged = Proposal.objects.filter(pk=unwanted.origin.id, space=unwanted.space).first()
+    if merged is None or merged.status != ProposalStatus.MERGED or merged.merged_at is None:
+        return set()
+    if (unwanted.since and merged.merged_at < unwanted.since) or (
+        unwanted.until and merged.merged_at >= unwanted.until
+    ):
+        return set()
+    changes = ProposalChange.objects.filter(
+        proposal=merged,
+        fields__status=NodeStatus.ARCHIVED,
+        base_facts__status=NodeStatus.PUBLISHED,
+    )
+    archived = {pk for pk in changes.values_list("node_id", flat=True) if pk is not None}
+    since = Publication.objects.filter(node_id__in=archived, started_at__gte=merged.merged_at)
+    return archived - set(since.values_list("node_id", flat=True))
 
 
 def _versions(
@@ -156,12 +195,15 @@ def _node_plan(node: Node, numbers: list[int], versions: dict[int, Any]) -> Node
 
 
 def _relation_plan(unwanted: Unwanted) -> tuple[list[Relation], list[Relation]]:
-    """Return the relations to remove, made by what is unwanted, and those to make again."""
+    """Return the relations to remove, made by what is unwanted, and those to make again.
+
+    What was made and removed by what is unwanted stays removed.
+    """
     rows = unwanted.of(RelationVersion).filter(origin="manual")
     made = rows.filter(history_type="+").values("id")
     removed = list(Relation.objects.filter(pk__in=made).order_by("pk"))
     gone = []
-    for row in rows.filter(history_type="-").order_by("id"):
+    for row in rows.filter(history_type="-").exclude(id__in=made).order_by("id"):
         ends = Node.objects.filter(pk__in=[row.source_id, row.target_id]).count()
         same = Relation.objects.filter(
             source_id=row.source_id, target_id=row.target_id, kind=row.kind

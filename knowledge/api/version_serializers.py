@@ -190,7 +190,10 @@ class NodeRevertedSerializer(serializers.Serializer):
 
     node = serializers.UUIDField(source="node.pk")
     title = serializers.CharField(source="node.title")
-    outcome = serializers.ChoiceField(choices=["revert", "archive", "conflict", "unchanged"])
+    outcome = serializers.ChoiceField(
+        choices=["revert", "archive", "restore", "conflict", "unchanged"],
+        help_text="`restore`: published again, for it was archived by the proposal.",
+    )
     versions = serializers.ListField(child=serializers.IntegerField(), source="unwanted")
     conflicts = serializers.ListField(child=serializers.CharField())
 

@@ -72,8 +72,8 @@ def version_untag(*, acting_user: User, node: Node, name: str) -> None:
 def nodes_revert(*, acting_user: User, unwanted: Unwanted, reason: str = "") -> RevertPlan:
     """Take out what an author, a proposal or an import wrote; return what became of it.
 
-    Nodes in whose way later changes of others stand are left alone and named as conflicts, and
-    so are the relations at them. Needs a curator. Raises NotFound, Forbidden, Invalid.
+    Nodes in whose way later changes of others stand are left alone and named as conflicts. What a
+    proposal archived is published again. Needs a curator. Raises NotFound, Forbidden, Invalid.
     """
     revert_permit(acting_user, unwanted)
     plan = revert_plan(unwanted, lock=True)
@@ -89,6 +89,10 @@ def nodes_revert(*, acting_user: User, unwanted: Unwanted, reason: str = "") -> 
         statuses_write(archived, NodeStatus.ARCHIVED, author=acting_user)
     for node in was_public:
         unindex_node(node)
+    newest = {node.pk: node for node in written}
+    again = [newest.get(node.pk, node) for node in plan.published_again]
+    if again:
+        statuses_write(again, NodeStatus.PUBLISHED, author=acting_user)
     relations_remove(plan.relations_removed, author=acting_user, reason=reason, origin=origin)
     relations_insert(
         plan.relations_restored,
@@ -99,7 +103,7 @@ def nodes_revert(*, acting_user: User, unwanted: Unwanted, reason: str = "") -> 
     )
     if plan.relations_removed or plan.relations_restored:
         Space.objects.filter(pk=unwanted.space.pk).update(index_revision=F("index_revision") + 1)
-    for node in written:
+    for node in {node.pk: node for node in [*written, *again]}.values():
         if node.status == NodeStatus.PUBLISHED:
             send_after_commit(tasks.node_index, str(node.pk))
     return plan

@@ -25,7 +25,7 @@ from knowledge.models import (
     VersionTag,
 )
 from knowledge.relation_history import relation_changes
-from knowledge.relation_writing import relations_insert
+from knowledge.relation_writing import relations_insert, relations_remove
 from knowledge.reverting import Unwanted
 from knowledge.types import Origin
 from project.accounts.models import User
@@ -101,14 +101,12 @@ def test_the_database_refuses_to_change_the_past(node: Node, change: str) -> Non
     ["knowledge_nodeversion", "knowledge_relationversion", "knowledge_release CASCADE"],
 )
 def test_the_database_refuses_to_empty_the_past(node: Node, table: str) -> None:
-    with (
-        pytest.raises(IntegrityError, match="immutable: TRUNCATE"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what waits would refuse a TRUNCATE, too
         cursor.execute("SET LOCAL acervo.throwaway = ''")
-        cursor.execute(f"TRUNCATE {table}")
+        with pytest.raises(IntegrityError, match="immutable: TRUNCATE"), transaction.atomic():
+            cursor.execute(f"TRUNCATE {table}")
+        cursor.execute("SET LOCAL acervo.throwaway = 'on'")
     assert NodeVersion.objects.filter(id=node.pk).exists()
 
 
@@ -297,6 +295,50 @@ def test_an_imports_nodes_and_relations_are_taken_out(
     assert Node.objects.get(pk=made[1].pk).status == NodeStatus.ARCHIVED
     assert not Relation.objects.exists()
     assert problems() == []
+
+
+def test_what_a_proposal_archived_is_published_again(owner: User, space: Space) -> None:
+    space.required_approvals = 0
+    space.save()
+    quay, pier, berth = [
+        services.node_create(acting_user=owner, space=space, title=title, status="published")
+        for title in ("Quay", "Pier", "Berth")
+    ]
+    proposal = services.proposal_create(acting_user=owner, space=space, title="Tidy")
+    changes = [
+        {"action": "archive", "node": quay.pk},
+        {"action": "archive", "node": pier.pk},
+        {"action": "edit", "node": berth.pk, "fields": {"status": "archived", "content": "Old.\n"}},
+    ]
+    services.changes_add(acting_user=owner, proposal=proposal, changes=changes)
+    services.proposal_submit(acting_user=owner, proposal=proposal)
+    services.proposal_merge(acting_user=owner, proposal=proposal)
+    services.node_publish(acting_user=owner, node=pier)
+    services.node_archive(acting_user=owner, node=pier)  # by somebody who saw it public again
+    unwanted = Unwanted(space, origin=Origin(VersionOrigin.PROPOSAL, proposal.pk))
+    plan = services.nodes_revert(acting_user=owner, unwanted=unwanted)
+    assert {each.node.title: each.outcome for each in plan.nodes} == {
+        "Quay": "restore",
+        "Berth": "revert",
+    }
+    for node in (quay, pier, berth):
+        node.refresh_from_db()
+    assert [node.status for node in (quay, pier, berth)] == ["published", "archived", "published"]
+    assert berth.content == ""
+    assert Publication.objects.get(node_id=berth.pk, ended_at=None).version == berth.version
+    assert problems() == []
+
+
+def test_a_relation_that_came_and_went_does_not_come_back(
+    owner: User, teammate: User, space: Space, node: Node
+) -> None:
+    other = services.node_create(acting_user=owner, space=space, title="Other")
+    services.node_update(acting_user=teammate, node=other, content="x\n")
+    made = relations_insert([Relation(source=node, target=other)], author=teammate)
+    relations_remove(made, author=teammate)
+    plan = services.nodes_revert(acting_user=owner, unwanted=Unwanted(space, author=teammate))
+    assert (plan.relations_removed, plan.relations_restored) == ([], [])
+    assert not Relation.objects.exists()
 
 
 def test_a_bulk_revert_needs_a_curator_and_somebody_to_revert(
