@@ -120,9 +120,10 @@ def _archived_by(unwanted: Unwanted) -> set[uuid.UUID]:
 
     Archiving makes no version: the changes of the proposal tell.
     """
-    if unwanted.origin is None or unwanted.origin.kind != VersionOrigin.PROPOSAL:
+    origin = unwanted.origin
+    if origin is None or origin.id is None or origin.kind != VersionOrigin.PROPOSAL:
         return set()
-    merged = Proposal.objects.filter(pk=unwanted.origin.id, space=unwanted.space).first()
+    merged = Proposal.objects.filter(pk=origin.id, space=unwanted.space).first()
     if merged is None or merged.status != ProposalStatus.MERGED or merged.merged_at is None:
         return set()
     if (unwanted.since and merged.merged_at < unwanted.since) or (

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from knowledge.access import not_found
+from knowledge.branches import CHANGEABLE, RELATION_VALUES
 from knowledge.choices import Verdict
 from knowledge.models import (
     Proposal,
@@ -118,8 +119,10 @@ def comment_add(
             raise Invalid(_("The proposal has no such comment."), field="parent")
         parent = parent.parent or parent
         change, field, line = parent.change, parent.field, parent.line
-    if line is not None and change is None:
+    elif line is not None and change is None:
         raise Invalid(_("A line belongs to a change."), field="line")
+    elif field and (change is None or field not in {*CHANGEABLE, *RELATION_VALUES}):
+        raise Invalid(_("There is no such field."), field="field")
     return ProposalComment.objects.create(
         proposal=row,
         change=change,

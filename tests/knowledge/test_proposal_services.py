@@ -396,6 +396,14 @@ def test_comments_are_replied_to_and_resolved(
     assert opened.resolved_at is None
     with pytest.raises(Invalid, match="text"):
         services.comment_add(acting_user=owner, proposal=proposal, body="  ")
+    with pytest.raises(Invalid, match="no such field"):
+        services.comment_add(
+            acting_user=owner, proposal=proposal, body="?", change=change, field="colour"
+        )
+    services.change_remove(acting_user=teammate, change=change, expected_version=change.version)
+    first.refresh_from_db()
+    late = services.comment_add(acting_user=owner, proposal=proposal, body="Gone.", parent=first)
+    assert (late.change, late.line) == (None, 1)
 
 
 def test_reviewers_are_curators(
