@@ -14,7 +14,15 @@ from typing import Any, Literal
 
 from django.db.models import QuerySet
 
-from knowledge.models import Node, NodeVersion, Publication, Relation, RelationVersion, Space
+from knowledge.models import (
+    Erasure,
+    Node,
+    NodeVersion,
+    Publication,
+    Relation,
+    RelationVersion,
+    Space,
+)
 from knowledge.versions import (
     chain_of,
     checksum_of,
@@ -79,9 +87,13 @@ class _Walk:
         self._kind, self._rows, self._current, self._counts = kind, rows, current, counts
         self._checksum_of = checksum_of if kind == "node" else relation_checksum_of
         self._state_of = state_of if kind == "node" else relation_state_of
+        self._erasures: set[tuple[uuid.UUID, int]] = set()
         self.count = 0
 
     def problems(self) -> Iterator[Problem]:
+        if self._kind == "node":  # nobody erases a version of a relation
+            erasures = Erasure.objects.values_list("node_id", "versions").iterator()
+            self._erasures = {(pk, number) for pk, numbers in erasures for number in numbers}
         rows = self._rows.order_by("id", "version").iterator(chunk_size=ROWS)
         group: list[tuple[uuid.UUID, Any]] = []
         seen: set[uuid.UUID] = set()
@@ -113,6 +125,9 @@ class _Walk:
             number = row.version
             if row.erased_at is not None:
                 self._counts.erased += 1
+                if (pk, row.version) not in self._erasures:
+                    text = "is empty, and nothing says who erased it"
+                    yield self._problem(pk, row.version, "erased_by_nobody", text), row
             elif self._checksum_of(row) != row.checksum:
                 text = "no longer has the content that it was written with"
                 yield self._problem(pk, row.version, "content_changed", text), row

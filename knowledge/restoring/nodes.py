@@ -20,7 +20,14 @@ from knowledge.choices import NodeStatus
 from knowledge.exporting.checking import node_versions
 from knowledge.exporting.zip_reader import ArchiveReader
 from knowledge.linking import link_names, links_resolve, links_sync
-from knowledge.models import Node, NodeVersion, Publication, ReleaseEntry, VersionTag
+from knowledge.models import (
+    Erasure,
+    Node,
+    NodeVersion,
+    Publication,
+    ReleaseEntry,
+    VersionTag,
+)
 from knowledge.publications import publications_follow
 from knowledge.restoring.groundwork import BATCH, Ground, rows_copy, times_set
 from knowledge.version_rows import version_written
@@ -194,8 +201,21 @@ class NodeRestorer:
 
     def _flush(self) -> None:
         rows_copy(NodeVersion, self._versions)
+        self._erasures()
         self._ground.restored.versions += len(self._versions)
         self._versions, self._chars = [], 0
+
+    def _erasures(self) -> None:
+        """Say of versions that come empty why they are: `verify_history` asks."""
+        erased: dict[uuid.UUID, list[int]] = {}
+        for row in self._versions:
+            if row.erased_at is not None:
+                erased.setdefault(row.id, []).append(row.version)
+        reason = _("Erased before it was imported.")
+        Erasure.objects.bulk_create(
+            Erasure(space=self._ground.space, node_id=pk, versions=numbers, reason=reason)
+            for pk, numbers in erased.items()
+        )
 
     def _create(self) -> list[Node]:
         nodes = []

@@ -142,6 +142,10 @@ def test_an_account_that_goes_away_breaks_no_chain(space: Space, teammate: User)
             [("chain_broken", 2)],
         ),
         ("SET history_change_reason = 'Other' WHERE version = 2", [("chain_broken", 2)]),
+        (
+            "SET content = '', erased_at = history_date WHERE version = 1",
+            [("erased_by_nobody", 1)],
+        ),
     ],
 )
 def test_a_changed_past_shows(

@@ -13,6 +13,7 @@ from knowledge import services
 from knowledge.chains import Counts, history_problems
 from knowledge.choices import NodeStatus
 from knowledge.models import (
+    Erasure,
     Node,
     NodeVersion,
     Publication,
@@ -300,6 +301,7 @@ def test_erased_versions_stay_erased(owner: User, space: Space) -> None:
     archive = exported(release)
     assert b"secret" not in archive
     assert not any(b"secret" in data for data in files_of(archive).values())
+    Erasure.objects.all().delete()  # as where nothing was ever erased
     restored(archive, emptied_space(space))
     stored = Node.objects.get(pk=tides.pk)
     assert (stored.content, stored.status) == ("", NodeStatus.ARCHIVED)
