@@ -7,13 +7,13 @@ a-1 is merged three-way into the current text. Where nobody wrote since, that is
 import copy
 import datetime
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from django.db.models import Q, QuerySet
 
-from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
+from knowledge.choices import NodeStatus, ProposalStatus, RelationOrigin, VersionOrigin
 from knowledge.merging import merge_nodes
 from knowledge.models import (
     Node,
@@ -26,6 +26,7 @@ from knowledge.models import (
     Space,
 )
 from knowledge.node_fields import NodeFields, fields_set
+from knowledge.relation_reverting import relation_plan, runs_of
 from knowledge.types import Origin
 from knowledge.versions import state_of
 from project.accounts.models import User
@@ -85,6 +86,7 @@ class RevertPlan:
     published_again: list[Node] = field(default_factory=list)
     relations_removed: list[Relation] = field(default_factory=list)
     relations_restored: list[Relation] = field(default_factory=list)
+    relations_changed: list[tuple[Relation, Relation]] = field(default_factory=list)
 
     def of(self, outcome: Outcome) -> list[NodeRevert]:
         """Return the nodes with one outcome."""
@@ -111,8 +113,8 @@ def revert_plan(unwanted: Unwanted, *, lock: bool = False) -> RevertPlan:
     archived -= {each.node.pk for each in plans if each.outcome == "conflict"}
     public = [node for node in found if node.pk in archived and node.status == NodeStatus.ARCHIVED]
     plans += [NodeRevert(node, "restore", ()) for node in public if node.pk not in numbers]
-    removed, restored = _relation_plan(unwanted)
-    return RevertPlan(plans, public, removed, restored)
+    rows = unwanted.of(RelationVersion).filter(origin=RelationOrigin.MANUAL)
+    return RevertPlan(plans, public, *relation_plan(rows))
 
 
 def _archived_by(unwanted: Unwanted) -> set[uuid.UUID]:
@@ -146,7 +148,7 @@ def _versions(
     """Return the versions at the ends of the unwanted runs, and before them."""
     wanted = Q()
     for node in nodes:
-        ends = {end for first, last in _runs(numbers[node.pk]) for end in (first - 1, last)}
+        ends = {end for first, last in runs_of(numbers[node.pk]) for end in (first - 1, last)}
         wanted |= Q(id=node.pk, version__in=ends)
     found: dict[uuid.UUID, dict[int, Any]] = {node.pk: {} for node in nodes}
     for row in NodeVersion.objects.filter(wanted).exclude(history_type="-"):
@@ -154,22 +156,11 @@ def _versions(
     return found
 
 
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Return the first and last of each run of consecutive numbers, newest run first."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs[::-1]
-
-
 def _node_plan(node: Node, numbers: list[int], versions: dict[int, Any]) -> NodeRevert:
     unwanted = tuple(numbers)
     state = state_of(node)
     anchors: list[Any] | None = None
-    for first, last in _runs(numbers):
+    for first, last in runs_of(numbers):
         before, after = versions.get(first - 1), versions.get(last)
         if first == 1:
             # The node itself is unwanted. Others' later work on it is not thrown away.
@@ -193,31 +184,3 @@ def _node_plan(node: Node, numbers: list[int], versions: dict[int, Any]) -> Node
     except Invalid as error:
         return NodeRevert(node, "conflict", unwanted, conflicts=(error.field or "content",))
     return NodeRevert(node, "revert", unwanted, becomes, anchors)
-
-
-def _relation_plan(unwanted: Unwanted) -> tuple[list[Relation], list[Relation]]:
-    """Return the relations to remove, made by what is unwanted, and those to make again.
-
-    What was made and removed by what is unwanted stays removed.
-    """
-    rows = unwanted.of(RelationVersion).filter(origin="manual")
-    made = rows.filter(history_type="+").values("id")
-    removed = list(Relation.objects.filter(pk__in=made).order_by("pk"))
-    gone = []
-    for row in rows.filter(history_type="-").exclude(id__in=made).order_by("id"):
-        ends = Node.objects.filter(pk__in=[row.source_id, row.target_id]).count()
-        same = Relation.objects.filter(
-            source_id=row.source_id, target_id=row.target_id, kind=row.kind
-        )
-        if ends == 2 and not same.exists():
-            gone.append(
-                Relation(
-                    source_id=row.source_id,
-                    target_id=row.target_id,
-                    kind=row.kind,
-                    weight=row.weight,
-                    metadata=row.metadata,
-                    status=row.status,
-                )
-            )
-    return removed, gone

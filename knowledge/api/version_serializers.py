@@ -205,3 +205,4 @@ class BulkRevertSerializer(serializers.Serializer):
     nodes = NodeRevertedSerializer(many=True)
     relations_removed = serializers.IntegerField()
     relations_restored = serializers.IntegerField()
+    relations_changed = serializers.IntegerField(help_text="That went back to what they were.")

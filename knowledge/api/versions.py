@@ -160,6 +160,7 @@ class VersionActions(_Base):
             "nodes": plan.nodes,
             "relations_removed": len(plan.relations_removed),
             "relations_restored": len(plan.relations_restored),
+            "relations_changed": len(plan.relations_changed),
         }
         return Response(BulkRevertSerializer(answer).data)
 

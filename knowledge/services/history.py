@@ -14,7 +14,7 @@ from knowledge.choices import NodeStatus, VersionOrigin
 from knowledge.indexing import unindex_node
 from knowledge.models import Erasure, Node, NodeVersion, PreviewChunk, Space, VersionTag
 from knowledge.past import passages_erase
-from knowledge.relation_writing import relations_insert, relations_remove
+from knowledge.relation_writing import relation_write, relations_insert, relations_remove
 from knowledge.reverting import RevertPlan, Unwanted, revert_plan
 from knowledge.signals import versions_erased
 from knowledge.types import Origin
@@ -101,7 +101,9 @@ def nodes_revert(*, acting_user: User, unwanted: Unwanted, reason: str = "") -> 
         origin=origin,
         ignore_taken=True,
     )
-    if plan.relations_removed or plan.relations_restored:
+    for becomes, relation in plan.relations_changed:
+        relation_write(becomes, relation, author=acting_user, reason=reason, origin=origin)
+    if plan.relations_removed or plan.relations_restored or plan.relations_changed:
         Space.objects.filter(pk=unwanted.space.pk).update(index_revision=F("index_revision") + 1)
     for node in {node.pk: node for node in [*written, *again]}.values():
         if node.status == NodeStatus.PUBLISHED:

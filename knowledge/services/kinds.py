@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from knowledge import tasks
 from knowledge.access import not_found
@@ -162,6 +163,8 @@ def kind_migration_apply(*, acting_user: User, migration: KindMigration) -> Kind
     """
     with transaction.atomic():
         row = _migration_locked(acting_user, migration)
+        if row.status == KindMigrationStatus.PLANNED and row.counts.get(MigratedState.INVALID):
+            raise _misfits(row)
         if row.status != KindMigrationStatus.VALIDATED:
             raise _not_now(row)
         _schema_require(row, row.from_version, row.old_schema)
@@ -261,6 +264,17 @@ def _running_refuse(kind: Kind) -> None:
 
 def _running() -> Conflict:
     return Conflict(_("Another migration of this kind is running."), code="migration_running")
+
+
+def _misfits(migration: KindMigration) -> Conflict:
+    count = migration.counts[MigratedState.INVALID]
+    message = ngettext(
+        "%(count)s node would not fit the new schema; nothing was changed.",
+        "%(count)s nodes would not fit the new schema; nothing was changed.",
+        count,
+    )
+    details = {"status": migration.status, "invalid": count}
+    return Conflict(message % {"count": count}, code="nodes_invalid", details=details)
 
 
 def _not_now(migration: KindMigration) -> Conflict:

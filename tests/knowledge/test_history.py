@@ -345,6 +345,29 @@ def test_a_relation_that_came_and_went_does_not_come_back(
     assert not Relation.objects.exists()
 
 
+def test_changes_of_relations_are_taken_out_field_by_field(
+    owner: User, teammate: User, space: Space, node: Node
+) -> None:
+    pier = services.node_create(acting_user=owner, space=space, title="Pier")
+    made = services.relation_create(acting_user=owner, source=node, target=pier, weight=0.5)
+    services.relation_update(
+        acting_user=teammate, relation=made, weight=0.1, status="suggested", kind="part_of"
+    )
+    services.relation_update(acting_user=owner, relation=made, status="confirmed")
+    plan = services.nodes_revert(acting_user=owner, unwanted=Unwanted(space, author=teammate))
+    made.refresh_from_db()
+    assert (made.weight, made.kind, made.status, made.version) == (
+        0.5,
+        "related_to",
+        "confirmed",
+        4,
+    )
+    assert len(plan.relations_changed) == 1
+    assert problems() == []
+    again = services.nodes_revert(acting_user=owner, unwanted=Unwanted(space, author=teammate))
+    assert again.relations_changed == []
+
+
 def test_a_bulk_revert_needs_a_curator_and_somebody_to_revert(
     space: Space, teammate: User, owner: User, stranger: User
 ) -> None:

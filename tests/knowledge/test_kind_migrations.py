@@ -134,7 +134,7 @@ def test_a_node_that_would_not_fit_keeps_the_plan_from_being_valid(
     assert {each["path"] for each in problems} == {"contact", "level"}
     with pytest.raises(Conflict) as caught:
         services.kind_migration_apply(acting_user=owner, migration=migration)
-    assert caught.value.code == "migration_status"
+    assert (caught.value.code, caught.value.details["invalid"]) == ("nodes_invalid", 2)
     services.node_delete(acting_user=owner, node=worse)
     services.node_update(acting_user=owner, node=bad, metadata={"mail": "d@example.org"})
     again = services.kind_migration_replan(acting_user=owner, migration=migration)
