@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 import psycopg.errors
+import structlog
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -44,6 +45,8 @@ from project.http.errors import Conflict
 from project.inference.types import UsageContext
 from project.locks import transaction_lock
 
+log = structlog.get_logger(__name__)
+
 TRIES = 6
 Identity = tuple[uuid.UUID, uuid.UUID, str]
 
@@ -74,10 +77,11 @@ def proposal_write(
         try:
             return _write(proposal, resolutions, memo, prepared, merged_by, require)
         except _Moved:
-            pass
+            log.info("merge_tried_again", proposal=str(proposal.pk), reason="nodes_moved")
         except (IntegrityError, OperationalError) as error:
             if not _is_passing(error):
                 raise
+            log.info("merge_tried_again", proposal=str(proposal.pk), reason=type(error).__name__)
         proposal.refresh_from_db()
     message = _("The nodes keep changing while they are merged. Try again.")
     raise Conflict(message, code="nodes_keep_changing", retry_after=5)

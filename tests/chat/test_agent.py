@@ -207,6 +207,8 @@ async def test_a_stop_is_found_in_the_row_when_redis_forgot_it(ask, settings):
         await until(lambda: _has_text(turn.pk))
         await in_thread(Turn.objects.filter(pk=turn.pk).update, stop_requested_at=timezone.now())
         await until(lambda: _is(turn.pk, TurnStatus.STOPPED))
+    stored = await turn_now(turn.pk)
+    assert (stored.status, stored.answer.content) == (TurnStatus.STOPPED, "Half")
 
 
 async def test_a_stopping_agent_hands_its_turns_back(ask, monkeypatch):

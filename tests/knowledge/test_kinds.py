@@ -58,9 +58,11 @@ def test_drafts_and_published_nodes_are_held_to_it_alike(
 def test_a_kind_without_a_row_and_another_space_stay_free(
     owner: User, admin_user: User, space: Space, kind: Kind
 ) -> None:
-    made(owner, space, kind="article", metadata={"anything": [1]})
+    free = made(owner, space, kind="article", metadata={"anything": [1]})
     other = Space.objects.create(name="Other", slug="other")
-    made(admin_user, other, metadata={"anything": 1})
+    elsewhere = made(admin_user, other, metadata={"anything": 1})
+    stored = dict(Node.objects.values_list("pk", "metadata"))
+    assert stored == {free.pk: {"anything": [1]}, elsewhere.pk: {"anything": 1}}
 
 
 def test_an_edit_and_a_change_of_kind_are_checked(owner: User, space: Space, kind: Kind) -> None:
@@ -221,7 +223,8 @@ def test_a_kind_can_be_deleted_and_its_nodes_are_free_again(
 ) -> None:
     made(owner, space)
     services.kind_delete(acting_user=owner, kind=kind)
-    made(owner, space, metadata={})
+    assert not Kind.objects.filter(pk=kind.pk).exists()
+    assert made(owner, space, metadata={}).metadata == {}
 
 
 def test_a_proposal_says_so_before_it_is_merged_and_the_merge_is_refused(
