@@ -3,7 +3,8 @@
 1. `_shelves`: the tables that hold passages; `_scope`: the spaces, the permitted nodes as SQL, the
    generations and their models.
 2. `_question`: the words of the question with their weights, and its language.
-3. `_legs`: candidates of the vector and keyword legs with both signals of each, in one statement.
+3. `_vectors` and `_keywords`: the two legs; `_legs`: candidates of both, each with both signals, in
+   one statement.
 4. `_snapshot`: the scope of another state (a moment, a release, a proposal), what is counted in it;
    `_gaps`: versions of it that have no passages yet.
 5. `_found`: what comes of it; `_states`: the question counted in the state that is searched.

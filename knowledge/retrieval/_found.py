@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from knowledge.moments import Moment
 from knowledge.retrieval._gaps import GapPassage
-from knowledge.retrieval._legs import Candidate, QueryVector
+from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._question import Question
+from knowledge.retrieval._vectors import QueryVector
 
 
 @dataclass(slots=True)

@@ -1,9 +1,4 @@
-"""Candidates of the vector and keyword legs, each with both signals, in one statement.
-
-A small scope is scanned exactly: an HNSW scan that filters afterwards loses results without a
-word. A large one goes through the generation's HNSW index with relaxed iterative scan, fetches more
-than is asked for, and sorts again.
-"""
+"""Candidates of the vector and keyword legs, each with both signals, in one statement."""
 
 from __future__ import annotations
 
@@ -11,36 +6,18 @@ import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
 from knowledge.binary import sparse_text, vector_text
+from knowledge.retrieval._keywords import add_keyword_leg
 from knowledge.retrieval._question import Question
-from knowledge.retrieval._scope import Scope, ServingGeneration
-from knowledge.retrieval._shelves import Shelf, Statement, quoted
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from knowledge.retrieval._scope import Scope
+from knowledge.retrieval._shelves import Shelf, Statement
+from knowledge.retrieval._vectors import EF_SEARCH, QueryVector, add_vector_leg, asked
 
 EXACT_UP_TO = 20_000
 """Permitted passages up to which the vector leg scans them all."""
-EF_SEARCH = 400
-"""Finds all of the ten nearest for questions like the texts, nine of ten for any other."""
-OVERFETCH = 2
-SCAN_FROM_SHARE = 0.15
-"""Share of the scope that the words bring, from which on reading every weight is quicker."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueryVector:
-    """The question's vector in one model, and the generations that hold vectors of that model."""
-
-    model_key: str
-    generations: tuple[ServingGeneration, ...]
-    vector: npt.NDArray[np.float32]
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +59,10 @@ def candidates(
     names = []
     for number, query in enumerate(vectors):
         names.append(f"SELECT chunk_id, rank, NULL::bigint FROM vector_{number}")
-        _add_vector_leg(legs, number, query, scope, depth, is_large=is_large)
+        add_vector_leg(legs, number, query, scope, depth, is_large=is_large)
     if question.candidates:
         names.append("SELECT chunk_id, NULL::bigint, rank FROM keyword")
-        _add_keyword_leg(legs, question, scope, depth, is_large=is_large)
+        add_keyword_leg(legs, question, scope, depth, is_large=is_large)
     if not names:
         return []
     pool = Statement()
@@ -178,7 +155,7 @@ def _add_signals(statement: Statement, shelf: Shelf, vectors: Sequence[QueryVect
     if vectors:
         held = [f" WHEN e{n}.{shelf.vector_id} IS NOT NULL THEN " for n in range(len(vectors))]
         products = "".join(
-            f"{case}-(e{number}.vector <#> {_asked(shelf, number)})"
+            f"{case}-(e{number}.vector <#> {asked(shelf, number)})"
             for number, case in enumerate(held)
         )
         distance = f"CASE{products} END"
@@ -197,119 +174,3 @@ def _add_signals(statement: Statement, shelf: Shelf, vectors: Sequence[QueryVect
             statement.add(f"e{number}.generation_id = ANY(%s)", ids)
         else:
             statement.add(f"e{number}.model_key = %s", query.model_key)
-
-
-def _add_vector_leg(
-    legs: Statement, number: int, query: QueryVector, scope: Scope, depth: int, *, is_large: bool
-) -> None:
-    if legs.parts:
-        legs.add(", ")
-    legs.add(
-        f"vector_{number} AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM ("
-    )
-    scans: list[Statement] = []
-    for shelf in scope.shelves:
-        question = _asked(shelf, number)
-        if shelf.vectors is None:
-            scans += _generation_scans(shelf, query, question, depth, is_large=is_large)
-        else:
-            scan = Statement()
-            scan.add(
-                f"(SELECT {shelf.vector_id} AS chunk_id, vector <#> {question} AS distance "
-                f"FROM {shelf.vectors} WHERE model_key = %s AND {shelf.within} "
-                "ORDER BY distance LIMIT %s)",
-                query.model_key,
-                *shelf.parameters,
-                depth,
-            )
-            scans.append(scan)
-    for place, scan in enumerate(scans):
-        if place:
-            legs.add(" UNION ALL ")
-        legs.extend(scan)
-    legs.add(") AS nearest ORDER BY distance LIMIT %s)", depth)
-
-
-def _asked(shelf: Shelf, number: int) -> str:
-    """Return the question's vector, in the precision of a shelf."""
-    return f"(SELECT {'half' if shelf.are_halves else 'vector'}_{number} FROM question)"
-
-
-def _generation_scans(
-    shelf: Shelf, query: QueryVector, question: str, depth: int, *, is_large: bool
-) -> list[Statement]:
-    """Return the scans of a question over the embeddings of its generations."""
-    indexed = [one for one in query.generations if is_large and one.has_ann_index]
-    scanned = [one.pk for one in query.generations if one not in indexed]
-    scans = []
-    if scanned:
-        # Without the cast of the index's expression, so that no plan can use an HNSW index here.
-        exact = Statement()
-        exact.add(
-            f"(SELECT chunk_id, vector <#> {question} AS distance FROM knowledge_embedding "
-            f"WHERE generation_id = ANY(%s) AND {shelf.within} "
-            "ORDER BY distance LIMIT %s)",
-            scanned,
-            *shelf.parameters,
-            depth,
-        )
-        scans.append(exact)
-    for generation in indexed:
-        scan = Statement()
-        scan.add(
-            "(SELECT chunk_id, (vector::vector("
-            f"{int(generation.dimensions)})) <#> {question} AS distance FROM knowledge_embedding "
-            f"WHERE generation_id = %s AND {shelf.within} "
-            "ORDER BY distance LIMIT %s)",
-            generation.pk,
-            *shelf.parameters,
-            OVERFETCH * depth,
-        )
-        scans.append(scan)
-    return scans
-
-
-def _add_keyword_leg(
-    legs: Statement, question: Question, scope: Scope, depth: int, *, is_large: bool
-) -> None:
-    if legs.parts:
-        legs.add(", ")
-    by_word = is_large or question.share < SCAN_FROM_SHARE
-    legs.add("keyword AS (SELECT chunk_id, row_number() OVER (ORDER BY distance) AS rank FROM (")
-    for place, shelf in enumerate(scope.shelves):
-        legs.add(
-            f"{' UNION ALL ' if place else ''}"
-            "(SELECT id AS chunk_id, terms <#> (SELECT terms FROM question) AS distance "
-            f"FROM {shelf.passages} WHERE {shelf.within} ",
-            *shelf.parameters,
-        )
-        if by_word:
-            legs.add("AND search @@ %s::tsquery ", " | ".join(quoted(question.candidates)))
-        else:
-            # Most of the scope: the weights tell the same, without fetching the lexemes.
-            legs.add("AND terms <#> (SELECT terms FROM question) < 0 ")
-        legs.add("ORDER BY distance LIMIT %s)", depth)
-    # Of several shelves each brings its best: never fewer than the best of all.
-    legs.add(") AS best)")
-
-
-def vectors_of(
-    scope: Scope, query: QueryVector, chunks: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, bytes]:
-    """Return the packed vectors of some passages."""
-    statement = Statement()
-    for place, shelf in enumerate(scope.shelves):
-        statement.add(" UNION ALL " if place else "")
-        table = shelf.vectors or "knowledge_embedding"
-        vector = "vector::vector" if shelf.are_halves else "vector"
-        statement.add(
-            f"SELECT {shelf.vector_id}, vector_send({vector}) FROM {table} "
-            f"WHERE {shelf.vector_id} = ANY(%s) AND ",
-            list(chunks),
-        )
-        if shelf.vectors is None:
-            ids = [generation.pk for generation in query.generations]
-            statement.add("generation_id = ANY(%s)", ids)
-        else:
-            statement.add("model_key = %s", query.model_key)
-    return {chunk: bytes(packed) for chunk, packed in statement.run()}

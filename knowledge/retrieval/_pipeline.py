@@ -16,11 +16,12 @@ from knowledge.binary import sequence_unpack, vector_unpack
 from knowledge.choices import SearchMode
 from knowledge.models import Node
 from knowledge.moments import moment_of
-from knowledge.retrieval import _gaps, _graph, _legs, _snapshot, _states
+from knowledge.retrieval import _gaps, _graph, _legs, _snapshot, _states, _vectors
 from knowledge.retrieval._found import Found, Unit
-from knowledge.retrieval._legs import Candidate, QueryVector
+from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._question import LANGUAGES, Question, question_of, readings_of, reads
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
+from knowledge.retrieval._vectors import QueryVector
 from knowledge.retrieval._view import one_view
 from knowledge.statistics import Totals, mean_length
 from knowledge.types import SearchRequest
@@ -225,7 +226,7 @@ def _refine(found: Found, scope: Scope) -> None:
     if not top:
         return
     query = found.vectors[0]
-    packed = _legs.vectors_of(scope, query, [unit.best.chunk for unit in top])
+    packed = _vectors.vectors_of(scope, query, [unit.best.chunk for unit in top])
     rows = np.zeros((len(top), len(query.vector)), dtype=np.float32)
     for number, unit in enumerate(top):
         if unit.best.chunk in packed:
