@@ -163,6 +163,14 @@ class EvaluationStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class ProfileOrigin(models.TextChoices):
+    """How a retrieval profile came about."""
+
+    BUILT_IN = "built_in", _("Built in")
+    MANUAL = "manual", _("Made by hand")
+    TUNED = "tuned", _("Learned from golden questions")
+
+
 class Outcome(models.TextChoices):
     """What a question comes to: of one state found or missed, of two how they compare."""
 

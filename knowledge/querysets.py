@@ -217,3 +217,32 @@ class FeedRunQuerySet(models.QuerySet):
     def in_spaces_with_role(self, user: Reader, role: Role) -> Self:
         """Keep the runs of feeds of spaces in which `user` has at least `role`."""
         return self.filter(feed__in=rows_behind(self.model, "feed").in_spaces_with_role(user, role))
+
+
+class RetrievalProfileQuerySet(models.QuerySet):
+    """Chainable reads of retrieval profiles."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep all of them for curators of any space and up, none for others."""
+        if user.is_authenticated and user.is_active and user.is_superuser:
+            return self
+        spaces = rows_behind(rows_behind(self.model, "activations").model, "space")
+        return self.filter(models.Exists(spaces.with_role(user, Role.CURATOR)))
+
+
+class ProfileActivationQuerySet(models.QuerySet):
+    """Chainable reads of when which profile held."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep those of the installation and of the spaces that `user` curates."""
+        profiles = rows_behind(self.model, "profile").visible_to(user)
+        spaces = rows_behind(self.model, "space").with_role(user, Role.CURATOR)
+        return self.filter(Q(space=None) | Q(space__in=spaces), models.Exists(profiles))
+
+
+class RetrievalTuningQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of tunings."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep those of the spaces that `user` curates."""
+        return self.in_spaces_with_role(user, Role.CURATOR)

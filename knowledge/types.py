@@ -31,6 +31,7 @@ class SearchRequest:
     language of the question where the caller knows it, and restricts nothing.
     One of `as_of` (a moment of the past), `release` (its id or name) and `proposal` may ask for
     another state than the present one; filters then hold of the versions of that state.
+    `profile` is a stored retrieval profile to use instead of the active one, for curators.
     """
 
     query: str
@@ -50,6 +51,7 @@ class SearchRequest:
     proposal: uuid.UUID | None = None
     explain: bool = False
     asked_in: str | None = None
+    profile: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

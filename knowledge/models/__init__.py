@@ -15,6 +15,7 @@ from knowledge.models.kinds import Kind, KindMigration, MigratedNode
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.past import IndexedVersion, PastChunk, PastVector
 from knowledge.models.previews import PreviewChunk, PreviewNode
+from knowledge.models.profiles import ProfileActivation, RetrievalProfile, RetrievalTuning
 from knowledge.models.proposals import (
     Proposal,
     ProposalChange,
@@ -54,6 +55,7 @@ __all__ = [
     "PastVector",
     "PreviewChunk",
     "PreviewNode",
+    "ProfileActivation",
     "Proposal",
     "ProposalChange",
     "ProposalComment",
@@ -65,6 +67,8 @@ __all__ = [
     "Release",
     "ReleaseEntry",
     "ReleaseRelation",
+    "RetrievalProfile",
+    "RetrievalTuning",
     "ReviewInterval",
     "ReviewReminder",
     "Source",

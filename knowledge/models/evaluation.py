@@ -166,6 +166,11 @@ class EvaluationRun(models.Model):
     )
     index_revision = models.BigIntegerField(_("index revision"), default=0)
     embedding_model = models.CharField(_("embedding model"), max_length=200, blank=True)
+    generation_id = models.UUIDField(
+        _("index generation"), null=True, editable=False, help_text=_("It may be gone.")
+    )
+    profile_id = models.UUIDField(_("retrieval profile"), null=True, editable=False)
+    profile_version = models.PositiveIntegerField(_("version of the profile"), default=0)
     error = models.TextField(_("error"), blank=True)
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text=_("Without a question asked since.")
@@ -239,6 +244,10 @@ class EvaluationResult(models.Model):
     recall_after = models.FloatField(null=True)
     reciprocal_rank_after = models.FloatField(null=True)
     ndcg_after = models.FloatField(null=True)
+    legs = models.JSONField(
+        default=dict,
+        help_text=_("Recall, reciprocal rank and nDCG of each leg alone, by its name."),
+    )
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
     degraded = ArrayField(models.CharField(max_length=40), default=list)
     measured_at = models.DateTimeField(null=True)
