@@ -35,6 +35,24 @@ class RelationOrigin(models.TextChoices):
     TEXT = "text", _("A link in the text")
 
 
+class SuggestionStatus(models.TextChoices):
+    """What people said of a suggested relation."""
+
+    OPEN = "open", _("Undecided")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REFUSED = "refused", _("Refused")
+
+
+class EvidenceWay(models.TextChoices):
+    """What speaks for relating two nodes."""
+
+    SIMILAR = "similar", _("Similar text")
+    CITED = "cited", _("Cited together")
+    MENTION = "mention", _("Named in the text")
+    ADDRESS = "address", _("Address in the text")
+    DUPLICATE = "duplicate", _("Nearly the same text")
+
+
 class VersionOrigin(models.TextChoices):
     """What a version comes from; its id says which proposal, job, migration or release."""
 
@@ -62,6 +80,7 @@ class JobKind(models.TextChoices):
     BULK = "bulk", _("Store many nodes")
     GENERATION = "generation", _("Build an index generation")
     RELEASE = "release", _("Import a release")
+    REMOVAL = "removal", _("Delete an index generation")
     IMPORT = "import", _("Import an address")
     FEED = "feed", _("Look at a feed")
 
@@ -88,13 +107,30 @@ class JobStage(models.TextChoices):
     DONE = "done", _("Done")
 
 
+class LogLevel(models.TextChoices):
+    """How much a line of a job's log matters."""
+
+    INFO = "info", _("Note")
+    WARNING = "warning", _("Warning")
+    ERROR = "error", _("Error")
+
+
 class GenerationStatus(models.TextChoices):
-    """Where an index generation stands; one a space is active."""
+    """Where an index generation stands; one a space is active. Retired: it served before."""
 
     BUILDING = "building", _("Building")
     READY = "ready", _("Ready")
     ACTIVE = "active", _("Active")
     RETIRED = "retired", _("Retired")
+    DELETING = "deleting", _("Being deleted")
+
+
+class GenerationSwitching(models.TextChoices):
+    """Who decides that a generation that was built takes over."""
+
+    MANUAL = "manual", _("A person switches")
+    AUTOMATIC = "automatic", _("Switch by itself when it is not worse")
+    AT_ONCE = "at_once", _("Switch by itself when it is whole")
 
 
 class SearchMode(models.TextChoices):

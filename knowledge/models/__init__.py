@@ -10,7 +10,14 @@ from knowledge.models.evaluation import (
     GoldenTarget,
 )
 from knowledge.models.feeds import Feed, FeedChange, FeedItem, FeedRun
-from knowledge.models.index import Chunk, Embedding, IndexGeneration, TermStatistic
+from knowledge.models.index import (
+    Chunk,
+    Embedding,
+    GenerationSwitch,
+    IndexGeneration,
+    TermStatistic,
+)
+from knowledge.models.job_log import JobLogLine
 from knowledge.models.kinds import Kind, KindMigration, MigratedNode
 from knowledge.models.nodes import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.past import IndexedVersion, PastChunk, PastVector
@@ -27,10 +34,12 @@ from knowledge.models.quality import FindingSnooze, NodeQuality, ReviewInterval,
 from knowledge.models.releases import Release, ReleaseEntry, ReleaseRelation
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
+from knowledge.models.suggestions import DistinctPair, RelatingState, RelationSuggestion
 from knowledge.models.versioning import Erasure, Publication, VersionFacts, VersionTag
 
 __all__ = [
     "Chunk",
+    "DistinctPair",
     "Embedding",
     "Erasure",
     "EvaluationResult",
@@ -40,11 +49,13 @@ __all__ = [
     "FeedItem",
     "FeedRun",
     "FindingSnooze",
+    "GenerationSwitch",
     "GoldenQuestion",
     "GoldenTarget",
     "IndexGeneration",
     "IndexedVersion",
     "IngestJob",
+    "JobLogLine",
     "Kind",
     "KindMigration",
     "MigratedNode",
@@ -62,7 +73,9 @@ __all__ = [
     "ProposalReview",
     "ProposalReviewer",
     "Publication",
+    "RelatingState",
     "Relation",
+    "RelationSuggestion",
     "RelationVersion",
     "Release",
     "ReleaseEntry",

@@ -99,6 +99,12 @@ class IngestJob(models.Model):
     checkpoint = models.JSONField(default=dict, blank=True, help_text=_("Where a retry goes on."))
     nodes = ArrayField(models.UUIDField(), default=list, blank=True, verbose_name=_("nodes"))
     timings = models.JSONField(_("timings in seconds"), default=dict, blank=True)
+    pages_done = models.PositiveIntegerField(_("pages read"), null=True, blank=True)
+    pages_total = models.PositiveIntegerField(_("pages in all"), null=True, blank=True)
+    pages_rate = models.FloatField(_("pages a second"), null=True, blank=True)
+    passages_done = models.PositiveIntegerField(_("passages embedded"), null=True, blank=True)
+    passages_total = models.PositiveIntegerField(_("passages in all"), null=True, blank=True)
+    passages_rate = models.FloatField(_("passages a second"), null=True, blank=True)
     trace_id = models.CharField(_("trace id"), max_length=64, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -111,8 +117,14 @@ class IngestJob(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    queued_at = models.DateTimeField(
+        _("queued"), default=timezone.now, help_text=_("Of the last time it was queued.")
+    )
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    dismissed_at = models.DateTimeField(
+        _("dismissed"), null=True, blank=True, help_text=_("Somebody saw that it failed for good.")
+    )
 
     objects = JobQuerySet.as_manager()
 
@@ -123,9 +135,14 @@ class IngestJob(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "id"], name="job_newest"),  # the list
             models.Index(  # position in the queue, and the sweep for lost leases
-                fields=["status", "created_at"],
+                fields=["status", "queued_at"],
                 condition=models.Q(status__in=["queued", "processing"]),
                 name="job_unfinished",
+            ),
+            models.Index(  # the list of dead letters
+                fields=["-finished_at", "id"],
+                condition=models.Q(status="failed", dismissed_at=None),
+                name="job_dead",
             ),
         ]
 
