@@ -1,0 +1,51 @@
+"""Reads of webhooks. A webhook is its owner's alone; superusers see all."""
+
+from collections.abc import Collection
+from typing import Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from project.accounts.models import User
+from project.events.choices import DeliveryStatus
+
+Reader = User | AnonymousUser
+
+
+class WebhookQuerySet(models.QuerySet):
+    """Chainable reads of webhooks."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep a user's own webhooks; all for superusers."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self if user.is_superuser else self.filter(owner=user)
+
+    def wanting(self, types: Collection[str]) -> Self:
+        """Keep the webhooks that send and want one of these types."""
+        return self.filter(is_enabled=True, types__overlap=list(types))
+
+    def due(self) -> Self:
+        """Keep the webhooks that have something to send now, and that nobody sends for."""
+        waiting = self.model._meta.get_field("deliveries").related_model._default_manager
+        return self.filter(
+            Q(pause_until=None) | Q(pause_until__lte=Now()),
+            Q(lease_until=None) | Q(lease_until__lte=Now()),
+            models.Exists(waiting.due().filter(webhook=models.OuterRef("pk"))),
+            is_enabled=True,
+        )
+
+
+class DeliveryQuerySet(models.QuerySet):
+    """Chainable reads of deliveries."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the deliveries of the webhooks that a user may see."""
+        webhooks = self.model._meta.get_field("webhook").related_model
+        return self.filter(webhook__in=webhooks._default_manager.visible_to(user))
+
+    def due(self) -> Self:
+        """Keep what is to be sent by now."""
+        return self.filter(status=DeliveryStatus.WAITING, next_attempt_at__lte=Now())
