@@ -1,5 +1,6 @@
 """Reads of knowledge. `visible_to` is the one gate: every read for a person passes through it."""
 
+import datetime
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -7,7 +8,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge.choices import JobStatus, NodeStatus, ProposalStatus, Visibility
+from knowledge.choices import (
+    GenerationStatus,
+    JobStatus,
+    NodeStatus,
+    ProposalStatus,
+    Visibility,
+)
 from project.accounts.choices import Role
 from project.accounts.models import User
 
@@ -167,6 +174,39 @@ class EvaluationRunQuerySet(SpaceScopedQuerySet):
     def visible_to(self, user: Reader) -> Self:
         """Keep the runs of the spaces that `user` may edit: what they found is seen by editors."""
         return self.in_spaces_with_role(user, Role.EDITOR)
+
+
+class GenerationQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of index generations."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the generations of the spaces that `user` curates."""
+        return self.in_spaces_with_role(user, Role.CURATOR)
+
+    def searchable_by(self, user: Reader) -> Self:
+        """Keep those that `user` may name in a search: none whose vectors are being deleted."""
+        return self.visible_to(user).exclude(status=GenerationStatus.DELETING)
+
+    def written(self, now: datetime.datetime) -> Self:
+        """Keep those that new passages get vectors for.
+
+        What serves, what may serve soon, and what served until lately, for the way back. A build
+        that failed or was cancelled is left alone until it is tried again.
+        """
+        has_failed = Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+        return self.filter(
+            Q(status__in=[GenerationStatus.READY, GenerationStatus.ACTIVE])
+            | Q(status=GenerationStatus.RETIRED, written_until__gt=now)
+            | (Q(status=GenerationStatus.BUILDING) & ~has_failed)
+        )
+
+
+class GenerationSwitchQuerySet(SpaceScopedQuerySet):
+    """Chainable reads of when which generation took over."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep those of the spaces that `user` curates."""
+        return self.in_spaces_with_role(user, Role.CURATOR)
 
 
 class ReleaseQuerySet(SpaceScopedQuerySet):

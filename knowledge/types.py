@@ -32,6 +32,8 @@ class SearchRequest:
     One of `as_of` (a moment of the past), `release` (its id or name) and `proposal` may ask for
     another state than the present one; filters then hold of the versions of that state.
     `profile` is a stored retrieval profile to use instead of the active one, for curators.
+    `generation` is a built index generation to search instead of the one that serves its space: for
+    curators of that space.
     """
 
     query: str
@@ -49,6 +51,7 @@ class SearchRequest:
     as_of: datetime | None = None
     release: str | None = None
     proposal: uuid.UUID | None = None
+    generation: uuid.UUID | None = None
     explain: bool = False
     asked_in: str | None = None
     profile: uuid.UUID | None = None

@@ -125,7 +125,8 @@ class EvaluationRun(models.Model):
     """One asking of all golden questions of a space, of one state or of two.
 
     `before` in results and metrics is the state that was asked for: the current one, that of a
-    moment or of a release. With a proposal, `after` is the same as if it were merged.
+    moment or of a release. With a proposal, `after` is the same as if it were merged; with
+    `other_generation_id`, as that index generation finds it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -150,6 +151,9 @@ class EvaluationRun(models.Model):
     proposal_revision = models.PositiveIntegerField(_("proposal's revision"), null=True)
     release = models.CharField(_("release"), max_length=200, blank=True)
     as_of = models.DateTimeField(_("as of"), null=True, blank=True)
+    other_generation_id = models.UUIDField(
+        _("index generation compared"), null=True, editable=False, help_text=_("It may be gone.")
+    )
     questions = models.PositiveIntegerField(_("questions"), default=0)
     measured = models.PositiveIntegerField(_("questions asked so far"), default=0)
     questions_key = models.CharField(
@@ -215,6 +219,11 @@ class EvaluationRun(models.Model):
     def has_ended(self) -> bool:
         """Whether nothing more will happen to it by itself."""
         return self.status not in {EvaluationStatus.QUEUED, EvaluationStatus.RUNNING}
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether each question is asked of two states."""
+        return self.proposal_id is not None or self.other_generation_id is not None
 
     @property
     def progress(self) -> float:

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -9,9 +10,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import SparseVectorField, VectorField
 
-from knowledge.choices import GenerationStatus
+from knowledge.choices import GenerationStatus, GenerationSwitching, JobStatus
 from knowledge.models.nodes import Node
+from knowledge.models.sources import IngestJob
 from knowledge.models.spaces import Space
+from knowledge.querysets import GenerationQuerySet, GenerationSwitchQuerySet
 from knowledge.types import TERM_SPACE
 from project.inference.models import ModelEndpoint
 
@@ -106,8 +109,36 @@ class IndexGeneration(models.Model):
         default=GenerationStatus.BUILDING,
     )
     has_ann_index = models.BooleanField(_("has an HNSW index"), default=False, editable=False)
+    switching = models.CharField(
+        _("switching"),
+        max_length=10,
+        choices=GenerationSwitching.choices,
+        default=GenerationSwitching.MANUAL,
+    )
+    job = models.ForeignKey(
+        IngestJob,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("job"),
+        help_text=_("The last one that built it, filled it up or deleted it."),
+    )
+    notice = models.TextField(
+        _("notice"), blank=True, help_text=_("Why it did not take over by itself.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     activated_at = models.DateTimeField(_("activated"), null=True, blank=True)
+    retired_at = models.DateTimeField(_("retired"), null=True, blank=True, editable=False)
+    written_until = models.DateTimeField(
+        _("kept up to date until"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Until then new passages get vectors in it, too: going back takes no time."),
+    )
+
+    objects = GenerationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("index generation")
@@ -121,6 +152,51 @@ class IndexGeneration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.space}: {self.model_key}"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its build ended before it was whole; a retry of the job goes on with it."""
+        ended = {JobStatus.FAILED, JobStatus.CANCELLED}
+        is_open = self.status == GenerationStatus.BUILDING
+        return is_open and self.job is not None and self.job.status in ended
+
+
+class GenerationSwitch(models.Model):
+    """One change of the model that serves a space: from what to what, by whom and why."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    space = models.ForeignKey(
+        Space, models.CASCADE, related_name="generation_switches", verbose_name=_("space")
+    )
+    generation_id = models.UUIDField(_("index generation"), help_text=_("It may be gone."))
+    model_key = models.CharField(_("model"), max_length=200)
+    before_id = models.UUIDField(_("generation before"), null=True)
+    model_key_before = models.CharField(_("model before"), max_length=200, blank=True)
+    is_rollback = models.BooleanField(_("back to one that served before"), default=False)
+    is_automatic = models.BooleanField(_("by itself"), default=False)
+    evaluation_id = models.UUIDField(_("evaluation"), null=True)
+    reason = models.TextField(_("reason"), blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("switched by"),
+    )
+    created_at = models.DateTimeField(_("switched"), auto_now_add=True)
+
+    objects = GenerationSwitchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("switch of generations")
+        verbose_name_plural = _("switches of generations")
+        ordering = ["-created_at", "id"]
+        indexes = [  # the history of a space
+            models.Index(fields=["space", "-created_at"], name="generation_switches")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_key_before} → {self.model_key}"
 
 
 class Embedding(models.Model):

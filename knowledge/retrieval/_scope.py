@@ -9,13 +9,15 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import EmptyResultSet
 from django.db.models import FilteredRelation, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from knowledge.analysis import base_language
 from knowledge.choices import GenerationStatus
-from knowledge.models import Node, Space
+from knowledge.models import IndexGeneration, Node, Space
 from knowledge.retrieval._shelves import SERVED, Shelf
 from knowledge.types import SearchRequest
 from project.accounts.models import User
+from project.http.errors import Invalid
 
 Reader = User | AnonymousUser
 
@@ -72,7 +74,11 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
 def spaces_of(
     request: SearchRequest, user: Reader
 ) -> tuple[tuple[uuid.UUID, ...], tuple[ServingGeneration, ...]]:
-    """Return the spaces that a request may look in, and their active generations."""
+    """Return the spaces that a request may look in, and their active generations.
+
+    A generation that the request names stands in for the active one of its space. Raises Invalid
+    for one that the user may not search.
+    """
     spaces = Space.objects.visible_to(user)
     if request.spaces is not None:
         spaces = spaces.filter(pk__in=request.spaces)
@@ -84,7 +90,28 @@ def spaces_of(
         spaces.order_by().annotate(active=active).values_list(*fields, "active__has_ann_index")
     )
     space_ids = tuple(row[0] for row in rows)
-    return space_ids, tuple(ServingGeneration(*row[1:]) for row in rows if row[1] is not None)
+    serving = {row[0]: ServingGeneration(*row[1:]) for row in rows if row[1] is not None}
+    if request.generation is not None:
+        serving |= _named(request.generation, user, space_ids)
+    return space_ids, tuple(serving.values())
+
+
+def _named(
+    wanted: uuid.UUID, user: Reader, space_ids: tuple[uuid.UUID, ...]
+) -> dict[uuid.UUID, ServingGeneration]:
+    """Return the generation that a request names, by its space. Raises Invalid."""
+    generation = IndexGeneration.objects.searchable_by(user).filter(pk=wanted).first()
+    if generation is None or generation.space_id not in space_ids:
+        message = _("There is no such index generation of the spaces searched, or not for you.")
+        raise Invalid(message, code="no_such_generation", field="generation")
+    named = ServingGeneration(
+        generation.pk,
+        generation.model_key,
+        generation.endpoint_id,
+        generation.dimensions,
+        generation.has_ann_index,
+    )
+    return {generation.space_id: named}
 
 
 def is_narrowed(request: SearchRequest) -> bool:
