@@ -12,7 +12,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("knowledge", "0019_workbench_generations"),
+        ("knowledge", "0017_jobs_log_and_counts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
