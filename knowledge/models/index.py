@@ -109,6 +109,9 @@ class IndexGeneration(models.Model):
         default=GenerationStatus.BUILDING,
     )
     has_ann_index = models.BooleanField(_("has an HNSW index"), default=False, editable=False)
+    ann_is_half = models.BooleanField(
+        default=False, editable=False, help_text=_("Older versions made it in full precision.")
+    )
     switching = models.CharField(
         _("switching"),
         max_length=10,
