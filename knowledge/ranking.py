@@ -18,11 +18,15 @@ The score of a node, 0 to 1, comparable between searches over the same model:
 5. Confirmed relations lead a share of a node's score to its neighbours in the graph.
 
 Steps 3 and 4 are taken only with a model that reads the question: to another, near means nothing.
+How much of each is done says the `Profile` (`knowledge.knobs`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from knowledge.knobs import Profile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,44 +35,26 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.intp]
 
-READABLE_WEIGHT = 0.5
-UNREADABLE_WEIGHT = 0.2
-HASHING_WEIGHT = 0.1
-"""Of the vector leg: the model reads the question's language, does not, or is no model at all."""
 
-PHRASE_SHARE = 0.2
-NEIGHBOURS = 5
-NEIGHBOUR_SHARE = 0.2
-FEEDBACK = 3
-FEEDBACK_SHARE = 0.4
-"""Best nodes that the question moves towards, and how far."""
-LITERAL_FROM = 0.4
-LITERAL_SHARE = 0.5
-"""From which best match on the vector leg loses weight, and how much at a perfect match."""
-NEIGHBOURHOOD = 48
-"""Nodes from the best on that take part in the exchange of scores."""
-
-
-def vector_weight(readings: list[bool | None], *, hashing: bool = False) -> float:
+def vector_weight(profile: Profile, readings: Sequence[bool], *, hashing: bool = False) -> float:
     """Return the weight of the vector leg.
 
     `readings` says for each language the question may be in whether the model reads it.
     """
     if hashing:
-        return HASHING_WEIGHT
-    if not readings:
-        return (READABLE_WEIGHT + UNREADABLE_WEIGHT) / 2
-    share = sum(map(bool, readings)) / len(readings)
-    return UNREADABLE_WEIGHT + share * (READABLE_WEIGHT - UNREADABLE_WEIGHT)
+        return profile.hashing_weight
+    share = sum(map(bool, readings)) / len(readings) if readings else 0.5
+    return profile.unreadable_weight + share * (profile.readable_weight - profile.unreadable_weight)
 
 
-def literal_factor(best_match: float) -> float:
+def literal_factor(profile: Profile, best_match: float) -> float:
     """Return what is left of the vector leg's weight when the best match is that good."""
-    above = (best_match - LITERAL_FROM) / (1.0 - LITERAL_FROM)
-    return 1.0 - LITERAL_SHARE * min(1.0, max(0.0, above))
+    above = (best_match - profile.literal_from) / (1.0 - profile.literal_from)
+    return 1.0 - profile.literal_share * min(1.0, max(0.0, above))
 
 
 def refined_similarities(
+    profile: Profile,
     question: npt.NDArray[np.float32],
     vectors: npt.NDArray[np.float32],
     similarities: Floats,
@@ -82,12 +68,12 @@ def refined_similarities(
     import numpy as np
 
     known = np.flatnonzero(vectors.any(axis=1))
-    best = known[:FEEDBACK]
+    best = known[: profile.feedback_nodes]
     total = float(scores[best].sum())
     if not len(best) or total <= 0.0:
         return similarities
     shares = (scores[best] / total).astype(np.float32)
-    moved = question + FEEDBACK_SHARE * (shares @ vectors[best])
+    moved = question + profile.feedback_share * (shares @ vectors[best])
     moved /= np.linalg.norm(moved)
     refined = similarities.copy()
     refined[known] += vectors[known] @ moved - vectors[known] @ question
@@ -140,7 +126,7 @@ def group_best(groups: Integers, scores: Floats, count: int) -> Floats:
     return best
 
 
-def smoothed(scores: Floats, vectors: npt.NDArray[np.float32]) -> Floats:
+def smoothed(profile: Profile, scores: Floats, vectors: npt.NDArray[np.float32]) -> Floats:
     """Return scores in which each row has taken over a share of its nearest neighbours'.
 
     `vectors` are unit vectors, a row each; a row of zeros keeps its score.
@@ -152,13 +138,15 @@ def smoothed(scores: Floats, vectors: npt.NDArray[np.float32]) -> Floats:
         return scores
     near = np.clip(vectors @ vectors.T, 0.0, None).astype(np.float64)
     np.fill_diagonal(near, 0.0)
-    if count > NEIGHBOURS + 1:
-        least = np.partition(near, count - NEIGHBOURS, axis=1)[:, count - NEIGHBOURS]
+    if count > profile.neighbours + 1:
+        last = count - profile.neighbours
+        least = np.partition(near, last, axis=1)[:, last]
         near[near < least[:, None]] = 0.0
     sums = near.sum(axis=1)
     alone = sums <= 0.0
     around = (near @ scores) / np.where(alone, 1.0, sums)
-    mixed: Floats = (1 - NEIGHBOUR_SHARE) * scores + NEIGHBOUR_SHARE * around
+    share = profile.neighbour_share
+    mixed: Floats = (1 - share) * scores + share * around
     return np.where(alone, scores, mixed)
 
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from knowledge.knobs import BUILT_IN, Profile
 from knowledge.moments import Moment
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._question import Question
 from knowledge.retrieval._vectors import QueryVector
+from project.inference.types import EmbeddingModel
 
 
 @dataclass(slots=True)
@@ -37,11 +39,17 @@ class Unit:
 
 @dataclass(slots=True)
 class Found:
-    """The ranked units of a search and how they came about. `timings` in milliseconds."""
+    """The ranked units of a search and how they came about. `timings` in milliseconds.
+
+    `models` are those of `vectors`; `is_read` says that there is one, which reads the question.
+    """
 
     units: list[Unit] = field(default_factory=list)
+    profile: Profile = BUILT_IN
     question: Question = field(default_factory=lambda: Question(()))
     vectors: list[QueryVector] = field(default_factory=list)
+    models: list[EmbeddingModel] = field(default_factory=list)
+    is_read: bool = False
     degraded: list[str] = field(default_factory=list)
     scope_passages: int = 0
     candidates: int = 0

@@ -13,11 +13,6 @@ from django.db import connection
 from knowledge.choices import ChangeAction, RelationStatus
 from knowledge.moments import Moment
 
-SEEDS: Final = 5
-LIGHT_SHARE: Final = 0.1
-"""Share of a seed's score that a relation leads on in a hybrid search."""
-FULL_SHARE: Final = 0.5
-"""The same in a graph search, which takes two steps."""
 NEIGHBOURS: Final = 40
 MOST_RELATIONS: Final = 1000
 

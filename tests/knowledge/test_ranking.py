@@ -1,10 +1,13 @@
 """From signals to an order. No database."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from knowledge import ranking
 from knowledge.binary import sequence_pack, sequence_unpack
+from knowledge.knobs import BUILT_IN
 from knowledge.weights import K1, highest_score, passage_weights, rarity, word_counts
 
 
@@ -13,16 +16,18 @@ def joined(*passages: tuple[list[int], list[int], list[int]]) -> np.ndarray:
 
 
 def test_the_vector_leg_weighs_less_where_the_model_reads_nothing() -> None:
-    assert ranking.vector_weight([True]) == ranking.READABLE_WEIGHT
-    assert ranking.vector_weight([False]) == ranking.UNREADABLE_WEIGHT
-    assert ranking.UNREADABLE_WEIGHT < ranking.vector_weight([]) < ranking.READABLE_WEIGHT
-    assert ranking.vector_weight([True, False]) == pytest.approx(ranking.vector_weight([]))
-    assert ranking.vector_weight([True], hashing=True) == ranking.HASHING_WEIGHT
+    weight = partial(ranking.vector_weight, BUILT_IN)
+    assert weight([True]) == BUILT_IN.readable_weight
+    assert weight([False]) == BUILT_IN.unreadable_weight
+    assert BUILT_IN.unreadable_weight < weight([]) < BUILT_IN.readable_weight
+    assert weight([True, False]) == pytest.approx(weight([]))
+    assert weight([True], hashing=True) == BUILT_IN.hashing_weight
 
 
 def test_the_vector_leg_weighs_less_where_the_words_are_known() -> None:
-    assert ranking.literal_factor(0.0) == ranking.literal_factor(ranking.LITERAL_FROM) == 1.0
-    assert ranking.literal_factor(1.0) == pytest.approx(1.0 - ranking.LITERAL_SHARE)
+    factor = partial(ranking.literal_factor, BUILT_IN)
+    assert factor(0.0) == factor(BUILT_IN.literal_from) == 1.0
+    assert factor(1.0) == pytest.approx(1.0 - BUILT_IN.literal_share)
 
 
 def test_the_question_moves_towards_the_best() -> None:
@@ -30,7 +35,7 @@ def test_the_question_moves_towards_the_best() -> None:
     near = np.array([[0.8, 0.6, 0], [0.6, 0.8, 0], [0.6, 0, 0.8], [0, 0, 0]], dtype=np.float32)
     similarities = np.array([0.8, 0.6, 0.6, 0.3])
     refined = ranking.refined_similarities(
-        question, near, similarities, np.array([0.9, 0.1, 0.0, 0.0])
+        BUILT_IN, question, near, similarities, np.array([0.9, 0.1, 0.0, 0.0])
     )
     assert refined[0] == pytest.approx(0.8)
     assert refined[1] > refined[2]
@@ -53,7 +58,7 @@ def test_phrases_count_within_a_field_only() -> None:
 
 def test_neighbours_lift_each_other_and_a_stranger_keeps_its_score() -> None:
     near = np.array([[1, 0, 0], [0.99, 0.141, 0], [0.98, 0.2, 0], [0, 0, 1]], dtype=np.float32)
-    scores = ranking.smoothed(np.array([0.9, 0.2, 0.8, 0.5]), near)
+    scores = ranking.smoothed(BUILT_IN, np.array([0.9, 0.2, 0.8, 0.5]), near)
     assert scores[1] > 0.2
     assert scores[0] < 0.9
     assert scores[3] == 0.5
@@ -62,7 +67,7 @@ def test_neighbours_lift_each_other_and_a_stranger_keeps_its_score() -> None:
 
 def test_a_missing_vector_changes_nothing() -> None:
     rows = np.zeros((3, 4), dtype=np.float32)
-    assert ranking.smoothed(np.array([0.3, 0.2, 0.1]), rows).tolist() == [0.3, 0.2, 0.1]
+    assert ranking.smoothed(BUILT_IN, np.array([0.3, 0.2, 0.1]), rows).tolist() == [0.3, 0.2, 0.1]
 
 
 def test_relations_raise_scores_towards_one() -> None:
