@@ -1,4 +1,4 @@
-"""What evaluations do when knowledge asks for it in the same transaction: `knowledge.signals`."""
+"""What knowledge itself does when it asks in the same transaction: `knowledge.signals`."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -9,6 +9,13 @@ from django.dispatch import receiver
 
 from knowledge.models import EvaluationResult, GoldenTarget, Node
 from knowledge.signals import versions_erased
+from project.inference.vector_cache import subjects_forget
+
+
+@receiver(versions_erased, dispatch_uid="knowledge-vectors-erase")
+def vectors_erase(*, node_id: uuid.UUID, **_: Any) -> None:
+    """Forget the kept vectors of all that the node said; what stays is embedded anew."""
+    subjects_forget([node_id])
 
 
 @receiver(versions_erased, dispatch_uid="knowledge-evaluations-erase")

@@ -251,6 +251,7 @@ CELERY_BEAT_SCHEDULE = {
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
     "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
+    "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
 
@@ -383,6 +384,9 @@ ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "600/hour")
 # "auto" is the built-in model where it can run; "hashing" needs no model at all.
 ACERVO_EMBEDDING = env_str("ACERVO_EMBEDDING", "auto")
 ACERVO_EMBED_THREADS = env_int("ACERVO_EMBED_THREADS", min(4, os.cpu_count() or 1), minimum=1)
+# Vectors of texts, kept so that the same text is not embedded again: MiB, and days without use.
+ACERVO_EMBEDDING_CACHE_MB = env_int("ACERVO_EMBEDDING_CACHE_MB", 1024, minimum=0)
+ACERVO_EMBEDDING_CACHE_DAYS = env_int("ACERVO_EMBEDDING_CACHE_DAYS", 90, minimum=1)
 ACERVO_LLM_BASE_URL = env_str("ACERVO_LLM_BASE_URL")
 ACERVO_LLM_API_KEY = env_secret("ACERVO_LLM_API_KEY")
 ACERVO_LLM_MODEL = env_str("ACERVO_LLM_MODEL")

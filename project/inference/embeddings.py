@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from project.inference import hashing, metrics, minilm
+from project.aio import release_connections
+from project.inference import hashing, metrics, minilm, vector_cache
 from project.inference.choices import Backend, CallKind, Outcome
 from project.inference.embedding_backends import Embedded, EmbeddingBackend, backend_for
 from project.inference.models import ModelEndpoint
@@ -49,6 +50,8 @@ __all__ = [
 BUILTIN = EmbeddingModel(minilm.KEY, minilm.DIMENSIONS, frozenset({"en"}), Backend.BUILTIN)
 HASHING = EmbeddingModel(hashing.KEY, hashing.DIMENSIONS, None, Backend.HASHING)
 CACHED_QUERIES = 512
+DOCUMENT_BATCH = 128
+"""Texts between two signs of progress, after each of which what was done is kept."""
 
 _cache: OrderedDict[tuple[str, UUID | None, str], npt.NDArray[np.float32]] = OrderedDict()
 _cache_lock = threading.Lock()
@@ -103,17 +106,24 @@ def embed_texts(
     *,
     purpose: EmbeddingPurpose,
     usage: UsageContext | None = None,
+    subjects: Sequence[UUID] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return one unit vector a text: float32 (n, model.dimensions).
 
-    Queries are answered from a small cache of this process where possible. With `usage` the call
-    leaves one usage row, however many texts it has; without, only metrics. Raises
+    Queries are answered from a small cache of this process where possible. Documents are looked up
+    in `vector_cache`, and kept there, where `subjects` names what each text belongs to: whoever
+    erases a subject forgets its vectors. `progress` is told how many documents are done, and of
+    how many. With `usage` a call of a model leaves a usage row; without, only metrics. Raises
     EmbeddingUnavailable.
     """
     import numpy as np
 
     if purpose == "document":
-        return _embed(model, texts, purpose, usage)
+        clean = _cleaned(texts)
+        if subjects is None:
+            return _embed(model, clean, purpose, usage)
+        return _documents(model, clean, subjects, usage, progress)
     vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
     missing = []
     for row, text in enumerate(texts):
@@ -124,7 +134,8 @@ def embed_texts(
             vectors[row] = cached
     metrics.embedded_texts.labels(model.key, purpose, "yes").inc(len(texts) - len(missing))
     if missing:
-        vectors[missing] = _embed(model, [texts[row] for row in missing], purpose, usage)
+        asked = _cleaned([texts[row] for row in missing])
+        vectors[missing] = _embed(model, asked, purpose, usage)
         for row in missing:
             _keep(model, texts[row], vectors[row].copy())
     return vectors
@@ -144,6 +155,52 @@ def forget_cached_queries() -> None:
         _cache.clear()
 
 
+def _cleaned(texts: Sequence[str]) -> list[str]:
+    """Postgres refuses NUL, tokenizers refuse lone surrogates: neither may stop an index."""
+    return [text.replace("\0", " ").encode("utf-8", "replace").decode() for text in texts]
+
+
+def _documents(
+    model: EmbeddingModel,
+    texts: Sequence[str],
+    subjects: Sequence[UUID],
+    usage: UsageContext | None,
+    progress: Callable[[int, int], None] | None,
+) -> npt.NDArray[np.float32]:
+    """Embed each different text that is not known yet, batch by batch; keep each batch at once."""
+    import numpy as np
+
+    identity = vector_cache.model_identity(model)
+    digests = [vector_cache.text_digest(text) for text in texts]
+    known = vector_cache.vectors_get(identity, digests) if identity else {}
+    first: dict[bytes, int] = {}
+    for row, digest in enumerate(digests):
+        if digest not in known:
+            first.setdefault(digest, row)
+    metrics.embedded_texts.labels(model.key, "document", "yes").inc(len(texts) - len(first))
+    release_connections()
+    missing = list(first.items())
+    for at in range(0, len(missing), DOCUMENT_BATCH):
+        batch = missing[at : at + DOCUMENT_BATCH]
+        made = _embed(model, [texts[row] for _digest, row in batch], "document", usage)
+        fresh = [
+            (digest, subjects[row], vector)
+            for (digest, row), vector in zip(batch, made, strict=True)
+        ]
+        if identity:
+            vector_cache.vectors_keep(identity, fresh)
+            release_connections()
+        known |= {digest: vector for digest, _subject, vector in fresh}
+        if progress:
+            progress(len(texts) - len(missing) + at + len(batch), len(texts))
+    vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
+    for row, digest in enumerate(digests):
+        vectors[row] = known[digest]
+    if progress and texts and not missing:
+        progress(len(texts), len(texts))
+    return vectors
+
+
 def _embed(
     model: EmbeddingModel,
     texts: Sequence[str],
@@ -154,17 +211,15 @@ def _embed(
 
     if not texts:
         return np.empty((0, model.dimensions), dtype=np.float32)
-    # Postgres refuses NUL, tokenizers refuse lone surrogates: neither may stop an index.
-    clean = [text.replace("\0", " ").encode("utf-8", "replace").decode() for text in texts]
     backend = backend_for(model)
     started = time.monotonic()
     try:
-        embedded = backend.embed(clean, purpose)
+        embedded = backend.embed(texts, purpose)
         vectors = _checked(model, embedded, len(texts))
     except EmbeddingUnavailable as error:
-        _account(model, backend, usage, started, clean, None, error)
+        _account(model, backend, usage, started, texts, None, error)
         raise
-    _account(model, backend, usage, started, clean, embedded, None)
+    _account(model, backend, usage, started, texts, embedded, None)
     metrics.embedded_texts.labels(model.key, purpose, "no").inc(len(texts))
     return vectors
 

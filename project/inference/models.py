@@ -14,6 +14,16 @@ from django.utils.translation import gettext_lazy as _
 from project.inference import sealing
 from project.inference.choices import Backend, CallKind, CallPurpose, Outcome, Purpose, Tier
 from project.inference.querysets import ModelEndpointQuerySet, UsageRecordQuerySet
+from project.inference.vector_models import EmbeddedText, ForgottenSubject, WaitingText
+
+__all__ = [
+    "EmbeddedText",
+    "ForgottenSubject",
+    "ModelEndpoint",
+    "UsageRecord",
+    "WaitingText",
+    "purpose_words",
+]
 
 _SECONDS = [MinValueValidator(0.1), MaxValueValidator(3600)]
 _MILLION = Decimal(1_000_000)
