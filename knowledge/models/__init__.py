@@ -34,6 +34,7 @@ from knowledge.models.quality import FindingSnooze, NodeQuality, ReviewInterval,
 from knowledge.models.releases import Release, ReleaseEntry, ReleaseRelation
 from knowledge.models.sources import IngestJob, Source
 from knowledge.models.spaces import Space, SpaceRole
+from knowledge.models.spelling import Spelling
 from knowledge.models.suggestions import DistinctPair, RelatingState, RelationSuggestion
 from knowledge.models.versioning import Erasure, Publication, VersionFacts, VersionTag
 
@@ -87,6 +88,7 @@ __all__ = [
     "Source",
     "Space",
     "SpaceRole",
+    "Spelling",
     "TermStatistic",
     "VersionFacts",
     "VersionTag",

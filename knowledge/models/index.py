@@ -46,6 +46,11 @@ class PassageFields(models.Model):
         editable=False,
         help_text=_("Words of title, headings and text in order, as 4-byte numbers; 0 separates."),
     )
+    analysis = models.SmallIntegerField(
+        db_default=1,
+        editable=False,
+        help_text=_("Version of the analysis that made its words (knowledge.analysis)."),
+    )
 
     class Meta:
         abstract = True

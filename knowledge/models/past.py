@@ -40,6 +40,11 @@ class IndexedVersion(models.Model):
         help_text=_("Of the vectors that are kept of all its past passages; empty without any."),
     )
     retired_at = models.DateTimeField(_("no longer served since"), null=True)
+    analysis = models.SmallIntegerField(
+        db_default=1,
+        editable=False,
+        help_text=_("Of its passages, the oldest version; 0: cut and analyse it anew."),
+    )
 
     class Meta:
         verbose_name = _("indexed version")
@@ -54,7 +59,8 @@ class IndexedVersion(models.Model):
                 fields=["space", "retired_at"],
                 condition=~models.Q(model_key=""),
                 name="indexed_version_with_vectors",
-            )
+            ),
+            models.Index(fields=["analysis"], name="indexed_version_by_analysis"),  # the outdated
         ]
 
     def __str__(self) -> str:
