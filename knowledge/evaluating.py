@@ -36,6 +36,7 @@ from knowledge.previews import proposal_prepare
 from knowledge.retrieval import search
 from knowledge.types import SearchRequest
 from project.accounts.models import User
+from project.events.services import emit
 from project.http.errors import ApiError
 from project.tracing import bind_trace
 
@@ -119,11 +120,11 @@ def metrics_of(run: EvaluationRun) -> dict[str, Any]:
     asked = run.results.exclude(measured_at=None).order_by("position")
     rows = list(asked.defer("before", "after", "targets", "text"))
     before = mean_of(_stored(row, "before") for row in rows)
-    after = mean_of(_stored(row, "after") for row in rows) if run.proposal_id else None
+    after = mean_of(_stored(row, "after") for row in rows) if run.is_comparison else None
     counts = {str(outcome): sum(row.outcome == outcome for row in rows) for outcome in Outcome}
     wanted = (
         (Outcome.LOST, Outcome.GAINED, Outcome.UNCHANGED)
-        if run.proposal_id
+        if run.is_comparison
         else (Outcome.FOUND, Outcome.MISSED)
     )
     return {
@@ -176,6 +177,8 @@ def _answered(run: EvaluationRun, result: EvaluationResult) -> Answered:
         state["as_of"] = run.as_of
     if run.release:
         state["release"] = run.release
+    if run.other_generation_id is not None:  # what served at first, whatever serves meanwhile
+        state["generation"] = run.generation_id
     about: dict[str, Any] = {
         "space_id": run.space_id,
         "k": run.k,
@@ -183,9 +186,13 @@ def _answered(run: EvaluationRun, result: EvaluationResult) -> Answered:
         "language": result.language,
     }
     before, degraded = searched(result.text, **about, **state)
-    if run.proposal_id is None:
+    if run.proposal_id is not None:
+        other: dict[str, Any] = {"proposal": run.proposal_id}
+    elif run.other_generation_id is not None:
+        other = {"generation": run.other_generation_id}
+    else:
         return Answered(before, None, degraded)
-    after, degraded_after = searched(result.text, **about, proposal=run.proposal_id)
+    after, degraded_after = searched(result.text, **about, **other)
     return Answered(before, after, list(dict.fromkeys([*degraded, *degraded_after])))
 
 
@@ -238,6 +245,13 @@ def _settle(run: EvaluationRun, status: EvaluationStatus, *, error: str = "") ->
         row.lease_owner, row.lease_until = "", None
         row.metrics = metrics_of(row) if status == EvaluationStatus.COMPLETED else {}
         row.save()
+        if row.other_generation_id is not None:
+            emit(
+                "knowledge.generation.compared",
+                {"generation": str(row.other_generation_id), "evaluation": str(row.pk)},
+                space_id=row.space_id,
+                subject_id=row.other_generation_id,
+            )
 
 
 def _columns(measures: Measures, state: str) -> dict[str, float]:

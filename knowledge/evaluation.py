@@ -45,8 +45,12 @@ def evaluation_queue(
     proposal: Proposal | None = None,
     release: str = "",
     as_of: datetime.datetime | None = None,
+    other_generation: IndexGeneration | None = None,
 ) -> EvaluationRun:
-    """Store a run with copies of the active questions and queue it; `k` is the space's if None."""
+    """Store a run with copies of the active questions and queue it; `k` is the space's if None.
+
+    With `other_generation` it asks the index that serves now, and that one beside it.
+    """
     questions = _active(space)
     generation = IndexGeneration.objects.filter(space=space, status=GenerationStatus.ACTIVE).first()
     run = EvaluationRun.objects.create(
@@ -57,6 +61,8 @@ def evaluation_queue(
         proposal_revision=proposal.revision if proposal else None,
         release=release,
         as_of=as_of,
+        generation_id=generation.pk if generation else None,
+        other_generation_id=other_generation.pk if other_generation else None,
         questions=len(questions),
         questions_key=_key_of(questions),
         index_revision=_index_revision(space),

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,7 +22,7 @@ from django.db.models import F
 
 from knowledge import metrics
 from knowledge.binary import sequence_unpack, vector_pack
-from knowledge.choices import NodeStatus
+from knowledge.choices import GenerationStatus, NodeStatus
 from knowledge.chunk_rows import COLUMNS, chunk_row
 from knowledge.generations import ensure_generation, generation_model, generations_written
 from knowledge.models import IndexGeneration, Node, Space
@@ -42,6 +43,10 @@ log = structlog.get_logger(__name__)
 
 EMBED_BATCH = 128  # passages between two signs of progress
 Progress = Callable[[float], None]
+
+
+class GenerationMoved(Exception):
+    """Another generation serves than the one that passages were prepared for."""
 
 
 class KeptVectors(Protocol):
@@ -109,7 +114,8 @@ def prepare_nodes(
 
     The nodes need not be stored. `progress` is told the share that is done; `kept` holds on to each
     batch of vectors for whoever repeats this. Gives the database connection back while the models
-    work. Raises EmbeddingUnavailable.
+    work. Raises EmbeddingUnavailable for a model that serves; what is built or kept beside it waits
+    for nobody and is filled in later.
     """
     prepared = _cut(nodes)
     space_ids = list({node.space_id for node in prepared})
@@ -117,42 +123,53 @@ def prepare_nodes(
         ensure_generation(space_id)
     by_model: dict[EmbeddingModel, list[IndexGeneration]] = {}
     for generation in generations_written(space_ids):
-        by_model.setdefault(generation_model(generation), []).append(generation)
+        with _may_be_away(generation):
+            by_model.setdefault(generation_model(generation), []).append(generation)
     if not connection.in_atomic_block:
         connection.close()  # back to the pool while the models work
     for number, (model, generations) in enumerate(by_model.items()):
         spaces = {generation.space_id: generation.pk for generation in generations}
         own = [node for node in prepared if node.space_id in spaces]
         texts = [passage.embedded for node in own for passage in node.passages]
-        vectors = _embedded(
-            model,
-            texts,
-            usage or UsageContext("index", space_id=space_ids[0]),
-            progress and _share(progress, number, len(by_model)),
-            kept,
-        )
-        at = 0
-        for node in own:
-            end = at + len(node.passages)
-            node.vectors[spaces[node.space_id]] = vectors[at:end]
-            at = end
+        with _may_be_away(*generations):
+            vectors = _embedded(
+                model,
+                texts,
+                usage or UsageContext("index", space_id=space_ids[0]),
+                progress and _share(progress, number, len(by_model)),
+                kept,
+            )
+            at = 0
+            for node in own:
+                end = at + len(node.passages)
+                node.vectors[spaces[node.space_id]] = vectors[at:end]
+                at = end
     return PreparedIndex(prepared)
 
 
-def swap(prepared: PreparedIndex) -> int:
+def swap(prepared: PreparedIndex, *, whole: bool = False) -> int:
     """Put prepared passages in the place of what the index has of their nodes, in one transaction.
 
     Part of the caller's transaction if there is one. Leaves out nodes that are not published any
-    more, have another version by now, or are indexed in a newer one. Returns the number of nodes
-    that were swapped.
+    more, have another version by now, or are indexed in a newer one; and those whose vectors are of
+    a generation that serves no longer: the sweep prepares them anew, and until then search finds
+    what it found. Returns the number of nodes that were swapped. With `whole`, raises
+    GenerationMoved instead of leaving out the latter.
     """
     with transaction.atomic():
-        current = _locked(prepared)
         by_space: dict[uuid.UUID, list[PreparedNode]] = {}
-        for node in current:
+        for node in _locked(prepared):
             by_space.setdefault(node.space_id, []).append(node)
+        current = []
         for space_id in sorted(by_space):
-            _space_swap(space_id, by_space[space_id])
+            # First of all the lock of the space: from here on no generation can become active.
+            Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
+            usable = _with_served_vectors(space_id, by_space[space_id])
+            if whole and len(usable) < len(by_space[space_id]):
+                raise GenerationMoved
+            if usable:
+                _space_swap(space_id, usable)
+            current += usable
         Node.objects.filter(pk__in=[node.node_id for node in current]).update(
             indexed_version=F("version")
         )
@@ -184,6 +201,17 @@ def unindex_nodes(nodes: Sequence[Node]) -> None:
 
 def _cut(nodes: Sequence[Node]) -> list[PreparedNode]:
     return [PreparedNode(node.pk, node.space_id, node.version, passages_of(node)) for node in nodes]
+
+
+@contextmanager
+def _may_be_away(*generations: IndexGeneration) -> Iterator[None]:
+    """Go on without a model that none of the generations serves with."""
+    try:
+        yield
+    except EmbeddingUnavailable as error:
+        if any(generation.status == GenerationStatus.ACTIVE for generation in generations):
+            raise
+        log.warning("generation_left_behind", model=generations[0].model_key, reason=error.reason)
 
 
 def _share(progress: Progress, number: int, count: int) -> Progress:
@@ -238,9 +266,15 @@ def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
     ]
 
 
+def _with_served_vectors(space_id: uuid.UUID, nodes: list[PreparedNode]) -> list[PreparedNode]:
+    """Return the nodes that have vectors of the active generation, or none at all."""
+    active = IndexGeneration.objects.filter(space=space_id, status=GenerationStatus.ACTIVE)
+    serving = active.values_list("pk", flat=True).first()
+    return [node for node in nodes if not node.vectors or serving in node.vectors]
+
+
 def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
-    # First of all the lock of the space: from here on no generation can become active.
-    Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
+    """Swap nodes of a space whose lock is held."""
     space = Space.objects.only("average_tokens").get(pk=space_id)
     node_ids = [node.node_id for node in nodes]
     passages_retire(node_ids, staying=[(node.node_id, node.version) for node in nodes])

@@ -29,7 +29,7 @@ from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus, VersionO
 from knowledge.connectors.base import ConnectorFault
 from knowledge.documents import document_read, node_id, nodes_planned, part_relations
 from knowledge.feed_runs import feed_work
-from knowledge.generations import generation_activate, generation_build
+from knowledge.generation_work import build_work, removal_work
 from knowledge.importing import address_fetch
 from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.job_files import JobFolder
@@ -298,7 +298,10 @@ def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
     )
     usage = UsageContext("ingest", hold.job.created_by_id, hold.job.space_id)
     try:
-        swap(prepare_nodes(list(behind), usage=usage))
+        for _try in range(2):  # the generation that serves may change while a model works
+            nodes = list(behind.all())
+            if nodes:
+                swap(prepare_nodes(nodes, usage=usage))
     except EmbeddingUnavailable:
         if not hold.is_last_try:
             raise
@@ -308,15 +311,11 @@ def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
 
 
 def _work_generation(hold: Hold, _folder: JobFolder) -> None:
-    generation_id = uuid.UUID(hold.job.payload["generation"])
-    with hold.stage(JobStage.EMBED, 0.0):
-        while True:
-            generation_build(generation_id, progress=lambda share: hold.progress(0.99 * share))
-            if generation_activate(generation_id):
-                break
-            hold.check()  # nodes were written meanwhile: their vectors are missing
-    with hold.finishing():
-        pass  # the generation serves: all that is left is to say so
+    build_work(hold)
+
+
+def _work_removal(hold: Hold, _folder: JobFolder) -> None:
+    removal_work(hold)
 
 
 def _author(job: IngestJob, role: Role = Role.EDITOR) -> User:
@@ -341,6 +340,7 @@ _WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
     JobKind.SOURCE: _work_source,
     JobKind.BULK: _work_bulk,
     JobKind.GENERATION: _work_generation,
+    JobKind.REMOVAL: _work_removal,
     JobKind.RELEASE: _work_release,
     JobKind.IMPORT: _work_import,
     JobKind.FEED: _work_feed,

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge.choices import ChangeAction, NodeStatus
-from knowledge.generations import ensure_generation, generations_written
+from knowledge.generations import ensure_generation
 from knowledge.indexing import PreparedNode, prepare_nodes
 from knowledge.models import Node, PreviewChunk, PreviewNode, Proposal, ProposalChange
 from knowledge.passages import passages_of
@@ -146,12 +146,7 @@ def passages_take(plan: MergePlan, prepared: Prepared) -> None:
     }
     if not held:
         return
-    ensure_generation(proposal.space_id)
-    generations = generations_written([proposal.space_id])
-    models = {generation.model_key for generation in generations}
-    if len(generations) != 1 or len(models) != 1:
-        return  # another generation is being built: its vectors are not here
-    generation = generations[0]
+    generation = ensure_generation(proposal.space_id)  # what is built beside it is filled in later
     for pk, (passages, vectors) in passages_read(proposal, held, generation.model_key).items():
         node = PreparedNode(pk, proposal.space_id, 0, passages)
         if vectors is None:

@@ -21,7 +21,13 @@ from django.utils.translation import gettext as _
 
 from knowledge.branches import RELATION_VALUES
 from knowledge.choices import NodeStatus, ProposalStatus, VersionOrigin
-from knowledge.indexing import PreparedIndex, PreparedNode, swap, unindex_nodes
+from knowledge.indexing import (
+    GenerationMoved,
+    PreparedIndex,
+    PreparedNode,
+    swap,
+    unindex_nodes,
+)
 from knowledge.models import (
     Node,
     PreviewChunk,
@@ -78,6 +84,9 @@ def proposal_write(
             return _write(proposal, resolutions, memo, prepared, merged_by, require)
         except _Moved:
             log.info("merge_tried_again", proposal=str(proposal.pk), reason="nodes_moved")
+        except GenerationMoved:
+            prepared.clear()
+            log.info("merge_tried_again", proposal=str(proposal.pk), reason="generation_moved")
         except (IntegrityError, OperationalError) as error:
             if not _is_passing(error):
                 raise
@@ -146,7 +155,7 @@ def plan_write(
     nodes_insert(new, author=author, reason=reason, origin=origin)
     _nodes_store(plan, author, reason, origin)
     _relations_store(plan.relations, author, reason, origin)
-    swap(PreparedIndex(list(prepared)))
+    swap(PreparedIndex(list(prepared)), whole=True)
     # what has the same text gets the new number only; what cannot, the sweep indexes
     passages_relabel([each.node.pk for each in plan.nodes if each.keeps_passages])
     if plan.relations and not prepared:

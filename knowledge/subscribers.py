@@ -5,6 +5,7 @@ import uuid
 from django.core.cache import cache
 
 from knowledge import tasks
+from knowledge.generation_choosing import built_settle, compared_settle
 from knowledge.linking import links_settle
 from knowledge.models import Proposal, ProposalChange
 from knowledge.preview_requests import preview_request
@@ -55,3 +56,14 @@ def node_quality_mark(event: EventMessage) -> None:
         node_mark(uuid.UUID(row["node"]))
     if cache.add("knowledge.quality_asked", 1, timeout=REFRESH_PAUSE):
         send_after_commit(tasks.quality_refresh)
+
+
+@subscriber("knowledge-generations", "knowledge.generation.built", "knowledge.generation.compared")
+def generation_settle(event: EventMessage) -> None:
+    """Compare what was built, and let it serve if it is not worse, where it may by itself."""
+    if event.subject_id is None:
+        return
+    if event.type == "knowledge.generation.built":
+        built_settle(event.subject_id)
+    else:
+        compared_settle(event.subject_id, uuid.UUID(event.payload["evaluation"]))

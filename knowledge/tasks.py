@@ -8,7 +8,7 @@ from celery import shared_task, signals
 from knowledge import (
     evaluating,
     feed_starting,
-    generations,
+    generation_building,
     indexing,
     ingestion,
     kind_work,
@@ -116,7 +116,7 @@ def feeds_schedule() -> None:
 @shared_task
 def generations_maintain() -> None:
     """Make up for missing vectors, and give large generations their index."""
-    generations.generations_maintain()
+    generation_building.generations_maintain()
 
 
 @signals.worker_ready.connect

@@ -36,6 +36,10 @@ class SearchInput(StrictSerializer):
     proposal = serializers.UUIDField(
         required=False, help_text="Search as if that proposal were merged; for editors."
     )
+    generation = serializers.UUIDField(
+        required=False,
+        help_text="Search that index generation instead of the one that serves; for curators.",
+    )
     explain = serializers.BooleanField(default=False)
     external_ids = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=1000

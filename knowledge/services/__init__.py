@@ -17,6 +17,13 @@ from knowledge.services.feeds import (
     feed_update,
     repository_import,
 )
+from knowledge.services.generations import (
+    generation_begin,
+    generation_compare,
+    generation_remove,
+    generation_switch,
+    index_rebuild,
+)
 from knowledge.services.golden import (
     Asked,
     golden_create,
@@ -32,7 +39,7 @@ from knowledge.services.history import (
     version_untag,
     versions_erase,
 )
-from knowledge.services.jobs import index_rebuild, job_cancel, job_retry, nodes_bulk
+from knowledge.services.jobs import job_cancel, job_retry, nodes_bulk
 from knowledge.services.kinds import (
     kind_create,
     kind_delete,
@@ -123,6 +130,10 @@ __all__ = [
     "feed_update",
     "finding_snooze",
     "finding_wake",
+    "generation_begin",
+    "generation_compare",
+    "generation_remove",
+    "generation_switch",
     "golden_create",
     "golden_delete",
     "golden_from_message",

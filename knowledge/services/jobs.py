@@ -10,15 +10,12 @@ from knowledge import tasks
 from knowledge.access import not_found, role_require
 from knowledge.bulk import rows_check
 from knowledge.choices import JobKind, JobStage, JobStatus
-from knowledge.generations import generation_start
 from knowledge.job_news import emit_updated, job_settle, wake_watchers
 from knowledge.models import IngestJob, Space
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit
-from project.http.errors import Conflict, Invalid
-from project.inference.models import ModelEndpoint
-from project.inference.types import EmbeddingUnavailable
+from project.http.errors import Conflict
 from project.tracing import current_trace_id
 
 
@@ -42,32 +39,6 @@ def nodes_bulk(
         space=space,
         created_by=acting_user,
         payload={"rows": [dict(row) for row in rows], "reason": reason},
-        trace_id=current_trace_id(),
-    )
-    emit_updated(job)
-    send_after_commit(tasks.ingest, str(job.pk))
-    return job
-
-
-@transaction.atomic
-def index_rebuild(
-    *, acting_user: User, space: Space, endpoint: ModelEndpoint | None = None
-) -> IngestJob:
-    """Queue a job that builds a space's index anew with a model (None: the default one).
-
-    The old index serves until the new one is whole; then the new one does. Needs a manager. Raises
-    NotFound, Forbidden, and Invalid for an endpoint that is no embedding model.
-    """
-    role_require(acting_user, space, Role.MANAGER)
-    try:
-        generation = generation_start(space, endpoint)
-    except EmbeddingUnavailable as error:
-        raise Invalid(error.message, code=error.reason, field="endpoint") from None
-    job = IngestJob.objects.create(
-        kind=JobKind.GENERATION,
-        space=space,
-        created_by=acting_user,
-        payload={"generation": str(generation.pk)},
         trace_id=current_trace_id(),
     )
     emit_updated(job)

@@ -3,18 +3,17 @@
 import pytest
 from django.db import connection
 
+from knowledge import services
+from knowledge.ann import ann_index_ensure, ann_index_name
 from knowledge.choices import GenerationStatus, NodeStatus
+from knowledge.generation_building import generation_build, generations_maintain
 from knowledge.generations import (
-    ann_index_ensure,
-    ann_index_name,
     ensure_generation,
     generation_activate,
-    generation_build,
-    generation_delete,
     generation_start,
-    generations_maintain,
 )
 from knowledge.indexing import index_node, prepare_nodes, swap
+from knowledge.ingestion import job_work
 from knowledge.models import Chunk, Embedding, IndexGeneration, Node, Space
 from knowledge.retrieval import search
 from knowledge.types import SearchRequest
@@ -62,10 +61,8 @@ def test_a_generation_takes_over_when_nothing_is_missing(
     assert found.results[0].title == "New"
     assert (found.explanation or {})["models"][0]["model"] == fresh.model_key
 
-    generation_delete(before)
+    IndexGeneration.objects.filter(pk=before.pk).delete()
     assert Embedding.objects.count() == Chunk.objects.count() == 2
-    with pytest.raises(ValueError, match="active"):
-        generation_delete(fresh)
 
 
 def test_missing_vectors_are_made_up_for(space: Space) -> None:
@@ -105,7 +102,10 @@ def test_a_large_generation_is_searched_through_its_own_index(
     assert not (large.explanation or {})["exact"]
     assert [one.node for one in large.results] == [one.node for one in exact.results]
     IndexGeneration.objects.update(status=GenerationStatus.RETIRED)
-    generation_delete(generation)
+    job = services.generation_remove(acting_user=owner, generation=generation)
+    job_work(job.pk)
+    assert not IndexGeneration.objects.exists()
+    assert not Embedding.objects.exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'embedding_ann%%'")
         assert cursor.fetchone()[0] == 0
