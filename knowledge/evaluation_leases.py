@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from knowledge.choices import EvaluationStatus
-from knowledge.leases import holder_is_dead, holder_name
+from knowledge.holders import holder_is_dead, holder_name
 from knowledge.models import EvaluationRun
 
 LEASE = datetime.timedelta(seconds=120)

@@ -13,8 +13,6 @@ the swap leaves what was searchable as it was.
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -25,14 +23,15 @@ from psycopg_pool import PoolTimeout
 
 from knowledge.access import role_of, role_require
 from knowledge.bulk import rows_check, rows_write
-from knowledge.choices import JobKind, JobStage, JobStatus, NodeStatus, VersionOrigin
+from knowledge.choices import JobKind, JobStage, JobStatus, LogLevel, NodeStatus, VersionOrigin
 from knowledge.connectors.base import ConnectorFault
-from knowledge.documents import document_read, node_id, nodes_planned, part_relations
+from knowledge.documents import documents_read, node_id, nodes_planned, part_relations
 from knowledge.feed_runs import feed_work
 from knowledge.generation_work import build_work, removal_work
 from knowledge.importing import address_fetch
 from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.job_files import JobFolder
+from knowledge.job_log import reason_of
 from knowledge.leases import MAX_TRIES, Hold, JobCancelled, JobPaused, LeaseLost, job_hold
 from knowledge.models import IngestJob, Node, Source
 from knowledge.parsing import ParsingError
@@ -53,10 +52,7 @@ from project.http.errors import ApiError, NotFound
 from project.inference.types import EmbeddingUnavailable, InferenceError, UsageContext
 from project.locks import transaction_lock
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+MOST_WARNINGS = 50  # of a file, in the log of its job
 BULK_BATCH = 64  # nodes indexed in one swap
 RELEASE_FILE = "release.zip"  # in the folder of a job that imports one
 _EXTRACTED, _EMBEDDED = 0.4, 0.95  # progress at the end of those stages of a source
@@ -85,6 +81,7 @@ def job_work(job_id: uuid.UUID) -> float | None:
             _WORK[JobKind(hold.job.kind)](hold, folder)
         except LeaseLost:
             log.warning("job_lease_lost", job=str(job_id))
+            hold.note("lost", level=LogLevel.WARNING)
             return None
         except JobCancelled:
             hold.settle(JobStatus.CANCELLED)
@@ -108,6 +105,7 @@ def job_work(job_id: uuid.UUID) -> float | None:
             return _try_again(hold, error)
         except BaseException:
             hold.release()  # the worker is told to stop: another may go on at once
+            hold.note("handed_back", level=LogLevel.WARNING)
             raise
         folder.remove()
     return None
@@ -127,6 +125,14 @@ def _try_again(hold: Hold, error: Exception) -> float | None:
     )
     if tries < MAX_TRIES:
         wait = random.uniform(0.5, min(60.0, 2.0**tries))  # noqa: S311 - spreads load, no secret
+        hold.note(
+            "retry",
+            level=LogLevel.WARNING,
+            tries=tries,
+            most=MAX_TRIES,
+            wait=max(1, round(wait)),
+            reason=reason_of(error),
+        )
         hold.release(wait=wait)
         return wait
     if isinstance(error, InferenceError):
@@ -149,33 +155,43 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         raise NotFound(_("The source is gone."))
     user = _author(job)
     if is_superseded(source):
+        hold.note("superseded")
         with hold.finishing() as row:
             row.nodes = []  # a later file has come first: its text stays
         return
     before = nodes_before(source)
     same = [] if before else _nodes_of_same_content(source)
     if same:
+        hold.note("duplicate")
         with hold.finishing() as row:
             row.nodes = [node.pk for node in same]
             source_linked(source, row.nodes)
         return
 
-    def read(share: float) -> None:
+    def read(pages: int, total: int) -> None:
         hold.advance()
-        hold.progress(_EXTRACTED * share)
+        hold.count("pages", pages, total)
+        hold.progress(_EXTRACTED * pages / total)
+        if pages < total:
+            hold.turn()
 
     with hold.stage(JobStage.EXTRACT, 0.0):
-        document = document_read(source, folder, read)
+        documents = documents_read(source, folder, read, hold.check)
+        for text in [text for each in documents for text in each.warnings][:MOST_WARNINGS]:
+            hold.note("said", level=LogLevel.WARNING, text=text)
     with hold.stage(JobStage.STORE, _EXTRACTED):
-        nodes = nodes_planned(job, source, document)
+        nodes = nodes_planned(job, source, documents)
         if (role := role_of(user, job.space)) is not None and role >= Role.CURATOR:
             for node in nodes:
                 node.status = NodeStatus.PUBLISHED
         plan = replacement_plan(job, source, nodes, before, user) if before else None
+        hold.note("planned", count=len(nodes))
     is_public = nodes[0].status == NodeStatus.PUBLISHED
     shown = plan.to_index if plan is not None else nodes if is_public else []
+    if not is_public:
+        hold.note("in_review")
     with hold.stage(JobStage.EMBED, _EXTRACTED):
-        prepared = _prepared(hold, folder, shown) if shown else None
+        prepared = _prepared(hold, shown) if shown else None
     origin = Origin(VersionOrigin.IMPORT, job.pk)
     with hold.finishing() as row:
         transaction_lock(f"source:{job.space_id}:{source.sha256}")
@@ -184,6 +200,7 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
             row.nodes = plan.order
         elif same := _nodes_of_same_content(source):  # another job was quicker with the same file
             row.nodes = [node.pk for node in same]
+            hold.note("duplicate")
         else:
             nodes_insert(nodes, author=user, reason=source.filename, origin=origin)
             relations_insert(part_relations(nodes), author=user, origin=origin)
@@ -193,39 +210,28 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         source_linked(source, row.nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class _KeptVectors:
-    """Vectors in a job's folder; each new batch is progress that no later try repeats."""
-
-    hold: Hold
-    folder: JobFolder
-
-    def get(self, key: str) -> "npt.NDArray[np.float32] | None":
-        return self.folder.array(key)
-
-    def put(self, key: str, vectors: "npt.NDArray[np.float32]") -> None:
-        self.folder.array_keep(key, vectors)
-        self.hold.advance()
-
-
-def _prepared(hold: Hold, folder: JobFolder, nodes: list[Node]) -> PreparedIndex | None:
+def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:
     """Return the nodes' passages and vectors.
 
     None where no model gives any after all the tries: then the nodes are published all the same,
     and the sweep makes them known by their words.
     """
     usage = UsageContext("ingest", hold.job.created_by_id, hold.job.space_id)
+
+    def embedded(passages: int, total: int) -> None:
+        if passages > hold.job.checkpoint.get("embedded", 0):  # kept: no later try repeats it
+            hold.job.checkpoint["embedded"] = passages
+            hold.advance()
+        hold.count("passages", passages, total)
+        hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * passages / total)
+
     try:
-        return prepare_nodes(
-            nodes,
-            progress=lambda share: hold.progress(_EXTRACTED + (_EMBEDDED - _EXTRACTED) * share),
-            usage=usage,
-            kept=_KeptVectors(hold, folder),
-        )
+        return prepare_nodes(nodes, progress=embedded, usage=usage)
     except EmbeddingUnavailable:
         if not hold.is_last_try:
             raise
         log.warning("source_published_without_vectors", job=str(hold.job.pk))
+        hold.note("without_vectors", level=LogLevel.WARNING)
         return None
 
 
@@ -289,6 +295,8 @@ def _index_all(hold: Hold) -> None:
             hold.advance()
             done = min(1.0, (at + BULK_BATCH) / len(job.nodes))
             hold.progress(_STORED + (_EMBEDDED - _STORED) * done)
+            if done < 1:
+                hold.turn()
 
 
 def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
@@ -301,11 +309,14 @@ def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
         for _try in range(2):  # the generation that serves may change while a model works
             nodes = list(behind.all())
             if nodes:
-                swap(prepare_nodes(nodes, usage=usage))
+                prepared = prepare_nodes(nodes, usage=usage)
+                swap(prepared)
+                hold.add("passages", prepared.passages)
     except EmbeddingUnavailable:
         if not hold.is_last_try:
             raise
         log.warning("nodes_left_to_the_sweep", job=str(hold.job.pk))
+        hold.note("without_vectors", level=LogLevel.WARNING)
         return False
     return True
 

@@ -5,10 +5,12 @@ import uuid
 import redis
 import structlog
 from django.db import transaction
-from django.utils import timezone
 
-from knowledge.choices import JobKind, JobStage, JobStatus
+from knowledge.choices import JobKind, JobStage, JobStatus, LogLevel
+from knowledge.database_time import database_now
 from knowledge.feed_outcomes import run_follow
+from knowledge.holders import worker_name
+from knowledge.job_log import job_note
 from knowledge.models import IngestJob
 from project.aio import sync_redis
 from project.events.services import emit
@@ -20,19 +22,34 @@ log = structlog.get_logger(__name__)
 def job_settle(job: IngestJob, status: JobStatus, code: str = "", message: str = "") -> None:
     """Write the end of a locked job and the event that tells of it."""
     job.status = status
-    job.finished_at = timezone.now()
+    job.finished_at = database_now()
     job.error_code, job.error_message = code, message
     job.lease_owner, job.lease_until = "", None
     if status == JobStatus.COMPLETED:
         job.stage, job.progress, job.payload = JobStage.DONE, 1.0, {}
     job.save()
+    _settled_note(job)
     if job.kind == JobKind.FEED:
         run_follow(job)
     emit_updated(job)
 
 
+def _settled_note(job: IngestJob) -> None:
+    if job.status == JobStatus.COMPLETED:
+        job_note(job, "completed", worker=worker_name(), count=len(job.nodes))
+    elif job.status == JobStatus.FAILED:
+        job_note(job, "failed", level=LogLevel.ERROR, reason=job.error_message)
+    else:
+        job_note(job, str(job.status))
+
+
 def emit_updated(job: IngestJob) -> None:
     """Write the event of a job's change of status, and wake who watches it after the commit."""
+    if job.status == JobStatus.QUEUED:
+        job.queued_at = database_now()
+        job.save(update_fields=["queued_at"])
+        if not job.attempts:
+            job_note(job, "queued")
     emit(
         "knowledge.job.updated",
         {"job": str(job.pk), "status": job.status, "error": job.error_code or None},

@@ -6,33 +6,36 @@ changes nothing any more.
 """
 
 import datetime
-import functools
-import os
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Q
-from django.utils import timezone, translation
+from django.db.models.functions import Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 
-from knowledge.choices import JobStage, JobStatus
+from knowledge.choices import JobStage, JobStatus, LogLevel
+from knowledge.database_time import database_now
+from knowledge.holders import holder_is_dead, holder_name, worker_name
+from knowledge.job_log import job_note
 from knowledge.job_news import emit_updated, job_settle, wake_watchers
+from knowledge.job_places import due_now
 from knowledge.models import IngestJob
+from knowledge.tallies import Tally
 from project.tracing import bind_trace
 
-LEASE = datetime.timedelta(seconds=60)
+LEASE = datetime.timedelta(seconds=60)  # by the database's clock
 RENEW_EVERY = 15.0  # seconds
 PROGRESS_EVERY = 0.5  # seconds between two writes of a stage's progress
+TURN = 30.0  # seconds of a long job, after which others that wait have a turn
 MAX_TRIES = 5  # without reaching a further stage, crashes and faults together
 _ORDER = JobStage.values
 log = structlog.get_logger(__name__)
@@ -54,36 +57,6 @@ class JobPaused(Exception):
         self.wait = wait
 
 
-@functools.cache
-def _machine() -> str:
-    """Name the set of process ids that this process's id belongs to."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot[:8]}{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - not a real file
-    except OSError:
-        return socket.gethostname()[:24]
-
-
-def holder_name() -> str:
-    """Return a name for one holding by this process, that no other holding ever has."""
-    return f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-
-
-def holder_is_dead(owner: str) -> bool:
-    """Return whether a holder was a process of this machine that is gone."""
-    machine, _colon, rest = owner.partition(":")
-    pid = rest.partition(":")[0]
-    if machine != _machine() or not pid.isdigit() or int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
 @contextmanager
 def job_hold(job_id: uuid.UUID) -> Iterator["Hold | None"]:
     """Claim a job and keep it for the block; None when it is not to be had.
@@ -91,11 +64,12 @@ def job_hold(job_id: uuid.UUID) -> Iterator["Hold | None"]:
     A job that was tried too often fails here instead. What the block says is in the language of
     whoever asked for the job.
     """
-    job = _claim(job_id)
-    if job is None:
+    claimed = _claim(job_id)
+    if claimed is None:
         yield None
         return
-    hold = Hold(job)
+    job, is_resumed = claimed
+    hold = Hold(job, is_resumed=is_resumed)
     with bind_trace(job.trace_id), _speaking_to_author(job):
         try:
             yield hold
@@ -109,8 +83,9 @@ def _speaking_to_author(job: IngestJob) -> translation.override:
 
 
 @transaction.atomic
-def _claim(job_id: uuid.UUID) -> IngestJob | None:
-    now = timezone.now()
+def _claim(job_id: uuid.UUID) -> tuple[IngestJob, bool] | None:
+    """Take a job for this process; return it, and whether it goes on after a pause."""
+    now = database_now()
     rows = IngestJob.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
     job = rows.filter(pk=job_id).first()
     if job is None or not _is_free(job, now):
@@ -121,9 +96,13 @@ def _claim(job_id: uuid.UUID) -> IngestJob | None:
             why = _("The job was interrupted too often.")
         job_settle(job, JobStatus.FAILED, "gave_up", why)
         return None
+    was_held = job.status == JobStatus.PROCESSING and bool(job.lease_owner)
+    is_resumed = bool(job.checkpoint.pop("paused", False))
     job.status = JobStatus.PROCESSING
-    if not job.checkpoint.pop("paused", False):
+    if not is_resumed:
         job.attempts += 1
+        code, level = ("taken_over", LogLevel.WARNING) if was_held else ("taken", LogLevel.INFO)
+        job_note(job, code, level=level, worker=worker_name(), attempt=job.attempts)
     job.checkpoint["tries"] = tries
     job.lease_owner = holder_name()
     job.lease_until = now + LEASE
@@ -131,7 +110,7 @@ def _claim(job_id: uuid.UUID) -> IngestJob | None:
     job.error_code = job.error_message = ""
     job.save()
     emit_updated(job)
-    return job
+    return job, is_resumed
 
 
 def _is_free(job: IngestJob, now: datetime.datetime) -> bool:
@@ -144,12 +123,15 @@ def _is_free(job: IngestJob, now: datetime.datetime) -> bool:
 class Hold:
     """A claimed job: its row, and the writes that only its holder may make."""
 
-    def __init__(self, job: IngestJob) -> None:
+    def __init__(self, job: IngestJob, *, is_resumed: bool = False) -> None:
         self.job = job
+        self._is_resumed = is_resumed
         self._owner = job.lease_owner
         self._lost = threading.Event()
         self._ending = threading.Event()
         self._written_at = 0.0
+        self._began = time.monotonic()
+        self._tallies: dict[str, Tally] = {}
         self._thread = threading.Thread(target=self._renew, name="job-lease", daemon=True)
         self._thread.start()
 
@@ -177,14 +159,49 @@ class Hold:
     def stage(self, stage: JobStage, start: float) -> Iterator[None]:
         """Run a stage: it begins at progress `start`; its seconds go into the timings."""
         self.check()
+        if not (self._is_resumed and self.job.stage == stage):
+            self.note("stage", stage=str(stage))
         self._write(stage=stage, progress=max(start, self.job.progress))
         began = time.monotonic()
         yield
-        self._note_time(stage, began)
+        seconds = self._note_time(stage, began)
         done = self.job.checkpoint.get("done", JobStage.QUEUED)
         if _ORDER.index(stage) > _ORDER.index(done):
             self.job.checkpoint |= {"done": str(stage), "tries": 1}
-        self._write(timings=self.job.timings, checkpoint=self.job.checkpoint)
+            self.note("stage_done", stage=str(stage), seconds=round(self.job.timings[stage], 1))
+        for tally in self._tallies.values():
+            tally.close(seconds)
+        self._write(
+            timings=self.job.timings, checkpoint=self.job.checkpoint, **self._counted(is_last=True)
+        )
+
+    def note(self, code: str, *, level: LogLevel = LogLevel.INFO, **data: Any) -> None:
+        """Add a line to the job's log (see `knowledge.job_log`)."""
+        job_note(self.job, code, level=level, worker=worker_name(), **data)
+
+    def count(self, name: str, done: int, total: int | None) -> None:
+        """Count "pages" or "passages"; written with the next progress."""
+        self._tallies.setdefault(name, Tally()).set(done, total)
+
+    def add(self, name: str, count: int) -> None:
+        """Count more of what nobody knows the number of beforehand."""
+        known = self._tallies.get(name)
+        done = known.done if known else (getattr(self.job, f"{name}_done") or 0)
+        self.count(name, done + count, None)
+
+    def _counted(self, *, is_last: bool = False) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, tally in self._tallies.items():
+            fields |= tally.fields(name)
+        if is_last:
+            self._tallies.clear()
+        return fields
+
+    def turn(self) -> None:
+        """Raise JobPaused when a long job has had its turn and others wait; call where it can."""
+        if time.monotonic() - self._began > TURN and due_now().exists():
+            self.note("turn")
+            raise JobPaused(0.0)
 
     def progress(self, value: float) -> None:
         """Note the progress, 0 to 1, at most every half second. Raises as `check` does."""
@@ -194,7 +211,7 @@ class Hold:
                 raise LeaseLost
             return
         self.check()
-        self._write(progress=value)
+        self._write(progress=value, **self._counted())
 
     def advance(self) -> None:
         """Note that work was done which no later try repeats: the tries are counted anew."""
@@ -227,18 +244,16 @@ class Hold:
 
     def release(self, *, wait: float = 0.0) -> None:
         """Give the job back, to be tried again after `wait` seconds."""
-        self._row().update(
-            status=JobStatus.QUEUED,
-            lease_owner="",
-            lease_until=timezone.now() + datetime.timedelta(seconds=wait) if wait else None,
-        )
+        pause = Now() + datetime.timedelta(seconds=wait)
+        later = {"lease_until": pause, "queued_at": pause} if wait else {"lease_until": None}
+        self._row().update(status=JobStatus.QUEUED, lease_owner="", **later)
         wake_watchers(self.job.pk)
 
     def pause(self, wait: float) -> None:
         """Let go of the job for `wait` seconds; it goes on after that, and no try is counted."""
         self._row().update(
             lease_owner="",
-            lease_until=timezone.now() + datetime.timedelta(seconds=wait),
+            lease_until=Now() + datetime.timedelta(seconds=wait),
             checkpoint=self.job.checkpoint | {"tries": 0, "paused": True},
         )
         wake_watchers(self.job.pk)
@@ -263,15 +278,17 @@ class Hold:
         self._written_at = time.monotonic()
         wake_watchers(self.job.pk)
 
-    def _note_time(self, stage: JobStage, began: float) -> None:
-        seconds = self.job.timings.get(str(stage), 0.0) + time.monotonic() - began
-        self.job.timings[str(stage)] = round(seconds, 3)
+    def _note_time(self, stage: JobStage, began: float) -> float:
+        seconds = time.monotonic() - began
+        earlier = float(self.job.timings.get(str(stage), 0.0))
+        self.job.timings[str(stage)] = round(earlier + seconds, 3)
+        return seconds
 
     def _renew(self) -> None:
         held_until = time.monotonic() + LEASE.total_seconds()
         while not self._ending.wait(RENEW_EVERY):
             try:
-                renewed = self._row().update(lease_until=timezone.now() + LEASE)
+                renewed = self._row().update(lease_until=Now() + LEASE)
             except (Error, PoolTimeout, OSError) as error:
                 log.warning("lease_not_renewed", job=str(self.job.pk), error=type(error).__name__)
                 if time.monotonic() > held_until:
@@ -286,18 +303,20 @@ class Hold:
                 connection.close()
 
 
-def stuck_jobs(now: datetime.datetime, *, patience: datetime.timedelta) -> list[uuid.UUID]:
-    """Return the jobs that a message may be missing for, oldest first.
+def stuck_jobs(*, patience: datetime.timedelta) -> list[uuid.UUID]:
+    """Return the jobs that a message may be missing for, first in the queue first.
 
-    They wait too long, their holder's lease is over, or it was a process of this machine that died.
+    They wait too long, their pause or their holder's lease is over, or it was a process of this
+    machine that died. By the database's clock.
     """
+    now = database_now()
     rows = IngestJob.objects.filter(
-        Q(status=JobStatus.QUEUED, lease_until=None, created_at__lt=now - patience)
+        Q(status=JobStatus.QUEUED, lease_until=None, queued_at__lt=now - patience)
         | Q(status=JobStatus.QUEUED, lease_until__lt=now)
         | Q(status=JobStatus.PROCESSING)
-    ).order_by("created_at", "pk")
+    ).order_by("queued_at", "pk")
     return [
         job.pk
-        for job in rows.only("status", "lease_until", "lease_owner", "created_at")
+        for job in rows.only("status", "lease_until", "lease_owner", "queued_at")
         if _is_free(job, now)
     ]

@@ -146,12 +146,19 @@ class JobQuerySet(SpaceScopedQuerySet):
             | Q(space__in=self._spaces().editable_by(user))
         )
 
-    def usual_seconds(self, kind: str) -> float | None:
-        """Return how long the last completed jobs of a kind took on average; None without any."""
-        last = self.filter(kind=kind, status=JobStatus.COMPLETED).order_by("-created_at")[:20]
-        spans = last.values_list("started_at", "finished_at")
-        seconds = [(end - start).total_seconds() for start, end in spans if start and end]
-        return sum(seconds) / len(seconds) if seconds else None
+    def with_duplicates(self) -> Self:
+        """Add `earlier_source`: the first source of the space with the bytes of the job's."""
+        sources = rows_behind(self.model, "source")
+        earlier = sources.filter(
+            space=models.OuterRef("space"),
+            sha256=models.OuterRef("source__sha256"),
+            created_at__lt=models.OuterRef("source__created_at"),
+        ).order_by("created_at", "pk")
+        return self.annotate(earlier_source=models.Subquery(earlier.values("pk")[:1]))
+
+    def dead(self) -> Self:
+        """Keep what failed for good and nobody has dismissed."""
+        return self.filter(status=JobStatus.FAILED, dismissed_at=None)
 
 
 class GoldenQuestionQuerySet(SpaceScopedQuerySet):

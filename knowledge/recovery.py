@@ -34,7 +34,7 @@ _FOLDER_AGE = 7 * 86_400.0  # seconds in which a failed job can go on where it s
 
 def jobs_to_send() -> list[uuid.UUID]:
     """Return the jobs to send again, oldest first."""
-    return _not_sent_lately("job", stuck_jobs(timezone.now(), patience=PATIENCE)[:LIMIT])
+    return _not_sent_lately("job", stuck_jobs(patience=PATIENCE)[:LIMIT])
 
 
 def nodes_to_index() -> list[uuid.UUID]:

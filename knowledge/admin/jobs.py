@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.choices import JobKind, JobStage, JobStatus
+from knowledge.job_places import place_of
 from knowledge.models import IngestJob, Node
 from project.accounts.choices import Role
 from project.http.admin_base import (
@@ -40,12 +41,13 @@ MOST_WATCHED = 60
 
 def progress_cell(job: IngestJob) -> SafeString:
     """Return the status, stage and progress of a job, as its page and every list show it."""
+    place = place_of(job)
     context = {
         "job": job,
         "percent": round(job.progress * 100),
         "tone": tone_of(STATUS_TONES, job.status),
-        "position": job.queue_position(),
-        "eta": job.eta_seconds(),
+        "position": place.position,
+        "eta": place.eta_seconds,
     }
     return mark_safe(render_to_string("admin/knowledge/ingestjob/progress.html", context))  # noqa: S308 - the template escapes
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from knowledge.api.serializers import JobSerializer
+from knowledge.api.job_serializers import JobSerializer
 from knowledge.choices import FeedAction, FeedRunStatus
 from knowledge.models import Feed, FeedChange, FeedItem, FeedRun
 from project.http.serializers import StrictSerializer

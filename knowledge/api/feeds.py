@@ -27,7 +27,7 @@ from knowledge.api.feed_serializers import (
     ProbeAnswer,
     ProbeInput,
 )
-from knowledge.api.serializers import JobAnswer, JobSerializer
+from knowledge.api.job_serializers import JobAnswer, JobSerializer
 from knowledge.api.spaces import chosen_space
 from knowledge.connectors import connectors
 from knowledge.models import Feed, FeedRun

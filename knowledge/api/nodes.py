@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
+from knowledge.api.job_serializers import JobAnswer, JobSerializer
 from knowledge.api.lineage import LineageAction
 from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.moments import StateQuery
@@ -17,8 +18,6 @@ from knowledge.api.quality import QualityActions
 from knowledge.api.serializers import (
     GraphQuery,
     GraphSerializer,
-    JobAnswer,
-    JobSerializer,
     NodeBulkInput,
     NodeCreateInput,
     NodeListQuery,

@@ -19,6 +19,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from knowledge import releases, services
 from knowledge.access import role_require
+from knowledge.api.job_serializers import JobAnswer, JobSerializer
 from knowledge.api.release_serializers import (
     ReleaseChangeSerializer,
     ReleaseCompareQuery,
@@ -31,7 +32,6 @@ from knowledge.api.release_serializers import (
     ReleaseListQuery,
     ReleaseSerializer,
 )
-from knowledge.api.serializers import JobAnswer, JobSerializer
 from knowledge.api.spaces import chosen_space
 from knowledge.models import NodeVersion, Release
 from knowledge.release_files import release_file

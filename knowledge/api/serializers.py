@@ -7,13 +7,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from knowledge.choices import (
-    JobKind,
-    JobStatus,
-    NodeStatus,
-    RelationStatus,
-)
-from knowledge.models import IngestJob, Node, Relation, Source
+from knowledge.choices import NodeStatus, RelationStatus
+from knowledge.models import Node, Relation, Source
 from knowledge.models.nodes import kind_validator
 from project.http.serializers import StrictSerializer
 
@@ -241,68 +236,6 @@ class UploadInput(StrictSerializer):
     )
 
 
-class JobErrorSerializer(serializers.Serializer):
-    """Why a job failed."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class JobSerializer(serializers.ModelSerializer):
-    """A job, whole."""
-
-    error = serializers.SerializerMethodField()
-    position = serializers.SerializerMethodField()
-    eta_seconds = serializers.SerializerMethodField()
-
-    class Meta:
-        model = IngestJob
-        fields = [
-            "id",
-            "space",
-            "source",
-            "kind",
-            "status",
-            "stage",
-            "progress",
-            "position",
-            "eta_seconds",
-            "attempts",
-            "error",
-            "nodes",
-            "timings",
-            "trace_id",
-            "created_by",
-            "created_at",
-            "started_at",
-            "finished_at",
-        ]
-
-    def get_error(self, job: IngestJob) -> dict[str, str] | None:
-        """Return the error's code and message, or null."""
-        if not job.error_code:
-            return None
-        return {"code": job.error_code, "message": job.error_message}
-
-    def get_position(self, job: IngestJob) -> int | None:
-        """Return the place in the queue from 1, or null when the job is not waiting."""
-        return job.queue_position()
-
-    def get_eta_seconds(self, job: IngestJob) -> int | None:
-        """Return an estimate of the seconds to the end, or null when there is none."""
-        return job.eta_seconds()
-
-
-class UploadAnswer(serializers.Serializer):
-    """What an upload began."""
-
-    job = JobSerializer()
-    source = SourceSerializer()
-    duplicate_of = serializers.UUIDField(
-        required=False, help_text="The source with the same content that was there before."
-    )
-
-
 class NodeListQuery(serializers.Serializer):
     """Filters of the list of nodes."""
 
@@ -312,20 +245,6 @@ class NodeListQuery(serializers.Serializer):
     language = serializers.CharField(required=False)
     external_id = serializers.CharField(required=False)
     tag = serializers.CharField(required=False)
-
-
-class JobAnswer(serializers.Serializer):
-    """What a bulk call began."""
-
-    job = JobSerializer()
-
-
-class JobListQuery(serializers.Serializer):
-    """Filters of the list of jobs."""
-
-    space = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
-    kind = serializers.ChoiceField(choices=JobKind.choices, required=False)
 
 
 class RelationListQuery(serializers.Serializer):

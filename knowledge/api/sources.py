@@ -1,4 +1,4 @@
-"""REST: uploads, sources and jobs."""
+"""REST: uploads and sources."""
 
 from typing import Any
 
@@ -8,22 +8,15 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
-from knowledge.api.serializers import (
-    SAME_NAME,
-    JobListQuery,
-    JobSerializer,
-    SourceSerializer,
-    UploadAnswer,
-    UploadInput,
-)
+from knowledge.api.job_serializers import JobSerializer, UploadAnswer
+from knowledge.api.serializers import SAME_NAME, SourceSerializer, UploadInput
 from knowledge.api.spaces import chosen_space
-from knowledge.models import IngestJob, Source, Space
+from knowledge.models import Source, Space
 from project import ratelimit
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
@@ -113,39 +106,3 @@ class SourceViewSet(ApiViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a source."""
         return Response(SourceSerializer(find(self.get_queryset(), pk)).data)
-
-
-class JobViewSet(ApiViewSet):
-    """The reading of sources and the storing of many nodes."""
-
-    read_scope = Scope.KNOWLEDGE_READ
-    write_scope = Scope.KNOWLEDGE_WRITE
-    serializer_class = JobSerializer
-
-    def get_queryset(self) -> QuerySet:
-        """Return the jobs that the caller may see."""
-        return IngestJob.objects.visible_to(self.request.user)
-
-    @extend_schema(parameters=[JobListQuery])
-    def list(self, request: Request) -> Response:
-        """List jobs, newest first."""
-        rows = self.get_queryset().filter(**self.query(JobListQuery))
-        return self.page_of(rows, JobSerializer)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """Show a job."""
-        return Response(JobSerializer(find(self.get_queryset(), pk)).data)
-
-    @extend_schema(request=None, responses=JobSerializer)
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel a job that has not ended."""
-        job = services.job_cancel(acting_user=caller(request), job=find(self.get_queryset(), pk))
-        return Response(JobSerializer(job).data)
-
-    @extend_schema(request=None, responses=JobSerializer)
-    @action(detail=True, methods=["post"])
-    def retry(self, request: Request, pk: str) -> Response:
-        """Run a failed or cancelled job again, from its last checkpoint."""
-        job = services.job_retry(acting_user=caller(request), job=find(self.get_queryset(), pk))
-        return Response(JobSerializer(job).data)

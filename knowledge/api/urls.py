@@ -10,13 +10,15 @@ from knowledge.api.feeds import (
     FeedViewSet,
     ImportViewSet,
 )
+from knowledge.api.generations import IndexGenerationViewSet
+from knowledge.api.jobs import JobViewSet
 from knowledge.api.kinds import KindMigrationViewSet, KindViewSet
 from knowledge.api.nodes import NodeViewSet
 from knowledge.api.proposals import ProposalViewSet
 from knowledge.api.relations import RelationViewSet
 from knowledge.api.releases import ReleaseViewSet
 from knowledge.api.search import SearchView
-from knowledge.api.sources import JobViewSet, SourceViewSet, UploadViewSet
+from knowledge.api.sources import SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
 
 router = SimpleRouter()
@@ -34,6 +36,7 @@ router.register("connectors", ConnectorViewSet, "connector")
 router.register("jobs", JobViewSet, "job")
 router.register("kinds", KindViewSet, "kind")
 router.register("kind-migrations", KindMigrationViewSet, "kind-migration")
+router.register("index-generations", IndexGenerationViewSet, "index-generation")
 router.register("golden-questions", GoldenQuestionViewSet, "golden-question")
 router.register("evaluations", EvaluationViewSet, "evaluation")
 

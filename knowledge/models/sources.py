@@ -154,26 +154,7 @@ class IngestJob(models.Model):
         """Whether nothing more will happen to the job by itself."""
         return self.status not in {JobStatus.QUEUED, JobStatus.PROCESSING}
 
-    def queue_position(self) -> int | None:
-        """Return the place in the queue, from 1; None for a job that does not wait."""
-        if self.status != JobStatus.QUEUED:
-            return None
-        ahead = models.Q(created_at__lt=self.created_at) | models.Q(
-            created_at=self.created_at, id__lt=self.id
-        )
-        return IngestJob.objects.filter(ahead, status=JobStatus.QUEUED).count() + 1
-
-    def eta_seconds(self) -> int | None:
-        """Return about how long the rest takes, judged by recent jobs; None without any."""
-        if self.has_ended:
-            return None
-        usual = IngestJob.objects.usual_seconds(self.kind)
-        if self.status == JobStatus.QUEUED:
-            place = self.queue_position()
-            return None if usual is None or place is None else max(1, round(usual * place))
-        if self.started_at is None:
-            return None
-        elapsed = (timezone.now() - self.started_at).total_seconds()
-        if self.progress > 0.05:
-            return max(1, round(elapsed * (1 - self.progress) / self.progress))
-        return None if usual is None else max(1, round(usual - elapsed))
+    @property
+    def is_dead(self) -> bool:
+        """Whether it failed for good and nobody has seen to it."""
+        return self.status == JobStatus.FAILED and self.dismissed_at is None

@@ -39,7 +39,7 @@ from knowledge.services.history import (
     version_untag,
     versions_erase,
 )
-from knowledge.services.jobs import job_cancel, job_retry, nodes_bulk
+from knowledge.services.jobs import job_cancel, job_dismiss, job_restore, job_retry, nodes_bulk
 from knowledge.services.kinds import (
     kind_create,
     kind_delete,
@@ -141,6 +141,8 @@ __all__ = [
     "golden_update",
     "index_rebuild",
     "job_cancel",
+    "job_dismiss",
+    "job_restore",
     "job_retry",
     "kind_create",
     "kind_delete",

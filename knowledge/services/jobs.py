@@ -1,5 +1,6 @@
-"""Writes of ingest jobs: begin, cancel, retry."""
+"""Writes of ingest jobs: begin, cancel, retry; dismiss failures, and restore them."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from knowledge import tasks
 from knowledge.access import not_found, role_require
 from knowledge.bulk import rows_check
 from knowledge.choices import JobKind, JobStage, JobStatus
+from knowledge.database_time import database_now
+from knowledge.job_log import job_note
 from knowledge.job_news import emit_updated, job_settle, wake_watchers
 from knowledge.models import IngestJob, Space
 from project.accounts.choices import Role
@@ -58,6 +61,7 @@ def job_cancel(*, acting_user: User, job: IngestJob) -> IngestJob:
     elif row.status == JobStatus.PROCESSING and not row.cancel_requested:
         row.cancel_requested = True
         row.save(update_fields=["cancel_requested"])
+        job_note(row, "cancel_asked", who=str(acting_user))
         transaction.on_commit(lambda: wake_watchers(row.pk))
     return row
 
@@ -78,9 +82,42 @@ def job_retry(*, acting_user: User, job: IngestJob) -> IngestJob:
     row.error_code = row.error_message = ""
     row.cancel_requested, row.finished_at, row.lease_until = False, None, None
     row.checkpoint["tries"] = 0
+    row.dismissed_at = None
     row.save()
+    job_note(row, "requeued", who=str(acting_user))
     emit_updated(row)
     send_after_commit(tasks.ingest, str(row.pk))
+    return row
+
+
+@transaction.atomic
+def job_dismiss(*, acting_user: User, job: IngestJob) -> IngestJob:
+    """Take a job that failed off the list of dead ones; it can be restored and tried again.
+
+    Its own user and the space's curators may. Raises NotFound, Forbidden, and Conflict for a job
+    that has not failed.
+    """
+    return _dismissal_set(acting_user, job, "dismissed", database_now())
+
+
+@transaction.atomic
+def job_restore(*, acting_user: User, job: IngestJob) -> IngestJob:
+    """Put a dismissed job back on the list of dead ones. Permission and errors are the same."""
+    return _dismissal_set(acting_user, job, "restored", None)
+
+
+def _dismissal_set(
+    user: User, job: IngestJob, code: str, at: datetime.datetime | None
+) -> IngestJob:
+    row = _locked(user, job)
+    if row.status != JobStatus.FAILED:
+        message = _("Only a failed job can be dismissed or restored.")
+        raise Conflict(message, code="job_not_failed", details={"status": row.status})
+    if (row.dismissed_at is None) != (at is None):
+        row.dismissed_at = at
+        row.save(update_fields=["dismissed_at"])
+        job_note(row, code, who=str(user))
+        transaction.on_commit(lambda: wake_watchers(row.pk))
     return row
 
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from knowledge import recovery, services
-from knowledge.choices import JobStatus
+from knowledge.choices import JobStage, JobStatus
 from knowledge.ingestion import job_work
+from knowledge.job_places import Place, place_of, places_of
 from knowledge.leases import MAX_TRIES, JobCancelled, job_hold
 from knowledge.models import IngestJob, Node, Space
 from project.accounts.choices import Role
@@ -76,17 +77,30 @@ def test_others_jobs_are_a_curators_matter(
 
 def test_the_queue_tells_the_place_and_an_estimate(owner: User, space: Space) -> None:
     first, second = begin(owner, space), begin(owner, space)
-    assert (first.queue_position(), second.queue_position()) == (1, 2)
-    assert first.eta_seconds() is None
+    places = places_of([first, second])
+    assert (places[first.pk].position, places[second.pk].position) == (1, 2)
+    assert places[first.pk].eta_seconds is None
     now = timezone.now()
     done = begin(owner, space)
     started = now - datetime.timedelta(seconds=10)
     set_to(done, status=JobStatus.COMPLETED, started_at=started, finished_at=now)
-    assert (first.eta_seconds(), second.eta_seconds()) == (10, 20)
-    set_to(first, status=JobStatus.PROCESSING, started_at=started, progress=0.5)
+    assert (place_of(first).eta_seconds, place_of(second).eta_seconds) == (10, 20)
+    set_to(
+        first,
+        status=JobStatus.PROCESSING,
+        started_at=started,
+        progress=0.5,
+        lease_owner="elsewhere:1:x",
+        lease_until=now + datetime.timedelta(minutes=1),
+    )
     first.refresh_from_db()
-    assert first.queue_position() is None
-    assert first.eta_seconds() in {10, 11}
+    assert place_of(first).position is None
+    assert place_of(first).eta_seconds in {10, 11}
+    assert place_of(second) == Place(1, place_of(second).eta_seconds)
+    assert place_of(second).eta_seconds in {20, 21}  # what runs is before it
+    set_to(first, stage=JobStage.EMBED, passages_done=40, passages_total=100, passages_rate=20.0)
+    first.refresh_from_db()
+    assert place_of(first).eta_seconds == 3  # by its own speed
 
 
 def test_a_job_that_kills_its_workers_is_given_up(owner: User, space: Space) -> None:
@@ -124,8 +138,8 @@ def test_only_what_nobody_has_in_hand_is_sent_again(owner: User, space: Space) -
     fresh, lost, paused, running, dead = (begin(owner, space, f"N{n}") for n in range(5))
     now = timezone.now()
     long_ago, soon = now - datetime.timedelta(minutes=5), now + datetime.timedelta(minutes=1)
-    set_to(lost, created_at=long_ago)
-    set_to(paused, created_at=long_ago, lease_until=soon)
+    set_to(lost, queued_at=long_ago)
+    set_to(paused, queued_at=long_ago, lease_until=soon)
     set_to(running, status=JobStatus.PROCESSING, lease_until=soon)
     set_to(dead, status=JobStatus.PROCESSING, lease_until=long_ago)
     assert set(recovery.jobs_to_send()) == {lost.pk, dead.pk}

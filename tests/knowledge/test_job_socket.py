@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from knowledge import services
-from knowledge.api.serializers import JobSerializer
+from knowledge.api.job_serializers import JobSerializer
 from knowledge.ingestion import job_work
 from knowledge.leases import job_hold
 from knowledge.models import IngestJob, Space
