@@ -3,6 +3,7 @@
 `owner` manages the space, `teammate` may edit it, `stranger` has no part in it.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -20,18 +21,27 @@ from knowledge.choices import Visibility
 from knowledge.models import Space, SpaceRole
 from project.accounts.choices import Role, Scope
 from project.accounts.models import ApiKey, User
+from tests.support import emptying, static_files
 
 # CI tries the same examples each time, so that a run tells of the change and not of luck; a run by
 # hand keeps looking for new ones. A slow machine is no failure.
 hypothesis.settings.register_profile(
     "acervo",
     derandomize="CI" in os.environ,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("acervo")
 
 PASSWORD = "correct-horse-battery"
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often: most objects of a run live as long as it does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def allow_emptying(connection: Any, **_: Any) -> None:
@@ -41,6 +51,8 @@ def allow_emptying(connection: Any, **_: Any) -> None:
 
 
 connection_created.connect(allow_emptying)
+emptying.install()
+static_files.install()
 
 
 def make_user(username: str, **extra: object) -> User:

@@ -16,6 +16,7 @@ import pytest
 
 from project.embedded import CHECKOUT, EmbeddedError
 from project.embedded.processes import choose_port, process_command
+from project.inference import minilm
 from project.up import open_web_socket
 from project.up_programs import children
 from tests.support.folders import reachable_folder
@@ -116,6 +117,8 @@ def test_it_serves_survives_kills_refuses_a_second_one_and_leaves_nothing_behind
     data: Path,
 ) -> None:
     port = choose_port(seed=8642)
+    (data / "models").mkdir(parents=True)
+    shutil.copy(minilm.ensure_model_file(), data / "models")  # building it is another test's
     first = run_up(data, port)
     everybody: list[int] = []
     try:

@@ -1,7 +1,5 @@
 """Vectors from every backend, through the one public function."""
 
-import subprocess
-import sys
 import uuid
 
 import numpy as np
@@ -179,15 +177,3 @@ def test_built_in_work_leaves_one_row_a_job_and_none_a_search() -> None:
     embed_texts(BUILTIN, ["a question"], purpose="query")
     row = UsageRecord.objects.get()
     assert (row.model, row.endpoint, row.is_estimated) == (BUILTIN.key, None, True)
-
-
-def test_starting_loads_no_model_library() -> None:
-    program = (
-        "import sys, django; django.setup()\n"
-        "from project.inference import embeddings, extractive, language_models, minilm, services\n"
-        "heavy = {'onnx', 'onnxruntime', 'tokenizers', 'openai', 'numpy', 'safetensors'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    command = [sys.executable, "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
