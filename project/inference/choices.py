@@ -9,6 +9,7 @@ class Purpose(TextChoices):
 
     CHAT = "chat", _("Language model")
     EMBEDDING = "embedding", _("Embedding model")
+    RERANK = "rerank", _("Reranking model")
 
 
 class Backend(TextChoices):
@@ -33,6 +34,7 @@ class CallKind(TextChoices):
 
     CHAT = "chat", _("Chat")
     EMBEDDING = "embedding", _("Embedding")
+    RERANK = "rerank", _("Reranking")
 
 
 class CallPurpose(TextChoices):
