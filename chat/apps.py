@@ -12,4 +12,11 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the subscribers and receivers."""
-        from chat import dependents, lineage, receivers, subscribers  # noqa: F401 - need the models
+        from chat import (  # noqa: F401 - need the models
+            cocitation,
+            dependents,
+            lineage,
+            receivers,
+            subscribers,
+            webhook_offers,
+        )

@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.utils import translation
 
-from chat.models import Turn
+from chat.models import Citation, Turn
 from chat.states import state_of
+from knowledge.relating.refreshing import relating_mark
 from memory.services import episode_create_from_turn
 from project.events import EventMessage, subscriber
 
@@ -30,6 +31,15 @@ def turn_remember(event: EventMessage) -> None:
         occurred_at=turn.question.created_at,
         space=turn.conversation.space,
     )
+
+
+@subscriber("chat-suggest-relations", "chat.turn.completed")
+def turn_relate(event: EventMessage) -> None:
+    """Have relations among the nodes that an answer cites looked for: it cites them together."""
+    rows = Citation.objects.filter(turn=event.payload["turn"]).exclude(node=None)
+    nodes = set(rows.order_by().values_list("node", flat=True))
+    if len(nodes) > 1:
+        relating_mark(nodes)
 
 
 def _question(turn: Turn) -> str:

@@ -10,6 +10,11 @@ search_seconds = Histogram(
     ["mode", "stage"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+relating_seconds = Histogram(
+    "acervo_relation_suggestions_seconds",
+    "Looking for the suggested relations of one node.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 quality_seconds = Histogram(
     "acervo_quality_check_seconds",
     "Checks of one node.",

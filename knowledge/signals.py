@@ -25,3 +25,10 @@ Keyword arguments: `node_id` (UUID), `versions` (a frozenset of their numbers; t
 each of them) and `user`. Each receiver returns a list of `knowledge.lineage.graph.Follower`: what
 `user` may open by name, what is somebody else's only counted. Must be quick: a few indexed queries.
 """
+
+cocitations_asked = Signal()
+"""Asks which nodes are cited together with one.
+
+Keyword argument: `node_id` (UUID). Each receiver returns a `knowledge.relating.citing.CitedWith`:
+counts alone, never who asked what. Must be quick, and bounded however often a node is cited.
+"""

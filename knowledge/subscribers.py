@@ -10,6 +10,7 @@ from knowledge.linking import links_settle
 from knowledge.models import Proposal, ProposalChange
 from knowledge.preview_requests import preview_request
 from knowledge.quality.refreshing import node_mark
+from knowledge.relating.refreshing import relating_mark
 from project.celery import send_after_commit
 from project.events import EventMessage, subscriber
 
@@ -67,3 +68,14 @@ def generation_settle(event: EventMessage) -> None:
         built_settle(event.subject_id)
     else:
         compared_settle(event.subject_id, uuid.UUID(event.payload["evaluation"]))
+
+
+@subscriber(
+    "knowledge-suggestions",
+    "knowledge.node.archived",
+    "knowledge.node.indexed",
+)
+def node_suggestions_mark(event: EventMessage) -> None:
+    """Have the suggested relations of nodes looked for again; the schedule asks every minute."""
+    named = [] if event.subject_id is None else [event.subject_id]
+    relating_mark([*named, *(uuid.UUID(row["node"]) for row in event.payload.get("nodes", ()))])

@@ -20,6 +20,7 @@ from knowledge import (
 )
 from knowledge.quality import refreshing
 
+from knowledge.relating import refreshing as relating
 
 @shared_task(bind=True)
 def ingest(self: Any, job_id: str) -> None:
@@ -105,6 +106,12 @@ def reviews_remind() -> None:
     """Tell owners of the reviews that are due, once each."""
     reviews.reminders_make()
     reviews.mails_send()
+
+
+@shared_task
+def suggestions_refresh() -> None:
+    """Look for the suggested relations of the nodes that are due, for a bounded time."""
+    relating.refresh()
 
 
 @shared_task

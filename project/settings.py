@@ -251,6 +251,7 @@ CELERY_BEAT_SCHEDULE = {
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
     "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
+    "suggestions-refresh": {"task": "knowledge.tasks.suggestions_refresh", "schedule": 60.0},
     "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
