@@ -17,4 +17,5 @@ class KnowledgeConfig(AppConfig):
             proposal_erasing,
             receivers,
             subscribers,
+            webhook_offers,
         )

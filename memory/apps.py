@@ -9,3 +9,7 @@ class MemoryConfig(AppConfig):
 
     name = "memory"
     verbose_name = _("Memory")
+
+    def ready(self) -> None:
+        """Offer the events that webhooks may ask for."""
+        from memory import webhook_offers  # noqa: F401 - models must be loaded first

@@ -6,11 +6,12 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from knowledge.models import EvaluationResult
-from project.events.models import Event
+from project.events.models import Event, WebhookDelivery
 from project.http.models import IdempotencyRecord
 
 IDEMPOTENCY = datetime.timedelta(hours=48)
 EVENTS = datetime.timedelta(days=30)
+DELIVERIES = datetime.timedelta(days=30)
 EVALUATION_RESULTS = datetime.timedelta(days=180)  # the means of a run stay
 BATCH = 5000
 
@@ -24,6 +25,7 @@ def rows_expire() -> dict[str, int]:
         "evaluation_results": EvaluationResult.objects.filter(
             run__finished_at__lt=now - EVALUATION_RESULTS
         ),
+        "deliveries": WebhookDelivery.objects.filter(created_at__lt=now - DELIVERIES),
         "events": Event.objects.filter(settled_at__lt=now - EVENTS),
     }
     counts = {}

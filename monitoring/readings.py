@@ -14,7 +14,7 @@ from knowledge.quality import space_scores
 from project.aio import sync_redis
 from project.events.models import Event
 
-QUEUES = ("ingest", "embed", "memory", "maintenance")
+QUEUES = ("ingest", "embed", "memory", "webhooks", "maintenance")
 BROKER_PREFIX = "celery:"
 
 

@@ -80,7 +80,12 @@ def children(web_socket: int) -> list[Program]:
     worker = [
         *_CELERY,
         "worker",
-        *("--queues", "ingest,embed,memory,maintenance", "--concurrency", str(concurrency)),
+        *(
+            "--queues",
+            "ingest,embed,memory,webhooks,maintenance",
+            "--concurrency",
+            str(concurrency),
+        ),
         *("--hostname", f"acervo-{os.getpid()}@%h", "--without-gossip", "--without-mingle"),
         *("--loglevel", "INFO"),
     ]

@@ -8,6 +8,7 @@ api = [
     path("", include("knowledge.api.urls")),
     path("", include("memory.api.urls")),
     path("", include("chat.api.urls")),
+    path("", include("project.events.api_urls")),
     path("", include("project.http.schema_urls")),
 ]
 

@@ -46,7 +46,7 @@ def _second_agent_and_worker(acervo: Installation) -> None:
         "PROMETHEUS_MULTIPROC_DIR": str(acervo.data / "run" / "prometheus"),
         "DJANGO_SETTINGS_MODULE": "project.settings",
     }
-    queues = "ingest,embed,memory,maintenance"
+    queues = "ingest,embed,memory,webhooks,maintenance"
     commands = {
         "agent": ["manage.py", "agent"],
         "worker": ["-m", "celery", "-A", "project", "worker", "-Q", queues, "-c", "2", "-n", "two"],

@@ -11,6 +11,7 @@ from project.events import bus
 from project.events.models import Event
 from project.events.registry import subscribers_of
 from project.events.types import NewEvent
+from project.events.webhooks.outbox import deliveries_write
 from project.tracing import current_trace_id
 
 BATCH = 500
@@ -54,6 +55,7 @@ def emit_many(news: Sequence[NewEvent]) -> list[Event]:
         ],
         batch_size=BATCH,
     )
+    deliveries_write(events)
     entries = [(event.position, event.type, event.subject_id) for event in events]
     transaction.on_commit(lambda: bus.publish_many(entries), robust=True)
     return events

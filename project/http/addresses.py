@@ -101,6 +101,14 @@ class Guard:
                 )
         return found
 
+    def is_listed(self, host: str, port: int) -> bool:
+        """Return whether the operator names a host, or the address that it is, as allowed."""
+        try:
+            address: IPAddress | None = ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            address = None
+        return any(_matches(entry, host, port, address) for entry in self.allowed)
+
     def _may(self, host: str, port: int, text: str) -> bool:
         try:
             address = ipaddress.ip_address(text.partition("%")[0])
@@ -118,7 +126,7 @@ def _plain_host(host: str) -> str:
     return host
 
 
-def _matches(entry: str, host: str, port: int, address: IPAddress) -> bool:
+def _matches(entry: str, host: str, port: int, address: IPAddress | None) -> bool:
     """Return whether an entry of the allow-list covers a host at an address."""
     entry = entry.strip().lower()
     try:

@@ -60,12 +60,16 @@ class Fetched:
 
 @dataclass(slots=True)
 class Fetcher:
-    """Calls with one guard. `limit` is in bytes a body, `timeout` in seconds for a call in all."""
+    """Calls with one guard. `limit` is in bytes a body, `timeout` in seconds for a call in all.
+
+    With `cuts` a longer body is cut off at the limit, and the rest is not read.
+    """
 
     guard: Guard = field(default_factory=Guard)
     limit: int = field(default_factory=lambda: settings.ACERVO_MAX_UPLOAD_BYTES)
     timeout: float = field(default_factory=lambda: float(settings.ACERVO_FETCH_TIMEOUT))
     agent: str = "Acervo/1 (knowledge base; robots.txt is kept to)"
+    cuts: bool = False
 
     def fetch(
         self,
@@ -136,6 +140,10 @@ class Fetcher:
         size = 0
         for piece in _pieces(response):
             size += len(piece)
+            if self.cuts and size >= self.limit:
+                file.write(piece[: self.limit - (size - len(piece))])
+                size = self.limit
+                break
             if size > self.limit:
                 message = _("The answer is larger than %(limit)s MB.")
                 raise FetchFailed(message % {"limit": max(1, self.limit // 2**20)}, 413)

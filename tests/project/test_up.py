@@ -89,7 +89,7 @@ def test_web_processes_share_one_socket(monkeypatch: pytest.MonkeyPatch) -> None
     assert {programs[f"web-{n}"].pass_fds for n in (1, 2, 3)} == {(9,)}
     worker = programs["worker"].command
     assert worker[worker.index("--concurrency") + 1] == "5"
-    assert worker[worker.index("--queues") + 1] == "ingest,embed,memory,maintenance"
+    assert worker[worker.index("--queues") + 1] == "ingest,embed,memory,webhooks,maintenance"
 
 
 def wait_for_line(log: Path, text: str, process: "subprocess.Popen[str]") -> None:

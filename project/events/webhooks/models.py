@@ -135,3 +135,8 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.pk}"
+
+    @property
+    def message_id(self) -> str:
+        """What the receiver gets as `webhook-id`."""
+        return f"msg_{self.pk.hex}"

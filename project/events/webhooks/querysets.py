@@ -1,7 +1,7 @@
 """Reads of webhooks. A webhook is its owner's alone; superusers see all."""
 
 from collections.abc import Collection
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -12,6 +12,11 @@ from project.accounts.models import User
 from project.events.choices import DeliveryStatus
 
 Reader = User | AnonymousUser
+
+
+def _rows_behind(model: type[models.Model], field: str) -> Any:
+    related: Any = model._meta.get_field(field).related_model
+    return related._default_manager
 
 
 class WebhookQuerySet(models.QuerySet):
@@ -29,7 +34,7 @@ class WebhookQuerySet(models.QuerySet):
 
     def due(self) -> Self:
         """Keep the webhooks that have something to send now, and that nobody sends for."""
-        waiting = self.model._meta.get_field("deliveries").related_model._default_manager
+        waiting = _rows_behind(self.model, "deliveries")
         return self.filter(
             Q(pause_until=None) | Q(pause_until__lte=Now()),
             Q(lease_until=None) | Q(lease_until__lte=Now()),
@@ -43,8 +48,7 @@ class DeliveryQuerySet(models.QuerySet):
 
     def visible_to(self, user: Reader) -> Self:
         """Keep the deliveries of the webhooks that a user may see."""
-        webhooks = self.model._meta.get_field("webhook").related_model
-        return self.filter(webhook__in=webhooks._default_manager.visible_to(user))
+        return self.filter(webhook__in=_rows_behind(self.model, "webhook").visible_to(user))
 
     def due(self) -> Self:
         """Keep what is to be sent by now."""

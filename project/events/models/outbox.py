@@ -1,4 +1,4 @@
-"""The tables of events."""
+"""Events and the receipts of their subscribers."""
 
 import datetime
 import uuid
@@ -8,9 +8,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from project.events.querysets import EventQuerySet
-from project.events.webhooks.models import Webhook, WebhookDelivery
-
-__all__ = ["Event", "EventReceipt", "Webhook", "WebhookDelivery"]
 
 RELAY_AFTER = datetime.timedelta(seconds=5)
 """How long the first sending of an event, right after its commit, has to be applied."""

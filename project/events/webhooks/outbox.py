@@ -1,0 +1,65 @@
+"""Writing deliveries beside the events that they tell of, in the same transaction."""
+
+import datetime
+import uuid
+from collections.abc import Collection, Sequence
+
+import redis
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from project.aio import sync_redis
+from project.events.models import Event, Webhook, WebhookDelivery
+from project.events.webhooks.registry import offer_of
+
+TASK = "project.events.tasks.webhooks_send"
+GATHER = 0.3  # seconds in which news is gathered before it is sent
+BATCH = 500
+OLDEST = datetime.timedelta(hours=72)  # of a delivery that is still tried
+log = structlog.get_logger(__name__)
+
+
+def deliveries_write(events: Sequence[Event]) -> None:
+    """Write a delivery of each event for each webhook that wants it.
+
+    Part of the transaction that writes the events: what it tells is delivered if, and only if, it
+    happened. Who may know of it is asked when it is sent.
+    """
+    types = {event.type for event in events if offer_of(event.type) is not None}
+    if not types:
+        return
+    webhooks = list(Webhook.objects.wanting(types).values_list("pk", "types", "spaces"))
+    rows = [
+        WebhookDelivery(
+            webhook_id=pk,
+            position=event.position,
+            type=event.type,
+            space_id=event.space_id,
+            subject_id=event.subject_id,
+            payload=event.payload,
+            trace_id=event.trace_id,
+            happened_at=event.created_at,
+            give_up_at=event.created_at + OLDEST,
+        )
+        for pk, wanted, spaces in webhooks
+        for event in events
+        if event.type in wanted and _is_in(event.space_id, spaces)
+    ]
+    if rows:
+        WebhookDelivery.objects.bulk_create(rows, batch_size=BATCH)
+        transaction.on_commit(send_soon, robust=True)
+
+
+def _is_in(space_id: uuid.UUID | None, spaces: Collection[uuid.UUID]) -> bool:
+    return not spaces or space_id in spaces
+
+
+def send_soon() -> None:
+    """Have what is due sent in a moment. A broker that is away is made up for by the sweep."""
+    try:
+        if sync_redis().set("acervo:webhooks:asked", 1, nx=True, px=round(GATHER * 1000)):
+            current_app.tasks[TASK].apply_async(countdown=GATHER, retry=False)
+    except (redis.RedisError, OperationalError, OSError) as error:
+        log.warning("webhooks_not_asked", error=type(error).__name__)
