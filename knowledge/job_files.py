@@ -27,6 +27,10 @@ class JobFolder:
     def __init__(self, job_id: uuid.UUID) -> None:
         self._path = Path(settings.MEDIA_ROOT) / "jobs" / str(job_id)
 
+    def path(self, name: str) -> Path:
+        """Return where a file of that name is, or would be."""
+        return self._path / name
+
     def append(self, name: str, record: Any) -> None:
         """Add a record to a file. Raises OSError."""
         self._path.mkdir(parents=True, exist_ok=True)

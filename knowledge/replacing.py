@@ -223,8 +223,13 @@ def _overview(nodes: list[Node]) -> Node:
 
 
 def _text(node: Node) -> Text:
-    """Return a part for the matching; its title ends with the heading that begins it."""
-    return Text(node.title.partition(" · ")[2].strip().casefold(), node.content)
+    """Return a part for the matching: named by its place in the file, and the heading it begins with.
+
+    A title of several parts ends with that heading.
+    """
+    place = str(node.metadata.get("entry") or "")
+    heading = node.title.partition(" · ")[2].strip().casefold()
+    return Text(f"{place}|{heading}" if place else heading, node.content)
 
 
 def _to_index(plan: Replacement) -> list[Node]:

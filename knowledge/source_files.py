@@ -21,7 +21,7 @@ from psycopg.errors import DiskFull
 
 from knowledge.models import Source
 from knowledge.models.sources import source_path
-from knowledge.parsing import UnreadableDocument, UnsupportedDocument, detect_format
+from knowledge.parsing import UnreadableDocument, UnsupportedDocument, check_upload
 from project.events.services import emit
 from project.http.errors import InsufficientStorage, TooLarge, Unreadable, UnsupportedType
 
@@ -101,7 +101,7 @@ def _check_type(source: Source, path: Path) -> None:
         is_archive = head.startswith((b"PK", b"\xd0\xcf\x11\xe0"))
         data = head + stored.read() if is_archive else head
     try:
-        detect_format(data, source.filename, source.content_type)
+        check_upload(data, source.filename, source.content_type)
     except UnsupportedDocument as error:
         raise UnsupportedType(error.message, code=error.code, field="file") from None
     except UnreadableDocument as error:

@@ -339,6 +339,11 @@ ACERVO_MAX_UPLOAD_BYTES = env_int("ACERVO_MAX_UPLOAD_MB", 100, minimum=1) * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o640
+# What reading one file may take: memory, and time without a new page.
+ACERVO_PARSE_MEMORY_BYTES = env_int("ACERVO_PARSE_MEMORY_MB", 1536, minimum=256) * 1024 * 1024
+ACERVO_PARSE_PAGE_SECONDS = env_int("ACERVO_PARSE_PAGE_SECONDS", 300, minimum=5)
+# "auto": read text in pictures where tesseract is installed; "off"; or the program's path.
+ACERVO_OCR = env_str("ACERVO_OCR", "auto")
 ACERVO_MESSAGE_MAX_CHARS = env_int("ACERVO_MESSAGE_MAX_CHARS", 2000, minimum=1)
 
 # -- Answering ----------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.parsers.expat import ExpatError
 
-from django.utils.translation import gettext as _
-
+from knowledge.parsing._speech import gettext as _
 from knowledge.parsing.types import UnreadableDocument
 
 _FAULTS: tuple[type[Exception], ...] = (

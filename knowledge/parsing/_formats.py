@@ -4,9 +4,8 @@ import re
 from enum import StrEnum
 from pathlib import PurePath
 
-from django.utils.translation import gettext as _
-
 from knowledge.parsing._archives import member_names
+from knowledge.parsing._speech import gettext as _
 from knowledge.parsing._text import looks_binary
 from knowledge.parsing.types import UnreadableDocument, UnsupportedDocument
 
@@ -22,8 +21,16 @@ class Format(StrEnum):
     XLSX = "xlsx"
     PPTX = "pptx"
     CSV = "csv"
+    TSV = "tsv"
     JSON = "json"
+    JSONL = "jsonl"
     EML = "eml"
+    MBOX = "mbox"
+    ZIP = "zip"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
+    WEBP = "webp"
 
 
 EXTENSIONS: dict[str, Format] = {
@@ -40,12 +47,23 @@ EXTENSIONS: dict[str, Format] = {
     "xlsx": Format.XLSX,
     "pptx": Format.PPTX,
     "csv": Format.CSV,
-    "tsv": Format.CSV,
+    "tsv": Format.TSV,
     "json": Format.JSON,
-    "jsonl": Format.JSON,
-    "ndjson": Format.JSON,
+    "jsonl": Format.JSONL,
+    "ndjson": Format.JSONL,
     "eml": Format.EML,
+    "mbox": Format.MBOX,
+    "zip": Format.ZIP,
+    "png": Format.PNG,
+    "jpg": Format.JPEG,
+    "jpeg": Format.JPEG,
+    "tif": Format.TIFF,
+    "tiff": Format.TIFF,
+    "webp": Format.WEBP,
 }
+PICTURES = frozenset({Format.PNG, Format.JPEG, Format.TIFF, Format.WEBP})
+CONTAINERS = frozenset({Format.ZIP, Format.MBOX, Format.EML})
+"""Formats that may hold several documents."""
 _CONTENT_TYPES: dict[str, Format] = {
     "text/markdown": Format.MARKDOWN,
     "text/x-markdown": Format.MARKDOWN,
@@ -53,29 +71,39 @@ _CONTENT_TYPES: dict[str, Format] = {
     "text/html": Format.HTML,
     "application/xhtml+xml": Format.HTML,
     "text/csv": Format.CSV,
-    "text/tab-separated-values": Format.CSV,
+    "text/tab-separated-values": Format.TSV,
     "application/json": Format.JSON,
-    "application/x-ndjson": Format.JSON,
+    "application/x-ndjson": Format.JSONL,
+    "application/jsonl": Format.JSONL,
     "message/rfc822": Format.EML,
+    "application/mbox": Format.MBOX,
 }
 _OFFICE_PARTS = {
     "word/document.xml": Format.DOCX,
     "xl/workbook.xml": Format.XLSX,
     "ppt/presentation.xml": Format.PPTX,
 }
-_BINARY = frozenset({Format.PDF, *_OFFICE_PARTS.values()})
+_BINARY = frozenset({Format.PDF, Format.ZIP, *_OFFICE_PARTS.values(), *PICTURES})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Types that are told by their first bytes and never read here.
 _REFUSED = (
     b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe",
-    b"\xcf\xfa\xed\xfe", b"#!", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM6", b"II*\0",
-    b"MM\0*", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"{\\rtf", b"OggS", b"ID3",
-    b"\0asm", b"SQLite format 3",
+    b"\xcf\xfa\xed\xfe", b"#!", b"GIF8", b"RIFF", b"BM6", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ",
+    b"7z\xbc\xaf", b"Rar!", b"{\\rtf", b"OggS", b"ID3", b"\0asm", b"SQLite format 3",
 )  # fmt: skip
 _HTML_START = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _MAIL_START = re.compile(rb"(?:[A-Za-z-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){2}")
+_PICTURE_STARTS = {
+    b"\x89PNG\r\n\x1a\n": Format.PNG,
+    b"\xff\xd8\xff": Format.JPEG,
+    b"II*\0": Format.TIFF,
+    b"MM\0*": Format.TIFF,
+}
+_MAILBOX_START = re.compile(
+    rb"\s*From \S[^\n]*\d{2}:\d{2}[^\n]*\n(?:[A-Za-z-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){2}"
+)
 _MAIL_FIELDS = re.compile(rb"^(?:from|received|message-id|subject):", re.I | re.M)
 
 
@@ -106,12 +134,13 @@ def _by_content(data: bytes, named: Format | None) -> Format | None:
     """The format that the first bytes prove; None for text."""
     if b"%PDF-" in data[:1024]:
         return Format.PDF
-    if data.startswith(b"PK\x03\x04"):
-        names = member_names(data)
-        for part, office_format in _OFFICE_PARTS.items():
-            if part in names:
-                return office_format
-        raise _unsupported("zip") if named is None else _mismatch(named, None)
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _by_members(data, named)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return Format.WEBP
+    for start, picture in _PICTURE_STARTS.items():
+        if data.startswith(start):
+            return picture
     if data.startswith(_OLE):
         if named in _BINARY and "EncryptedPackage".encode("utf-16-le") in data:
             message = _("The file is protected with a password.")
@@ -123,11 +152,23 @@ def _by_content(data: bytes, named: Format | None) -> Format | None:
     return None
 
 
+def _by_members(data: bytes, named: Format | None) -> Format:
+    names = member_names(data)
+    for part, office_format in _OFFICE_PARTS.items():
+        if part in names and (named is not Format.ZIP or "[Content_Types].xml" in names):
+            return office_format
+    if named in _OFFICE_PARTS.values():
+        raise _mismatch(named, None)  # promises an office file, and has not its parts
+    return Format.ZIP
+
+
 def _by_text(data: bytes) -> Format | None:
-    start = data[:4096]
+    start = data[:4096].replace(b"\r\n", b"\n")
+    if _MAILBOX_START.match(start):
+        return Format.MBOX
     if _HTML_START.match(start):
         return Format.HTML
-    if _MAIL_START.match(start.replace(b"\r\n", b"\n")) and _MAIL_FIELDS.search(start):
+    if _MAIL_START.match(start) and _MAIL_FIELDS.search(start):
         return Format.EML
     return None
 

@@ -5,10 +5,9 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from knowledge.parsing._faults import readable
 from knowledge.parsing._html import html_to_markdown
+from knowledge.parsing._speech import gettext as _
 from knowledge.parsing._text import escape_block_start, table
 from knowledge.parsing.pages import RawPage
 from knowledge.parsing.types import Limits, UnreadableDocument

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _
-
 from knowledge.parsing._faults import readable
+from knowledge.parsing._pictures import PagePictures
+from knowledge.parsing._speech import gettext as _
 from knowledge.parsing._text import clean
 from knowledge.parsing.pages import Line, RawPage
-from knowledge.parsing.types import Limits, UnreadableDocument
+from knowledge.parsing.types import Limits, Ocr, UnreadableDocument
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
@@ -22,14 +22,18 @@ _GLYPHS = str.maketrans(
      "\x7f": "•"}  # the last: WinAnsi's spare codes mean a bullet, and some writers use this one
 )  # fmt: skip
 _UNTOLD = frozenset({"anonymous", "unspecified", "untitled", "unknown", "none", "null"})
+_FEW = 40  # characters: a page of less (a number, a stamp) around a picture is one
 _BOLD = re.compile(r"bold|black|heavy|demi|cmbx", re.IGNORECASE)
 _MONO = re.compile(r"mono|courier|consol|menlo|code|cmtt|typewriter", re.IGNORECASE)
 
 
-def read_pdf(data: bytes, limits: Limits, *, first: int = 0) -> Iterator[RawPage]:
+def read_pdf(
+    data: bytes, limits: Limits, *, first: int = 0, ocr: Ocr | None = None
+) -> Iterator[RawPage]:
     """The pages from index ``first`` on. Nothing but text and a few facts is read of each.
 
-    Raises ``UnreadableDocument``: ``encrypted``, ``broken``, ``too_many_pages``.
+    With ``ocr``, the text of a page that is a picture is read, too. Raises ``UnreadableDocument``:
+    ``encrypted``, ``broken``, ``too_many_pages``, ``ocr_failed``.
     """
     import pypdf
     from pypdf.errors import PyPdfError
@@ -45,10 +49,18 @@ def read_pdf(data: bytes, limits: Limits, *, first: int = 0) -> Iterator[RawPage
         message = _("The PDF has %(total)s pages; at most %(limit)s can be read.")
         values = {"total": total, "limit": limits.pages}
         raise UnreadableDocument("too_many_pages", message % values)
+    pictures = PagePictures(data, ocr) if ocr is not None else None
     for index in range(first, total):
         with readable(PyPdfError):
             page = reader.pages[index]
             lines, has_images = page_lines(page), _has_images(page)
+        facts = info if index == 0 else {}
+        if has_images:
+            facts = {**facts, "has_ocr": ocr is not None}
+        if pictures is not None and has_images and _characters(lines) < _FEW:
+            seen = pictures.read(index)
+            if seen.characters > _characters(lines):
+                lines, facts = seen.lines, {**facts, "ocr": round(seen.confidence)}
         yield RawPage(
             index=index,
             total=total,
@@ -56,8 +68,12 @@ def read_pdf(data: bytes, limits: Limits, *, first: int = 0) -> Iterator[RawPage
             label=str(index + 1),
             lines=lines,
             has_images=has_images,
-            info=info if index == 0 else {},
+            info=facts,
         )
+
+
+def _characters(lines: list[Line]) -> int:
+    return sum(len(line.text) for line in lines)
 
 
 def _unlocked(reader: "PdfReader") -> bool:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-
 from knowledge.parsing._faults import broken, readable
 from knowledge.parsing._office import core_properties
+from knowledge.parsing._speech import gettext as _
+from knowledge.parsing._speech import ngettext
 from knowledge.parsing._text import clean, decode, escape_block_start, table
 from knowledge.parsing.pages import RawPage
-from knowledge.parsing.types import Limits
+from knowledge.parsing.types import Limits, UnreadableDocument
 
 _DEPTH = 12  # levels of a JSON outline; deeper values are written as JSON
 _MIN_RECORDS = 2
@@ -60,16 +59,25 @@ def read_xlsx(data: bytes, limits: Limits) -> Iterator[RawPage]:
 def read_csv(data: bytes, limits: Limits) -> Iterator[RawPage]:
     """One page: a table. The separator is found from the first lines."""
     text = clean(decode(data))
-    warnings: list[str] = []
     try:
         dialect: Any = csv.Sniffer().sniff(text[:16_384], delimiters=",;\t|")
     except csv.Error:
         dialect = csv.excel
+    yield _separated(text, dialect, limits)
+
+
+def read_tsv(data: bytes, limits: Limits) -> Iterator[RawPage]:
+    """One page: a table with a tab between the cells."""
+    yield _separated(clean(decode(data)), csv.excel_tab, limits)
+
+
+def _separated(text: str, dialect: Any, limits: Limits) -> RawPage:
+    warnings: list[str] = []
     with readable(csv.Error):
         rows = csv.reader(io.StringIO(text, newline=""), dialect)
         cells = ([_cell(value, limits) for value in row[: limits.columns]] for row in rows)
         markdown = _grid(_capped(cells, limits, "", warnings), separate=False)
-    yield RawPage(index=0, total=1, markdown=markdown, info={"warnings": warnings})
+    return RawPage(index=0, total=1, markdown=markdown, info={"warnings": warnings})
 
 
 def read_json(data: bytes, limits: Limits) -> Iterator[RawPage]:
@@ -87,6 +95,39 @@ def read_json(data: bytes, limits: Limits) -> Iterator[RawPage]:
     title = value.get("title", value.get("name", "")) if isinstance(value, dict) else ""
     info = {"title": title if isinstance(title, str) else "", "warnings": warnings}
     yield RawPage(index=0, total=1, markdown=markdown, info=info)
+
+
+def read_jsonl(data: bytes, limits: Limits) -> Iterator[RawPage]:
+    """One page: a value a line. Plain records are a table; others a section each."""
+    warnings: list[str] = []
+    values: list[Any] = []
+    lines = (line for line in decode(data).split("\n") if line.strip())
+    for number, line in enumerate(lines, start=1):
+        if number > limits.rows:
+            warnings.append(_("only the first %(rows)s rows were read.") % {"rows": limits.rows})
+            break
+        with readable():
+            try:
+                values.append(json.loads(line))
+            except json.JSONDecodeError:
+                message = _("Line %(number)s is no JSON value.") % {"number": number}
+                raise UnreadableDocument("broken", message) from None
+    with readable():
+        if _is_records(values):
+            markdown = _records(values, limits, warnings)
+        else:
+            markdown = "\n\n".join(_section(value, at) for at, value in enumerate(values, start=1))
+    yield RawPage(index=0, total=1, markdown=markdown, info={"warnings": warnings})
+
+
+def _section(value: Any, number: int) -> str:
+    """A record under a heading: what it calls itself, else its number."""
+    title = ""
+    if isinstance(value, dict):
+        named = (value.get(key) for key in ("title", "name", "subject", "question", "id"))
+        title = next((" ".join(str(each).split()) for each in named if each), "")
+    heading = title[:200] or _("Record %(number)s") % {"number": number}
+    return f"## {heading}\n\n" + "\n".join(_outline(value, 0))
 
 
 def _cell(value: object, limits: Limits) -> str:

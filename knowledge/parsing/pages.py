@@ -27,7 +27,8 @@ class RawPage:
 
     ``number`` counts from 1 (None where parts have names only), ``index`` from 0 among the
     ``total`` parts. ``info`` holds ``format`` always, ``title``, ``metadata`` and ``warnings``
-    where known; only JSON values.
+    where known, and ``error`` where nothing could be read; only JSON values. ``entry`` is the place
+    in a ZIP file, mailbox or message, ``share`` how much of the whole file is read with this page.
     """
 
     index: int
@@ -38,6 +39,8 @@ class RawPage:
     lines: list[Line] = field(default_factory=list)
     has_images: bool = False
     info: dict[str, Any] = field(default_factory=dict)
+    entry: str = ""
+    share: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The page as JSON values."""
@@ -51,6 +54,8 @@ class RawPage:
             "lines": lines,
             "has_images": self.has_images,
             "info": self.info,
+            "entry": self.entry,
+            "share": self.share,
         }
 
     @classmethod

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from knowledge.languages import Language
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -15,11 +13,15 @@ class Limits:
     unpacked_bytes: int = 300 * 1024 * 1024  # of a zip-based file, all members together
     unpacked_ratio: int = 200  # unpacked ÷ packed, of a file that unpacks to more than 10 MB
     archive_files: int = 5_000
+    entries: int = 2_000  # documents in a ZIP file or mailbox, all levels together
+    depth: int = 3  # archives, mailboxes and messages within each other
+    pixels: int = 60_000_000  # of a picture, before it is decoded
     pages: int = 2_000
     rows: int = 20_000  # of a sheet or CSV file; more are left out with a warning
     columns: int = 200
     cell_characters: int = 5_000
     output_characters: int = 10_000_000
+    archive_characters: int = 30_000_000  # of all documents in a ZIP file or mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,26 @@ class ParsedDocument:
 
     ``pages`` is empty for formats without pages. ``metadata`` holds JSON values: what the file
     says about itself (author, dates, front matter) and ``format``. ``warnings`` are sentences
-    for the person who uploaded it: what was left out, and why.
+    for the person who uploaded it: what was left out, and why. ``entry`` says where in a ZIP file,
+    mailbox or message the document was; empty for the file itself.
     """
 
     title: str
     markdown: str
     pages: list[PageSpan]
-    language: Language
+    language: str
     metadata: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ocr:
+    """How text is read from pictures: tesseract's path, and the languages to read in."""
+
+    program: str
+    languages: tuple[str, ...] = ("eng",)
+    seconds: int = 120  # a page
 
 
 class ParsingError(Exception):

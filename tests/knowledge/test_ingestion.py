@@ -168,8 +168,8 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (documents, "assemble"),
-        (ingestion, "document_read"),
+        (documents.Apart, "documents"),
+        (ingestion, "documents_read"),
         (ingestion, "nodes_planned"),
         (ingestion, "prepare_nodes"),
         (ingestion, "swap"),
@@ -209,16 +209,16 @@ def test_pages_once_read_are_not_read_again(
     owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _source, job, _none = upload(owner, space, pdf("One.", "Two.", "Three."), "three.pdf")
-    original, begun = documents.parse_pages, []
+    original, begun = documents.Apart.pages, []
 
-    def interrupted(*args: Any, first: int, **options: Any) -> Iterator[Any]:
-        begun.append(first)
-        for page in original(*args, first=first, **options):
+    def interrupted(self: Any, *, after: Any, **options: Any) -> Iterator[Any]:
+        begun.append(after.index + 1 if after else 0)
+        for page in original(self, after=after, **options):
             if len(begun) == 1 and page.index == 2:
                 raise OperationalError("the server closed the connection")
             yield page
 
-    monkeypatch.setattr(documents, "parse_pages", interrupted)
+    monkeypatch.setattr(documents.Apart, "pages", interrupted)
     assert job_work(job.pk) is not None
     IngestJob.objects.update(lease_until=None)
     assert work(job).status == JobStatus.COMPLETED
@@ -254,7 +254,7 @@ def test_two_workers_do_a_job_once(
 ) -> None:
     _source, job, _none = upload(owner, space)
     inside, go_on = threading.Event(), threading.Event()
-    original, reads = ingestion.document_read, []
+    original, reads = ingestion.documents_read, []
 
     def slowly(*args: Any) -> Any:
         reads.append(1)
@@ -262,7 +262,7 @@ def test_two_workers_do_a_job_once(
         go_on.wait(10)
         return original(*args)
 
-    monkeypatch.setattr(ingestion, "document_read", slowly)
+    monkeypatch.setattr(ingestion, "documents_read", slowly)
 
     def first_worker() -> None:
         try:

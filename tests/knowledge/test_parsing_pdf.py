@@ -190,7 +190,7 @@ def code_of(data: bytes, limits: Limits | None = None) -> str:
 def test_files_that_cannot_be_read_say_why() -> None:
     whole = make_pdf(HANDBOOK)
     assert code_of(make_pdf(HANDBOOK, password="secret")) == "encrypted"
-    assert code_of(make_scanned_pdf(2)) == "scanned"
+    assert code_of(make_scanned_pdf(2)) == "ocr_missing"
     assert code_of(make_pdf([[]])) == "empty"
     assert code_of(b"%PDF-1.7\ngarbage") == "broken"
     assert code_of(whole[:300]) == "broken"
@@ -202,7 +202,8 @@ def test_files_that_cannot_be_read_say_why() -> None:
 def test_a_page_without_text_among_others_is_a_warning() -> None:
     document = parse(make_scanned_pdf(1, text_pages=1), filename="a.pdf")
     assert "Text of page 1 goes here." in document.markdown
-    assert document.warnings == ["Page 2 is a picture without text and was left out."]
+    assert document.warnings[0] == "Page 2 is a picture without text and was left out."
+    assert "apt-get install tesseract-ocr" in document.warnings[1]
 
 
 @pytest.mark.parametrize("cut", [0.2, 0.5, 0.8, 0.95])

@@ -31,10 +31,13 @@ def refusal(data: bytes, filename: str, limits: Limits | None = None) -> tuple[t
         (b"MZ\x90\0\3\0\0\0", "report.pdf", "type_mismatch"),
         (b"\x7fELF\2\1\1", "notes.txt", "type_mismatch"),
         (b"#!/bin/sh\nrm -rf /\n", "run.sh", "unsupported_type"),
-        (b"\x89PNG\r\n\x1a\n", "photo.png", "unsupported_type"),
+        (b"\x89PNG\r\n\x1a\n", "photo.jpg", "type_mismatch"),
+        (b"GIF89a", "photo.png", "type_mismatch"),
+        (b"just text", "photo.png", "type_mismatch"),
         (b"{\\rtf1 text}", "old.rtf", "unsupported_type"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "old.doc", "unsupported_type"),
-        (make_zip({"a.txt": "text"}), "files.zip", "unsupported_type"),
+        (b"7z\xbc\xaf", "files.zip", "type_mismatch"),
+        (make_docx(["text"]), "files.zip", "type_mismatch"),
         (make_zip({"a.txt": "text"}), "report.pdf", "type_mismatch"),
         (make_docx(["text"]), "report.pdf", "type_mismatch"),
         (make_docx(["text"]), "report.md", "type_mismatch"),
@@ -56,6 +59,9 @@ def test_the_content_decides_and_the_name_must_agree(data: bytes, filename: str,
         (make_docx(["text"]), None, Format.DOCX),
         (b"<!DOCTYPE html><p>x", None, Format.HTML),
         (b"From: a@b.c\r\nSubject: x\r\n\r\ntext", None, Format.EML),
+        (b"From a@b.c Fri Nov 20 09:30:00 2026\nFrom: a@b.c\nTo: d\n\nx", None, Format.MBOX),
+        (make_zip({"a.txt": "text"}), None, Format.ZIP),
+        (b"RIFF\0\0\0\0WEBPVP8 ", None, Format.WEBP),
         (b"# x", "text/markdown; charset=utf-8", Format.MARKDOWN),
         (b"plain", None, Format.TEXT),
     ],
@@ -113,7 +119,7 @@ def test_xml_with_entities_is_refused(encoding: str) -> None:
 
 def test_a_name_that_leaves_the_archive_is_refused() -> None:
     data = make_docx(["text"], extra={"../../etc/cron.d/x": "boo"})
-    assert refusal(data, "a.docx") == (UnreadableDocument, "broken")
+    assert refusal(data, "a.docx") == (UnreadableDocument, "unsafe_path")
 
 
 @pytest.mark.parametrize(

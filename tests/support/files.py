@@ -95,6 +95,49 @@ def make_scanned_pdf(pages: int = 1, *, text_pages: int = 0) -> bytes:
     return buffer.getvalue()
 
 
+def make_picture(lines: Sequence[str], kind: str = "PNG", *, pages: int = 1) -> bytes:
+    """A picture of lines of text, black on white; a TIFF may have many pages."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(size=48)
+    pictures = []
+    for number in range(1, pages + 1):
+        picture = Image.new("L", (1500, 120 + 90 * len(lines)), "white")
+        draw = ImageDraw.Draw(picture)
+        for index, line in enumerate(lines):
+            draw.text((60, 60 + 90 * index), line.format(page=number), font=font, fill="black")
+        pictures.append(picture)
+    buffer = io.BytesIO()
+    more = {"save_all": True, "append_images": pictures[1:]} if pages > 1 else {}
+    pictures[0].save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+def make_picture_pdf(*pages: Sequence[str]) -> bytes:
+    """A PDF of scanned pages: each is a picture of its lines."""
+    from PIL import Image
+    from reportlab.lib.utils import ImageReader
+    from reportlab.pdfgen.canvas import Canvas
+
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(PAGE_WIDTH, PAGE_HEIGHT))
+    for lines in pages:
+        picture = Image.open(io.BytesIO(make_picture(lines)))
+        height = 500 * picture.height / picture.width
+        canvas.drawImage(ImageReader(picture), 40, 780 - height, 500, height)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def make_mbox(*messages: bytes) -> bytes:
+    """A mailbox file."""
+    return b"".join(
+        b"From ana@example.org Fri Nov 20 09:30:00 2026\n" + message.rstrip(b"\n") + b"\n\n"
+        for message in messages
+    )
+
+
 def make_zip(members: dict[str, bytes | str]) -> bytes:
     """A zip file."""
     buffer = io.BytesIO()
