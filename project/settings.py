@@ -236,6 +236,7 @@ CELERY_TASK_ROUTES = {
     "knowledge.tasks.proposal_prepare": {"queue": "embed"},
     "knowledge.tasks.generations_*": {"queue": "embed"},
     "memory.tasks.*": {"queue": "memory"},
+    "project.events.tasks.*": {"queue": "webhooks"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
@@ -246,13 +247,15 @@ CELERY_BEAT_SCHEDULE = {
     "generations-maintain": {"task": "knowledge.tasks.generations_maintain", "schedule": 120.0},
     "past-versions-fill": {"task": "knowledge.tasks.past_versions_fill", "schedule": 600.0},
     "past-vectors-drop": {"task": "knowledge.tasks.past_vectors_drop", "schedule": 86_400.0},
+    "space-changes-fold": {"task": "knowledge.tasks.space_changes_fold", "schedule": 60.0},
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
+    "suggestions-refresh": {"task": "knowledge.tasks.suggestions_refresh", "schedule": 60.0},
     "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
-    "suggestions-refresh": {"task": "knowledge.tasks.suggestions_refresh", "schedule": 60.0},
     "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
+    "webhooks-send": {"task": "project.events.tasks.webhooks_send", "schedule": 15.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
 
@@ -378,6 +381,13 @@ ACERVO_FETCH_TIMEOUT = env_int("ACERVO_FETCH_TIMEOUT", 60, minimum=1)  # seconds
 ACERVO_FEED_FOLDERS = env_list("ACERVO_FEED_FOLDERS")
 # Dotted paths of connector classes beside those that Acervo brings along.
 ACERVO_CONNECTORS = env_list("ACERVO_CONNECTORS")
+
+# -- Search -------------------------------------------------------------------------------------
+
+# Seconds that an answer may be given again, as long as nothing has changed; 0 keeps none.
+ACERVO_SEARCH_CACHE_SECONDS = env_int("ACERVO_SEARCH_CACHE_SECONDS", 600, minimum=0)
+# How many of the searches asked most are made ready again after a publish; 0 counts none.
+ACERVO_SEARCH_WARM = env_int("ACERVO_SEARCH_WARM", 20, minimum=0)
 
 # -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
 
