@@ -15,6 +15,7 @@ from knowledge.api.lineage import LineageAction
 from knowledge.api.merge_serializers import StaleNodeEnvelope
 from knowledge.api.moments import StateQuery
 from knowledge.api.quality import QualityActions
+from knowledge.api.related import RelatedAction
 from knowledge.api.serializers import (
     GraphQuery,
     GraphSerializer,
@@ -37,7 +38,7 @@ from project.http.api import ApiViewSet, expected_version, find, id_of, missing
 from project.http.errors import Conflict
 
 
-class NodeViewSet(VersionActions, QualityActions, LineageAction, ApiViewSet):
+class NodeViewSet(VersionActions, QualityActions, LineageAction, RelatedAction, ApiViewSet):
     """Nodes: pieces of knowledge, each with its versions."""
 
     read_scope = Scope.KNOWLEDGE_READ

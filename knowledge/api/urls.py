@@ -21,11 +21,14 @@ from knowledge.api.search import SearchView
 from knowledge.api.sources import SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
 
+from knowledge.api.suggestions import SuggestionViewSet
+from knowledge.api.why import WhyNotView
 router = SimpleRouter()
 router.register("spaces", SpaceViewSet, "space")
 router.register("nodes", NodeViewSet, "node")
 router.register("relations", RelationViewSet, "relation")
 router.register("proposals", ProposalViewSet, "proposal")
+router.register("relation-suggestions", SuggestionViewSet, "relation-suggestion")
 router.register("releases", ReleaseViewSet, "release")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
@@ -27,8 +27,11 @@ class RelationSuggestionQuerySet(SpaceScopedQuerySet):
         )
 
     def undecided(self) -> "RelationSuggestionQuerySet":
-        """Keep those that nobody confirmed or refused."""
-        return self.filter(status=SuggestionStatus.OPEN)
+        """Keep those that nobody confirmed or refused, and that nobody related meanwhile."""
+        same = Q(source=OuterRef("source"), target=OuterRef("target"))
+        turned = Q(source=OuterRef("target"), target=OuterRef("source"))
+        related = Relation.objects.filter(same | turned)
+        return self.filter(~Exists(related), status=SuggestionStatus.OPEN)
 
 
 class RelationSuggestion(models.Model):

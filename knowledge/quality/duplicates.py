@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from knowledge.choices import NodeStatus
-from knowledge.models import Node, NodeQuality
+from knowledge.models import DistinctPair, Node, NodeQuality
 from knowledge.quality.texts import bands, hash_of, jaccard, normalised, shingles
 from knowledge.quality.types import Finding, NodeState, finding
 
@@ -48,23 +50,31 @@ def duplicate_findings(
     if not print_.hash:
         return
     replaced = {other.node_id for other in others if other.node_id}
+    distinct = _distinct_from(state.node_id)
     same: dict[object, str] = {}
     near: dict[object, tuple[float, str]] = {}
-    for node, title, content in _candidates(state, print_, likeness, replaced):
+    for node, title, content in _candidates(state, print_, likeness, replaced | distinct):
         _compare(print_, node, title, content, same, near)
         cosine = likeness.get(node, 0.0)
         if node not in same and cosine >= NEAR_COSINE and cosine > near.get(node, (0.0, ""))[0]:
             near[node] = (cosine, title)
     for number, other in enumerate(others):
-        if other.status != NodeStatus.ARCHIVED and (
-            other.node_id is None or other.node_id != state.node_id
-        ):
+        is_other = other.node_id is None or other.node_id not in {state.node_id, *distinct}
+        if other.status != NodeStatus.ARCHIVED and is_other:
             key: object = other.node_id or number
             _compare(print_, key, other.title, other.content, same, near)
     for key, name in list(same.items())[:MOST]:
         yield finding("duplicate", title=name, node=_id(key))
     for key, (share, name) in sorted(near.items(), key=lambda item: -item[1][0])[:MOST]:
         yield finding("near_duplicate", title=name, node=_id(key), percent=round(share * 100))
+
+
+def _distinct_from(node_id: uuid.UUID | None) -> set[uuid.UUID]:
+    """Return the nodes of which somebody said that they are no duplicates of this one."""
+    if node_id is None:
+        return set()
+    rows = DistinctPair.objects.filter(Q(low=node_id) | Q(high=node_id))
+    return {high if low == node_id else low for low, high in rows.values_list("low", "high")}
 
 
 def _id(key: object) -> str | None:

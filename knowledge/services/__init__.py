@@ -108,6 +108,12 @@ from knowledge.services.spaces import (
     space_update,
 )
 
+from knowledge.services.suggestions import (
+    pair_part,
+    suggestion_confirm,
+    suggestion_refuse,
+    suggestion_reopen,
+)
 __all__ = [
     "Asked",
     "Imported",
@@ -166,6 +172,10 @@ __all__ = [
     "nodes_revert",
     "nodes_upsert",
     "proposal_conflicts",
+    "pair_part",
+    "profile_activate",
+    "profile_create",
+    "profile_roll_back",
     "proposal_create",
     "proposal_delete",
     "proposal_merge",
@@ -193,6 +203,9 @@ __all__ = [
     "space_delete",
     "space_update",
     "version_tag",
+    "suggestion_confirm",
+    "suggestion_refuse",
+    "suggestion_reopen",
     "version_untag",
     "versions_erase",
 ]

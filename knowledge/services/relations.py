@@ -38,6 +38,7 @@ def relation_create(
     weight: float = 1.0,
     metadata: dict[str, Any] | None = None,
     status: str = RelationStatus.CONFIRMED,
+    reason: str = "",
 ) -> Relation:
     """Relate two nodes that the user sees; needs an editor of the source's space.
 
@@ -60,7 +61,7 @@ def relation_create(
     )
     _check(relation)
     with _taken_pairs_are_conflicts(relation):
-        relations_insert([relation], author=acting_user)
+        relations_insert([relation], author=acting_user, reason=reason)
     _revision_raise(source)
     return relation
 

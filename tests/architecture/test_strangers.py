@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from chat.routing import websocket_urlpatterns as chat_sockets
-from knowledge.models import Space
+from knowledge.models import RelationSuggestion, Space
 from knowledge.routing import websocket_urlpatterns as job_sockets
 from project.accounts.models import User
 from project.accounts.ws import socket_token_create
@@ -32,6 +32,7 @@ OBJECTS = {
     "spaces": "space",
     "nodes": "node",
     "relations": "relation",
+    "relation-suggestions": "suggestion",
     "sources": "source",
     "jobs": "job",
     "kinds": "kind",
@@ -143,6 +144,9 @@ def belongings(api: Api, space: Space) -> Belongings:
     feed = made("feeds", space=str(space.pk), name=SECRET, interval_minutes=0, **place)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
+    suggestion = RelationSuggestion.objects.create(
+        space=space, source_id=nodes[0], target_id=nodes[1], score=0.9
+    )
     return {
         "space": str(space.pk),
         "node": nodes[0],
@@ -150,6 +154,7 @@ def belongings(api: Api, space: Space) -> Belongings:
         "relation": made("relations", source=nodes[0], target=nodes[1])["id"],
         "source": upload["source"]["id"],
         "job": upload["job"]["id"],
+        "suggestion": str(suggestion.pk),
         "kind": kind,
         "migration": made(f"kinds/{kind}/migrations", schema={"title": SECRET})["id"],
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
