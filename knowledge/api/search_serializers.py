@@ -40,6 +40,10 @@ class SearchInput(StrictSerializer):
         required=False,
         help_text="Search that index generation instead of the one that serves; for curators.",
     )
+    profile = serializers.UUIDField(
+        required=False,
+        help_text="Search with that retrieval profile and not the active one; for curators.",
+    )
     explain = serializers.BooleanField(default=False)
     external_ids = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=1000

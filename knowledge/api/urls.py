@@ -14,6 +14,7 @@ from knowledge.api.generations import IndexGenerationViewSet
 from knowledge.api.jobs import JobViewSet
 from knowledge.api.kinds import KindMigrationViewSet, KindViewSet
 from knowledge.api.nodes import NodeViewSet
+from knowledge.api.profiles import ProfileViewSet
 from knowledge.api.proposals import ProposalViewSet
 from knowledge.api.relations import RelationViewSet
 from knowledge.api.releases import ReleaseViewSet
@@ -42,5 +43,6 @@ router.register("kind-migrations", KindMigrationViewSet, "kind-migration")
 router.register("index-generations", IndexGenerationViewSet, "index-generation")
 router.register("golden-questions", GoldenQuestionViewSet, "golden-question")
 router.register("evaluations", EvaluationViewSet, "evaluation")
+router.register("retrieval-profiles", ProfileViewSet, "retrieval-profile")
 
 urlpatterns = [*router.urls, path("search/", SearchView.as_view(), name="search")]

@@ -60,6 +60,7 @@ from knowledge.services.nodes import (
     node_update,
     nodes_upsert,
 )
+from knowledge.services.profiles import profile_activate, profile_create, profile_roll_back
 from knowledge.services.proposal_changes import (
     change_add,
     change_remove,
@@ -173,6 +174,9 @@ __all__ = [
     "nodes_upsert",
     "proposal_conflicts",
     "pair_part",
+    "profile_activate",
+    "profile_create",
+    "profile_roll_back",
     "profile_activate",
     "profile_create",
     "profile_roll_back",

@@ -39,6 +39,7 @@ OBJECTS = {
     "kind-migrations": "migration",
     "golden-questions": "golden",
     "evaluations": "evaluation",
+    "retrieval-profiles": "profile",
     "proposals": "proposal",
     "releases": "release",
     "feeds": "feed",
@@ -159,6 +160,7 @@ def belongings(api: Api, space: Space) -> Belongings:
         "migration": made(f"kinds/{kind}/migrations", schema={"title": SECRET})["id"],
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
+        "profile": made("retrieval-profiles", knobs={}, note=SECRET)["id"],
         "proposal": proposal["id"],
         "feed": feed,
         "run": made(f"feeds/{feed}/sync")["run"]["id"],
@@ -263,6 +265,8 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         ],
         "golden-questions": [{"question": SECRET, "nodes": [belongings["node"]]}],
         "evaluations": [space],
+        "retrieval-profiles": [{"knobs": {}, "note": "x"}],
+        "retrieval-profiles/roll-back": [space | {"reason": "x"}, {"reason": "x"}],
         "search": [
             {"query": SECRET, "mode": mode, **scope}
             for mode in ("hybrid", "keyword", "vector", "graph")
