@@ -26,6 +26,7 @@ from knowledge.models import (
     Proposal,
     Space,
 )
+from knowledge.revisions import revisions_of
 from project.accounts.models import User
 from project.celery import send_after_commit
 from project.locks import transaction_lock
@@ -176,7 +177,7 @@ def _key_of(questions: list[GoldenQuestion]) -> str:
 
 
 def _index_revision(space: Space) -> int:
-    return Space.objects.values_list("index_revision", flat=True).get(pk=space.pk)
+    return revisions_of([space.pk])[space.pk]
 
 
 def _runs_of(

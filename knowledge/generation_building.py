@@ -21,6 +21,7 @@ from knowledge.choices import GenerationStatus
 from knowledge.generations import generation_model, passages_missing
 from knowledge.models import Chunk, IndexGeneration, Node, NodeVersion
 from knowledge.passages import passages_of, without_markup
+from knowledge.revisions import spaces_note
 from project.events.services import emit
 from project.inference.embeddings import embed_texts
 from project.inference.types import EmbeddingModel, EmbeddingUnavailable, UsageContext
@@ -178,3 +179,4 @@ def _vectors_store(
             [generation.pk],
         )
         cursor.execute("DROP TABLE new_vectors")
+        spaces_note([generation.space_id])

@@ -16,6 +16,7 @@ from knowledge import (
     previews,
     recovery,
     reviews,
+    revisions,
     statistics,
 )
 from knowledge.quality import refreshing
@@ -81,6 +82,12 @@ def files_sweep() -> None:
 def statistics_fold() -> None:
     """Keep the statistics of words small."""
     statistics.statistics_fold()
+
+
+@shared_task
+def space_changes_fold() -> None:
+    """Keep the notes of changes few: every search counts them."""
+    revisions.changes_fold()
 
 
 @shared_task

@@ -3,6 +3,7 @@
 Modules import in one direction: spaces, versioning, sources, nodes, index.
 """
 
+from knowledge.models.changes import SpaceChange
 from knowledge.models.evaluation import (
     EvaluationResult,
     EvaluationRun,
@@ -87,6 +88,7 @@ __all__ = [
     "ReviewReminder",
     "Source",
     "Space",
+    "SpaceChange",
     "SpaceRole",
     "Spelling",
     "TermStatistic",

@@ -121,6 +121,16 @@ class Node(models.Model):
             GinIndex(fields=["wiki_links"], name="node_by_wiki_link"),  # links to a new title
             GinIndex(fields=["tags"], name="node_by_tag"),
             GinIndex(fields=["metadata"], name="node_by_metadata", opclasses=["jsonb_path_ops"]),
+            models.Index(  # when a cached search expires: the next boundary of a space
+                fields=["space", "valid_from"],
+                condition=models.Q(valid_from__isnull=False),
+                name="node_by_beginning",
+            ),
+            models.Index(
+                fields=["space", "valid_until"],
+                condition=models.Q(valid_until__isnull=False),
+                name="node_by_end",
+            ),
             models.Index(  # the sweep for nodes whose index is behind
                 fields=["updated_at"],
                 condition=~models.Q(indexed_version=models.F("version"))
