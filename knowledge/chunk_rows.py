@@ -25,6 +25,7 @@ COLUMNS = (
     ("search", "bytea"),
     ("terms", "bytea"),
     ("sequence", "bytea"),
+    ("analysis", "int2"),
 )
 
 
@@ -54,4 +55,5 @@ def chunk_row(
         lexemes_pack(indexed.lexemes),
         sparse_pack(passage_weights(words, average)),
         indexed.sequence,
+        indexed.analysis,
     )

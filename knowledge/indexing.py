@@ -20,6 +20,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
+from knowledge.analysis import ANALYSIS_VERSION
 from knowledge import metrics
 from knowledge.binary import sequence_unpack, vector_pack
 from knowledge.choices import GenerationStatus, NodeStatus
@@ -29,6 +30,7 @@ from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import ServedVersion, passages_retire, versions_serve
 from knowledge.relabelling import passages_relabel
+from knowledge.vocabulary import words_learn
 from knowledge.statistics import Difference, difference_append, mean_length, spoken_in, totals
 from knowledge.weights import word_counts
 from project.events.services import emit
@@ -251,6 +253,7 @@ def _batch_embedded(
 
 def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
     """Lock the nodes' rows and return those whose prepared version is still wanted."""
+    words_learn(space_id, _spellings(nodes))
     by_id = {node.node_id: node for node in prepared.nodes}
     rows = (
         Node.objects.filter(pk__in=by_id, status=NodeStatus.PUBLISHED)
@@ -262,6 +265,13 @@ def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
         by_id[pk]
         for pk, space_id, version, indexed in rows
         if (space_id, version) == (by_id[pk].space_id, by_id[pk].version)
+def _spellings(nodes: list[PreparedNode]) -> set[tuple[str, str]]:
+    """Return the words of nodes with their terms; their titles' are in the embedded texts."""
+    return {
+        pair for node in nodes for passage in node.passages for pair in passage.spellings.items()
+    }
+
+
         and (indexed is None or indexed <= version)
     ]
 
@@ -288,7 +298,7 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
             length = sum(words.values())
             counts[node.node_id, passage.passage.position] = words
             lengths[node.node_id] += length
-            difference.count(words, length, passage.language)
+            difference.count(words, length, passage.language, analysis=passage.analysis)
     if space.average_tokens is None:
         space.average_tokens = mean_length(totals([space_id]).plus(difference))
         space.save(update_fields=["average_tokens"])
@@ -306,9 +316,12 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
 
 
 def _served(node: PreparedNode, length: float) -> ServedVersion:
-    language = spoken_in(node.passages[0].language) if node.passages else ""
+    analysis = min((each.analysis for each in node.passages), default=ANALYSIS_VERSION)
+    language = spoken_in(node.passages[0].language, analysis) if node.passages else ""
     count = len(node.passages)
-    return ServedVersion(node.node_id, node.space_id, node.version, count, round(length), language)
+    return ServedVersion(
+        node.node_id, node.space_id, node.version, count, round(length), language, analysis
+    )
 
 
 def _passages_delete(node_ids: list[uuid.UUID]) -> dict[uuid.UUID, Difference]:
@@ -318,13 +331,13 @@ def _passages_delete(node_ids: list[uuid.UUID]) -> dict[uuid.UUID, Difference]:
         cursor.execute("DELETE FROM knowledge_embedding WHERE node_id = ANY(%s)", [node_ids])
         cursor.execute(
             "DELETE FROM knowledge_chunk WHERE node_id = ANY(%s) "
-            "RETURNING space_id, language, sequence",
+            "RETURNING space_id, language, sequence, analysis",
             [node_ids],
         )
-        for space_id, language, sequence in cursor.fetchall():
+        for space_id, language, sequence, analysis in cursor.fetchall():
             words = word_counts(sequence_unpack(sequence))
             difference = removed.setdefault(space_id, Difference())
-            difference.count(words, sum(words.values()), language, -1)
+            difference.count(words, sum(words.values()), language, -1, analysis=analysis)
     return removed
 
 

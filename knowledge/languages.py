@@ -1,69 +1,72 @@
-"""Which language a text is written in: English, Brazilian Portuguese, or another.
+"""Which language a text is written in: one that has a stemmer, or another.
 
 Short texts (questions, titles) are decided by their function words: a statistical model guesses
 badly on a dozen letters. Longer ones, and those without known words, go to py3langid.
 The same text always gives the same answer. Portuguese of any country is called ``pt-br``.
 """
 
-import re
-from typing import Literal
+import itertools
+from collections.abc import Iterable, Sequence
 
-Language = Literal["en", "pt-br", "other"]
+from knowledge.analysis import analysed_as, function_words, words
+from knowledge.stemming import OTHER
+from knowledge.stop_words import STOP_WORDS
 
-_LETTERS = re.compile(r"[^\W\d_]+")
+Language = str
+"""``en``, ``pt-br``, another key of `knowledge.stemming.STEMMERS`, or ``other``."""
+
 _SAMPLE = 4_000  # characters read of a long text, from three places
-_SHORT = 12  # words: below this the function words are asked first
+_WORDS = 4_000  # words looked at of a node
+_SHORT = 12  # words: below this only function words are trusted
 _FEWEST_LETTERS = 3
+_EVIDENCE = 8  # function words of another language, before a declared one is doubted
+_DIFFERENT = 3  # different ones that are enough where the declared language has none
+_NAMES = {"pt": "pt-br"}
 
 
-def _words(*lines: str) -> frozenset[str]:
-    return frozenset(word for line in lines for word in line.split())
-
-
-_ENGLISH = _words(
-    "the of and to in is are was were be been for on with at by from this that these those it its",
-    "what how when where who which why can could do does did should would will may must have has",
-    "had i you he she we they my your our their not if or an there many much long about",
-)
-_PORTUGUESE = _words(
-    "o os um uma de do da dos das e em no na nos nas para por pelo pela com sem que qual quais",
-    "quem quando onde como porque é são foi ser está estão tem têm ter há não sim se ou mas",
-    "mais eu você ele ela nós eles elas meu minha seu sua nosso nossa isso este esta esse essa ao",
-    "aos à às até sobre entre posso pode podem devo deve quanto quantos quantas preciso faço fazer",
-    "existe já também",
-)
-_SPANISH = _words(
-    "el los las y en con una del al por qué cuál cuándo dónde cómo es está están no se lo su sus",
-    "hay puedo puede yo usted ella nosotros ellos pero muy más también según desde hasta",
-)
-_FRENCH = _words(
-    "le la les des du et est une dans pour avec sur que qui quel quelle comment où je vous nous",
-    "il elle ils ne pas au aux ce cette son ses leur être avoir",
-)
-_GERMAN = _words(
-    "der die das und ist ein eine nicht mit von zu im den dem für auf wie was wann wo wer ich sie",
-    "wir es auch bei nach aus kann wird sind",
-)
-_STOP_WORDS: dict[str, frozenset[str]] = {
-    "en": _ENGLISH,
-    "pt": _PORTUGUESE,
-    "es": _SPANISH,
-    "fr": _FRENCH,
-    "de": _GERMAN,
-}
-_NAMES: dict[str, Language] = {"en": "en", "pt": "pt-br"}
-
-
-def detect_language(text: str, *, default: Language = "other") -> Language:
+def detect_language(text: str, *, default: Language = OTHER) -> Language:
     """The language of ``text``; ``default`` where it has too few letters to tell."""
-    words = [word.lower() for word in _LETTERS.findall(_sample(text))]
-    if sum(map(len, words)) < _FEWEST_LETTERS:
+    found = [word for word in words(_sample(text)) if not word.isdigit()]
+    if sum(map(len, found)) < _FEWEST_LETTERS:
         return default
-    scores = {code: sum(word in stop for word in words) for code, stop in _STOP_WORDS.items()}
-    best = max(scores, key=lambda code: scores[code])
-    others = max(score for code, score in scores.items() if code != best)
-    is_clear = scores[best] > others if len(words) < _SHORT else scores[best] >= 2 * others + 2
-    return _NAMES.get(best if is_clear else _classify(text), "other")
+    best, second = _best_two(found)
+    is_short = len(found) < _SHORT
+    if best[1] > second[1] if is_short else best[1] >= 2 * second[1] + 2:
+        return _NAMES.get(best[0], best[0])
+    guess = analysed_as(_classify(text))
+    if is_short and guess not in {"en", "pt", best[0], second[0]}:
+        return OTHER
+    return _NAMES.get(guess, guess)
+
+
+def language_of(declared: str, *texts: Sequence[str]) -> str:
+    """Return the language to analyse folded words in: the declared one, unless they belie it.
+
+    What nobody named has the language of its space, which may be wrong; a hundred words of English
+    are never taken for Portuguese. Languages that share function words, such as Spanish and
+    Portuguese, are told apart by those that they do not share.
+    """
+    folded = list(itertools.islice(itertools.chain.from_iterable(texts), _WORDS))
+    likely, hits = _best_two(folded)[0]
+    was = analysed_as(declared)
+    if not hits or likely == was:
+        return declared
+    theirs, own = STOP_WORDS[likely], STOP_WORDS.get(was, frozenset())
+    against = [word for word in folded if word in theirs and word not in own]
+    pro = sum(word in own and word not in theirs for word in folded)
+    if hits * 8 <= len(folded) or len(against) <= 3 * pro:
+        return declared
+    if len(against) >= _EVIDENCE or (not pro and len(set(against)) >= _DIFFERENT):
+        return _NAMES.get(likely, likely)
+    return declared
+
+
+def _best_two(folded: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the two languages with most function words among the words, and how many."""
+    hits = function_words(folded, STOP_WORDS)
+    # Of as many, the one with more speakers: the table's order.
+    ranked = sorted(filter(hits.__getitem__, STOP_WORDS), key=lambda code: -hits[code])
+    return [*((code, hits[code]) for code in ranked[:2]), (OTHER, 0), (OTHER, 0)][:2]
 
 
 def _sample(text: str) -> str:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from knowledge.analysis import base_language, likely_language, term_key, term_of, words
+from knowledge.analysis import ANALYSIS_VERSION, term_key, term_of, words
 from knowledge.binary import sequence_pack
 from knowledge.chunking import Passage, chunk
+from knowledge.languages import language_of
 from knowledge.models import Node
-from knowledge.stop_words import STOP_WORDS
+from knowledge.spelling import is_worth_keeping
 from project.markdown import plain_text
 
-CANONICAL = {"en": "en", "pt": "pt-br"}
 _MARKUP = re.compile(
     r"[*_`\[\]<>#|~\\!&]|^\s*(?:[-+]|\d+[.)])\s|^(?: {4}|\t|={2}|-{2})", re.MULTILINE
 )
-_SAMPLE = 4000  # words looked at
-_EVIDENCE = 8  # stop words of another language, before a declared one is doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,14 @@ class IndexedPassage:
     embedded: str
     sequence: bytes
     lexemes: frozenset[str]
+    analysis: int = ANALYSIS_VERSION
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """The terms of its words that can be what a misspelled one meant."""
+        plain = self.embedded or f"{self.passage.context}\n{without_markup(self.passage.text)}"
+        found = set(words(plain))
+        return spellings_of(found, self.language)
 
 
 def passages_of(
@@ -63,30 +69,15 @@ def passages_of(
     ]
 
 
+def spellings_of(folded: Iterable[str], language: str) -> dict[str, str]:
+    """Return the terms of those of the words that can be what a misspelled one meant."""
+    terms = {word: term_of(word, language) for word in folded if is_worth_keeping(word)}
+    return {word: term for word, term in terms.items() if term is not None}
+
+
 def without_markup(text: str) -> str:
     """Return a passage as plain text; most have no markup, and parsing takes its time."""
     return plain_text(text) if _MARKUP.search(text) else text
-
-
-def language_of(declared: str, *texts: Sequence[str]) -> str:
-    """Return the language to analyse words in: the declared one, unless they belie it.
-
-    What nobody named has the language of its space, which may be wrong; a hundred words of English
-    are never taken for Portuguese.
-    """
-    folded = list(itertools.islice(itertools.chain.from_iterable(texts), _SAMPLE))
-    likely = likely_language(folded, CANONICAL.values())
-    if likely is None or base_language(likely) == base_language(declared):
-        return declared
-    hits = _stop_words(likely, folded)
-    if hits >= _EVIDENCE and hits * 8 > len(folded) and hits > 3 * _stop_words(declared, folded):
-        return likely
-    return declared
-
-
-def _stop_words(language: str, folded: Sequence[str]) -> int:
-    known = STOP_WORDS.get(base_language(language), frozenset())
-    return sum(word in known for word in folded)
 
 
 def _analysed(fields: Sequence[Sequence[str]], language: str) -> tuple[bytes, frozenset[str]]:

@@ -8,6 +8,7 @@ the next one came too soon or they are older than this table, are cut later (`ve
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
+from knowledge.analysis import ANALYSIS_VERSION
 from knowledge.binary import sequence_unpack
 from knowledge.chunk_rows import COLUMNS, chunk_row
 from knowledge.models import NodeVersion, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.statistics import TYPICAL_LENGTH, spoken_in
+from knowledge.vocabulary import words_forget, words_learn
 from knowledge.weights import word_counts
 from project.locks import try_lock
 
@@ -54,6 +57,7 @@ class ServedVersion:
     passages: int
     words: int
     language: str
+    analysis: int
 
 
 def passages_retire(
@@ -147,13 +151,15 @@ def versions_serve(served: Sequence[ServedVersion]) -> None:
         cursor.execute(
             """
             INSERT INTO knowledge_indexedversion
-                (node_id, space_id, version, passages, words, language, is_served, model_key)
+                (node_id, space_id, version, passages, words, language, analysis, is_served,
+                model_key)
             SELECT *, true, '' FROM unnest(
-                %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[]
+                %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[], %s::text[], %s::int2[]
             )
             ON CONFLICT (node_id, version) DO UPDATE SET
                 space_id = EXCLUDED.space_id, passages = EXCLUDED.passages, words = EXCLUDED.words,
-                language = EXCLUDED.language, is_served = true, model_key = '',
+                language = EXCLUDED.language, analysis = EXCLUDED.analysis, is_served = true,
+                model_key = '',
                 period = NULL, retired_at = NULL
             RETURNING node_id, version, xmax <> 0
             """,
@@ -164,6 +170,7 @@ def versions_serve(served: Sequence[ServedVersion]) -> None:
                 [each.passages for each in served],
                 [each.words for each in served],
                 [each.language for each in served],
+                [each.analysis for each in served],
             ],
         )
         known = [(node, version) for node, version, was_there in cursor.fetchall() if was_there]
@@ -177,13 +184,31 @@ def passages_erase(pairs: Iterable[Pair]) -> None:
     A version that is served has to be taken out of the index first.
     """
     erased = list(pairs)
+    terms = _terms(erased)
     _past_delete(erased)
+    for space_id, gone in terms.items():
+        words_forget(space_id, gone)
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM knowledge_indexedversion WHERE NOT is_served AND (node_id, version) IN "
             "(SELECT * FROM unnest(%s::uuid[], %s::int[]))",
             _columns(erased),
         )
+
+
+def _terms(pairs: Sequence[Pair]) -> dict[uuid.UUID, set[str]]:
+    """Return the terms of past versions by their spaces."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT space_id, unnest(tsvector_to_array(search)) FROM knowledge_pastchunk "
+            "WHERE (node_id, version) IN (SELECT * FROM unnest(%s::uuid[], %s::int[]))",
+            _columns(pairs),
+        )
+        found: dict[uuid.UUID, set[str]] = {}
+        for space_id, term in cursor.fetchall():
+            if term.isalpha():
+                found.setdefault(space_id, set()).add(term)
+    return found
 
 
 def _past_delete(pairs: Sequence[Pair]) -> None:
@@ -297,6 +322,10 @@ def _batch_index(rows: Sequence[Any]) -> int:
         pair: round(sum(sum(words.values()) for words in each)) for pair, each in counts.items()
     }
     periods = _claim(cut, lengths)
+    for space_id in {space_id for space_id, _passages in cut.values()}:
+        own = [cut[pair][1] for pair in periods if cut[pair][0] == space_id]
+        found = (one.spellings.items() for each in own for one in each)
+        words_learn(space_id, set(itertools.chain.from_iterable(found)))
     names = f"{_COLUMN_NAMES}, period"
     with (
         connection.cursor() as cursor,
@@ -322,8 +351,8 @@ def _claim(
         cursor.execute(
             f"""
             INSERT INTO knowledge_indexedversion (node_id, version, space_id, passages, words,
-                language, is_served, model_key, retired_at, period)
-            SELECT new.*, false, '', now(), public.period FROM unnest(
+                language, analysis, is_served, model_key, retired_at, period)
+            SELECT new.*, %s, false, '', now(), public.period FROM unnest(
                 %s::uuid[], %s::int[], %s::uuid[], %s::int[], %s::int[], %s::text[]
             ) AS new (node_id, version, space_id, passages, words, language)
             LEFT JOIN ({_PERIODS}) AS public
@@ -332,6 +361,7 @@ def _claim(
             RETURNING node_id, version, period
             """,
             [
+                ANALYSIS_VERSION,
                 *_columns(pairs),
                 [cut[pair][0] for pair in pairs],
                 [len(cut[pair][1]) for pair in pairs],

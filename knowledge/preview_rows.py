@@ -59,11 +59,13 @@ def passages_read(
     with connection.cursor() as cursor:
         cursor.execute(_READ, [proposal.pk, list(found)])
         for row in cursor.fetchall():
-            node_id, language, sequence, lexemes, key, vector, *rest = row
+            node_id, language, sequence, lexemes, analysis, key, vector, *rest = row
             position, start, end, text, headings, tokens, page = rest
             passage = Passage(position, start, end, text, tuple(headings), tokens, page, "")
             passages, vectors = found[node_id]
-            indexed = IndexedPassage(passage, language, "", bytes(sequence), frozenset(lexemes))
+            indexed = IndexedPassage(
+                passage, language, "", bytes(sequence), frozenset(lexemes), analysis
+            )
             passages.append(indexed)
             if key == model_key and vector is not None:
                 vectors.append(vector_unpack(bytes(vector)))
@@ -74,7 +76,7 @@ def passages_read(
 
 
 _READ = """
-    SELECT node_id, language, sequence, tsvector_to_array(search), model_key,
+    SELECT node_id, language, sequence, tsvector_to_array(search), analysis, model_key,
            vector_send(vector), position, start, "end", text, heading_path, tokens, page
     FROM knowledge_previewchunk
     WHERE proposal_id = %s AND node_id = ANY(%s)

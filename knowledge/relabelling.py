@@ -76,9 +76,10 @@ def _numbers_raise(found: Sequence[tuple[uuid.UUID, uuid.UUID, int, int]]) -> No
         cursor.execute(
             """
             INSERT INTO knowledge_indexedversion
-                (node_id, space_id, version, passages, words, language, is_served, model_key)
+                (node_id, space_id, version, passages, words, language, is_served, model_key,
+                analysis)
             SELECT held.node_id, held.space_id, move.new, held.passages, held.words, held.language,
-                true, ''
+                true, '', held.analysis
             FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS move (node_id, old, new)
             JOIN knowledge_indexedversion AS held
                 ON held.node_id = move.node_id AND held.version = move.old

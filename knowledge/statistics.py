@@ -7,6 +7,7 @@ all words together.
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,16 +16,27 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import connection, transaction
 
-from knowledge.analysis import base_language
+from knowledge.analysis import ANALYSIS_VERSION, analysed_as
 from knowledge.binary import sequence_unpack, sparse_pack
 from knowledge.models import Chunk, Space
+from knowledge.stemming import OTHER
 from knowledge.weights import passage_weights, word_counts
 from project.locks import try_lock
 
 log = structlog.get_logger(__name__)
 
 ALL_PASSAGES = -1
-LANGUAGES = {-2: "en", -3: "pt", -4: "other"}
+LANGUAGES = dict(
+    zip(
+        itertools.count(-2, -1),
+        "en pt other es fr de it nl ca ro sv da no fi hu tr ru sr el ar hi ne ta id hy lt et eu ga yi "
+        "pl cs fa eo".split(),
+        strict=False,
+    )
+)
+"""What a passage is counted for, by the number of its row; numbers never change, new ones follow."""
+FORMER = ("en", "pt", OTHER)
+"""What version 1 of the analysis told apart."""
 DRIFT = 0.1
 TYPICAL_LENGTH = 90.0
 """Weighted words of a passage, before a space has enough of its own to tell."""
@@ -41,12 +53,20 @@ class Difference:
     passages: Counter[int] = field(default_factory=Counter)
     words: int = 0
 
-    def count(self, keys: Iterable[int], length: float, language: str, sign: int = 1) -> None:
+    def count(
+        self,
+        keys: Iterable[int],
+        length: float,
+        language: str,
+        sign: int = 1,
+        *,
+        analysis: int = ANALYSIS_VERSION,
+    ) -> None:
         """Count a passage in (`sign` 1) or out (-1); `keys` are its different words."""
         for key in keys:
             self.passages[key] += sign
         self.passages[ALL_PASSAGES] += sign
-        self.passages[_BY_LANGUAGE.get(base_language(language), -4)] += sign
+        self.passages[_BY_LANGUAGE[spoken_in(language, analysis)]] += sign
         self.words += sign * round(length)
 
 
@@ -65,9 +85,13 @@ class Totals:
         return Totals(passages, self.words + difference.words, self.languages, {})
 
 
-def spoken_in(language: str) -> str:
-    """Return the language that a passage counts for: ``en``, ``pt`` or ``other``."""
-    return LANGUAGES[_BY_LANGUAGE.get(base_language(language), -4)]
+def spoken_in(language: str, analysis: int = ANALYSIS_VERSION) -> str:
+    """Return the language that a passage counts for: one with a stemmer, or ``other``.
+
+    Version 1 of the analysis only folded what was neither English nor Portuguese: ``other``.
+    """
+    spoken = analysed_as(language)
+    return spoken if analysis > 1 or spoken in FORMER else OTHER
 
 
 def difference_append(space_id: uuid.UUID, difference: Difference) -> None:

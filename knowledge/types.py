@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from knowledge.choices import SearchMode, VersionOrigin
+from knowledge.conditions import Conditions
 
 TERM_SPACE = 1_000_000_000
 """Words are numbered below this; it is the most dimensions that pgvector's `sparsevec` has."""
@@ -33,7 +34,8 @@ class SearchRequest:
     another state than the present one; filters then hold of the versions of that state.
     `profile` is a stored retrieval profile to use instead of the active one, for curators.
     `generation` is a built index generation to search instead of the one that serves its space: for
-    curators of that space.
+    curators of that space. `conditions` are set by `knowledge.retrieval.search` from the operators
+    in `query` (knowledge.operators).
     """
 
     query: str
@@ -55,6 +57,7 @@ class SearchRequest:
     explain: bool = False
     asked_in: str | None = None
     profile: uuid.UUID | None = None
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,19 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A word of the question that does not occur, and what stood in for it, as it is written."""
+
+    typed: str
+    used: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResponse:
     """Results, best first. `degraded` names the legs that could not take part, such as `vector`.
 
     `explanation` holds what all results share: weights, terms, models, counts and timings.
+    `corrections` are the words that results were found by in the place of misspelled ones.
     """
 
     results: list[SearchResult]
@@ -92,6 +104,7 @@ class SearchResponse:
     mode: SearchMode
     degraded: list[str] = field(default_factory=list)
     explanation: Mapping[str, Any] | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

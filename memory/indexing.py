@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from knowledge.analysis import term_counts, term_key
 from knowledge.binary import sparse_text
+from knowledge.languages import detect_language
 from knowledge.weights import passage_weights
 from memory.models import Episode
 from project.aio import release_connections
@@ -28,6 +29,15 @@ def indexed_text(content: str, *, occurred_at: datetime.datetime, before: str) -
     if before:
         parts.append(before[-CONTEXT_CHARACTERS:])
     return "\n".join(parts)
+
+
+def language_of(content: str) -> str:
+    """Return the language to analyse an episode in: English, Portuguese, or ``other``.
+
+    A short question seldom shows its own language, so recall asks in each of these.
+    """
+    spoken = detect_language(content, default="en")
+    return spoken if spoken in {"en", "pt-br"} else "other"
 
 
 def document_weights(counts: Mapping[str, int]) -> dict[int, float]:

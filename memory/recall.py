@@ -8,6 +8,7 @@
 
 import datetime
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from knowledge.analysis import term_counts, term_key
+from knowledge.analysis import former_words, term_counts, term_key
 from knowledge.binary import sparse_text, vector_text
 from knowledge.weights import rarity
 from memory import ranking
@@ -110,6 +111,8 @@ def _keyword_leg(request: RecallQuery, user: User) -> dict[uuid.UUID, float]:
     # Episodes were analysed each in its own language, and a short question seldom shows its own.
     counts = term_counts(request.query, "en") | term_counts(request.query, "pt-br")
     counts = counts or term_counts(request.query, "other")
+    if not request.query.isascii():  # as episodes of before were analysed
+        counts |= Counter(former_words(request.query))
     if not counts:
         return {}
     terms = sorted(counts)

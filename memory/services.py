@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from knowledge.languages import detect_language
 from knowledge.models import Space
 from memory import indexing, tasks
 from memory.importance import importance_of
@@ -97,7 +96,7 @@ def _episode(user: User, row: EpisodeFields, previous: dict[tuple[str, str], str
         importance=judged.score if stated is None else stated,
         importance_signals=judged.signals if stated is None else {"stated": stated},
         tags=row.get("tags") or [],
-        language=detect_language(content, default="en"),
+        language=indexing.language_of(content),
         external_id=row.get("external_id") or None,
         turn_id=row.get("turn_id"),
         indexed_text=indexing.indexed_text(content, occurred_at=occurred_at, before=before),

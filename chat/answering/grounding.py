@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from chat.types import Passage, Recollection, TurnRequest
-from knowledge.languages import Language, detect_language
+from knowledge.languages import detect_language
 from knowledge.models import Space
 from knowledge.retrieval import retrieve_passages
 from memory.recall import RecallQuery, recall
@@ -107,5 +107,5 @@ def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]
 
 def question_language(request: TurnRequest) -> str:
     """Return the language of the question; the person's own where the question does not show it."""
-    own: Language = "pt-br" if request.language.startswith("pt") else "en"
+    own = "pt-br" if request.language.startswith("pt") else "en"
     return detect_language(request.question, default=own)

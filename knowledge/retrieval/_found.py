@@ -12,8 +12,10 @@ from knowledge.knobs import BUILT_IN, Profile
 from knowledge.moments import Moment
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate
-from knowledge.retrieval._question import Question
+from knowledge.retrieval._question import Question, Reading
+from knowledge.retrieval._scope import Scope
 from knowledge.retrieval._vectors import QueryVector
+from knowledge.spelling import Near
 from project.inference.types import EmbeddingModel
 
 
@@ -41,7 +43,11 @@ class Unit:
 class Found:
     """The ranked units of a search and how they came about. `timings` in milliseconds.
 
-    `models` are those of `vectors`; `is_read` says that there is one, which reads the question.
+    `scope` is where it looked, `depth` how many passages each leg brought at most.
+
+    `readings` are the words of the question, `spoken` the languages that it may be in; `nears` has
+    the words that stand in for what does not occur. `models` are those of `vectors`; `is_read` says
+    that there is one, which reads the question.
     """
 
     units: list[Unit] = field(default_factory=list)
@@ -59,6 +65,9 @@ class Found:
     gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
 
+    spoken: tuple[str, ...] = ()
+    readings: list[Reading] = field(default_factory=list)
+    nears: dict[str, tuple[Near, ...]] = field(default_factory=dict)
     def lack(self, leg: str) -> None:
         """Note a leg that could not take part, or not wholly."""
         if leg not in self.degraded:

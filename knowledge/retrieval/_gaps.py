@@ -63,14 +63,18 @@ def gap_passages(scope: Scope) -> tuple[list[GapPassage], bool]:
     return found, is_whole
 
 
+def languages_of(passages: list[GapPassage]) -> set[str]:
+    """Return the languages of the passages, as statistics count them."""
+    return {spoken_in(each.indexed.language) for each in passages}
+
+
 def with_gaps(counted: Totals, passages: list[GapPassage], keys: set[int]) -> Totals:
     """Return the totals with the passages of the gaps, and of their words those of `keys`."""
     present = Counter(key for each in passages for key in keys & each.words.keys())
-    spoken = {spoken_in(each.indexed.language) for each in passages}
     return Totals(
         counted.passages + len(passages),
         counted.words + round(sum(sum(each.words.values()) for each in passages)),
-        counted.languages | spoken,
+        counted.languages | languages_of(passages),
         dict(Counter(counted.passages_with) + present),
     )
 

@@ -18,9 +18,19 @@ from knowledge.knobs import Profile
 from knowledge.models import Node, RetrievalProfile
 from knowledge.moments import moment_of
 from knowledge.profiles import active_profile, stored_profile
-from knowledge.retrieval import _fusing, _gaps, _graph, _legs, _snapshot, _states, _vectors
+from knowledge.retrieval import (
+    _conditions,
+    _fusing,
+    _gaps,
+    _graph,
+    _legs,
+    _listing,
+    _snapshot,
+    _states,
+    _vectors,
+)
 from knowledge.retrieval._found import Found
-from knowledge.retrieval._question import LANGUAGES, Question, question_of, readings_of, reads
+from knowledge.retrieval._question import Question, question_of, reads
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
 from knowledge.retrieval._vectors import QueryVector
 from knowledge.retrieval._view import one_view
@@ -53,19 +63,24 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
         if not scope.space_ids:
             return found
         found.profile = _profile(request, scope, user)
-    if request.mode != SearchMode.KEYWORD:
+    if request.mode != SearchMode.KEYWORD and request.query:
         with found.stage("embed"):
             _embed(found, scope, request)
     view.enter_context(one_view())
     with found.stage("scope"):
+    if request.conditions is not None:
+        with found.stage("conditions"):
+            scope, is_whole = _conditions.narrowed(scope, found.moment, request.conditions)
+            if not is_whole:
+                found.lack("phrase")
         if found.moment is None:
-            counted = _states.count_present(scope, request)
+            counted = _states.count_present(found, scope, request)
         else:
             scope, counted = _states.count_other(found, scope, found.moment, request)
         found.scope_passages = counted.passages
         if not counted.passages:
             return found
-        found.question = _question(request, counted)
+        found.question = _question(found, request, counted)
         _weigh(found, request.mode)
     if request.mode == SearchMode.VECTOR and found.vectors:
         found.question = replace(found.question, candidates=())
@@ -85,6 +100,11 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             candidates += _gaps.gap_candidates(in_gaps, found.question, counted)
         found.candidates = len(candidates)
     with found.stage("rank"):
+    if request.conditions is not None and not found.readings and not candidates:
+        with found.stage("rank"):
+            found.units = _listing.listed(found, scope, depth)
+            found.candidates = len(found.units)
+        return found
         signals = _fusing.signals_of(found.question, candidates, mean_length(counted))
         found.units = _fusing.units_of(found, signals, request.mode, by_node=by_node)
         if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH} and found.is_read:
@@ -108,13 +128,11 @@ def _profile(request: SearchRequest, scope: Scope, user: Reader) -> Profile:
     return found
 
 
-def _question(request: SearchRequest, counted: Totals) -> Question:
-    """Analyse the question in the languages of the scope."""
-    present = [language for language in LANGUAGES if language in counted.languages]
-    spoken, readings = readings_of(request.query, present)
-    if asked_in := request.asked_in or request.language:
-        spoken = (asked_in,)
-    return question_of(spoken, readings, counted)
+def _question(found: Found, request: SearchRequest, counted: Totals) -> Question:
+    """Weigh the words of the question as they were read in the languages of the scope."""
+    asked_in = request.asked_in or request.language
+    spoken = (asked_in,) if asked_in else found.spoken
+    return question_of(spoken, found.readings, counted, found.nears)
 
 
 def _embed(found: Found, scope: Scope, request: SearchRequest) -> None:

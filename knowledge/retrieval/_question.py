@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from knowledge.analysis import base_language, likely_language, term_key, term_of, words
-from knowledge.statistics import Totals
+from knowledge.analysis import base_language, former_words, function_words, term_key, term_of, words
+from knowledge.spelling import Near, plain_words
+from knowledge.statistics import FORMER, Totals
+from knowledge.stemming import OTHER
+from knowledge.stop_words import STOP_WORDS
 from knowledge.weights import highest_score, rarity
 
-LANGUAGES = ("en", "pt", "other")
-"""What words are analysed as."""
 MAX_TERMS = 64
 DISPENSABLE_SHARE = 0.25
 PLENTY = 1000
 """Passages that the candidate words must bring together before a common word is left out."""
+FOREIGN_FROM = 2
+"""Function words of a language that the scope does not have, to take a question for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A word as each language of the scope analyses it; the first term leads."""
+    """A word as each language of the scope analyses it; the first term leads.
+
+    `is_plain` says that it may be misspelled: identifiers, numbers and names in capitals may not.
+    """
 
     terms: tuple[str, ...]
+    word: str = ""
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Question:
     words themselves. `highest` is the best BM25 score that a passage could have, `pairs` has the
     words that stand side by side. `languages` is what the question may be written in.
     `candidates` are the words that bring candidates, `share` is how much of the scope they bring at
-    most.
+    most. `nears` has the words that stand in for one that was typed and does not occur.
     """
 
     languages: tuple[str, ...]
@@ -43,32 +51,71 @@ class Question:
     highest: float = 0.0
     candidates: tuple[str, ...] = ()
     share: float = 0.0
+    nears: Mapping[str, tuple[Near, ...]] = field(default_factory=dict)
 
 
 def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], list[Reading]]:
     """Return the languages the text may be in, likeliest first, and its words without stop words.
 
-    `languages` are those of the scope (``en``, ``pt``, ``other``).
+    `languages` are those of the scope (`knowledge.statistics.LANGUAGES`).
     """
     folded = words(text)
-    known = [language for language in languages if language != "other"]
-    likely = likely_language(folded, ["en", "pt"])
-    if likely is not None:
-        spoken: tuple[str, ...] = (likely,)
-    else:
-        spoken = tuple(known)
+    likely = _likely(folded, languages)
+    known = tuple(language for language in languages if language != OTHER)
+    spoken = known if likely is None else (likely,)
     order = [*spoken, *(language for language in languages if language not in spoken)]
+    order = [language for language in order if language in languages]
+    plain = plain_words(text)
     readings: list[Reading] = []
-    for word in folded:
+    for word, former in _with_former(text, folded, languages):
         # A stop word of the question's language is none of its words, whatever others make of it.
         if likely is not None and term_of(word, likely) is None:
             continue
         terms = dict.fromkeys(
             term for language in order if (term := term_of(word, language)) is not None
         )
+        if former:
+            terms[former] = None
         if terms:
-            readings.append(Reading(tuple(terms)))
+            readings.append(Reading(tuple(terms), word, word in plain))
     return spoken, readings[:MAX_TERMS]
+
+
+def _likely(folded: Sequence[str], languages: Iterable[str]) -> str | None:
+    """Return the language with most function words in a question; None where that is not clear.
+
+    Those of the scope come first, and English and Portuguese, which people ask in everywhere.
+    """
+    hits = function_words(folded, STOP_WORDS)
+    near = {*languages, *FORMER}
+    ranked = sorted(hits, key=lambda language: (-hits[language], language not in near))
+    if not ranked:
+        return None
+    best = ranked[0]
+    if best not in near and hits[best] < FOREIGN_FROM:
+        ranked = [language for language in ranked if language in near]
+        best = ranked[0] if ranked else ""
+    rivals = [one for one in ranked[1:] if (one in near) == (best in near)]
+    if not best or (rivals and hits[rivals[0]] == hits[best]):
+        return None
+    return best
+
+
+def _with_former(
+    text: str, folded: list[str], languages: Iterable[str]
+) -> Iterable[tuple[str, str | None]]:
+    """Return the words, each with what version 1 of the analysis made of it if that is another.
+
+    Passages that are not analysed anew yet have it, and count for ``other``.
+    """
+    if OTHER not in languages or text.isascii():
+        return [(word, None) for word in folded]
+    before = former_words(text)
+    if len(before) != len(folded):  # words were cut elsewhere: they stand for themselves
+        new = [(word, None) for word in before if word not in folded]
+        return [*((word, None) for word in folded), *new]
+    pairs = zip(folded, before, strict=True)
+    return [(word, None if word == was else was) for word, was in pairs]
 
 
 def keys_of(readings: Iterable[Reading]) -> set[int]:
@@ -76,16 +123,26 @@ def keys_of(readings: Iterable[Reading]) -> set[int]:
     return {term_key(term) for reading in readings for term in reading.terms}
 
 
-def question_of(languages: tuple[str, ...], readings: list[Reading], totals: Totals) -> Question:
-    """Weigh the words by how rare they are in the scope; words that do not occur are left out."""
+def question_of(
+    languages: tuple[str, ...],
+    readings: list[Reading],
+    totals: Totals,
+    nears: Mapping[str, tuple[Near, ...]] | None = None,
+) -> Question:
+    """Weigh the words by how rare they are in the scope; words that do not occur are left out.
+
+    For those, the words of `nears` stand in, with less weight. The highest score is that of the
+    word as it was typed: whatever stands in for it never reaches it.
+    """
     terms: dict[str, float] = {}
     highest = 0.0
     leading: list[str | None] = []
     idfs: dict[str, float] = {}
     for reading in readings:
-        occurring = [
-            term for term in reading.terms if totals.passages_with.get(term_key(term), 0) > 0
-        ]
+        share, occurring = 1.0, _occurring(reading.terms, totals)
+        if not occurring and nears and reading.word in nears:
+            share = nears[reading.word][0].share
+            occurring = _occurring([near.term for near in nears[reading.word]], totals)
         leading.append(occurring[0] if occurring else None)
         ceiling = None
         best = 0.0
@@ -94,8 +151,8 @@ def question_of(languages: tuple[str, ...], readings: list[Reading], totals: Tot
             # What another language makes of the word may be rare there and must not outweigh it.
             idf = idf if ceiling is None else min(idf, ceiling)
             ceiling = idf if ceiling is None else ceiling
-            idfs[term] = idf
-            terms[term] = terms.get(term, 0.0) + idf
+            idfs[term] = share * idf
+            terms[term] = terms.get(term, 0.0) + share * idf
             best = max(best, idf)
         highest += highest_score(best)
     pairs = {
@@ -113,7 +170,12 @@ def question_of(languages: tuple[str, ...], readings: list[Reading], totals: Tot
         highest=highest,
         candidates=candidates,
         share=brought / max(totals.passages, 1),
+        nears=nears or {},
     )
+
+
+def _occurring(terms: Iterable[str], totals: Totals) -> list[str]:
+    return [term for term in terms if totals.passages_with.get(term_key(term), 0) > 0]
 
 
 def _candidates(terms: dict[str, float], totals: Totals) -> tuple[str, ...]:

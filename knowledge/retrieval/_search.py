@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,10 @@ from knowledge import metrics
 from knowledge.analysis import term_key
 from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
+from knowledge.operators import understood
 from knowledge.passages import without_markup
+from knowledge.retrieval import _cache, _packing
+from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._pipeline import find
 from knowledge.retrieval._scope import Reader
@@ -41,6 +45,24 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
     started = time.perf_counter()
     _check(request)
     with ExitStack() as view:
+    if fresh:
+        return _nodes_found(request, user)
+    response = _cache.answered(
+        "nodes",
+        request,
+        user,
+        find=lambda narrowed: _nodes_found(narrowed, user),
+        is_whole=lambda answer: not answer.degraded,
+        dump=_packing.response_dump,
+        load=_packing.response_load,
+    )
+    return replace(response, took_ms=round((time.perf_counter() - started) * 1000))
+
+
+def _nodes_found(request: SearchRequest, user: Reader) -> SearchResponse:
+    started = time.perf_counter()
+    asked = understood(request.query)
+    request = replace(request, query=asked.plain, conditions=asked.conditions)
         found = find(request, user, by_node=True, view=view)
         with found.stage("results"):
             units = _kept(found, request)
@@ -59,6 +81,7 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
         degraded=found.degraded,
         explanation=_explanation(found) if request.explain else None,
     )
+        corrections=corrections(found, rows.values()),
 
 
 def retrieve_passages(

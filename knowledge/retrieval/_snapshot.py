@@ -196,20 +196,20 @@ def counted(scope: Scope, moment: Moment, readings: list[Reading]) -> Snapshot:
         "SELECT 0, coalesce(sum(passages) FILTER (WHERE NOT is_gap), 0), "
         "coalesce(sum(words) FILTER (WHERE NOT is_gap), 0), count(*) FILTER (WHERE is_gap), "
         "coalesce(bool_or(NOT is_served AND passages > 0 AND NOT model_key = ANY(%s)), false), "
-        "bool_or(language = 'en'), bool_or(language = 'pt'), bool_or(language = 'other'), "
+        "array_agg(DISTINCT language), "
         "bool_or(is_served AND passages > 0), bool_or(NOT is_served AND passages > 0) "
         "FROM permitted",
         _keys(scope),
     )
     for shelf in scope.shelves:
         statement.add(" UNION ALL ")
-        _add_counts(statement, shelf, terms, "0, 0" + 6 * ", false")
+        _add_counts(statement, shelf, terms, "0, 0, false, NULL::text[], false, false")
     rows = statement.run()
-    _zero, passages, words, gaps, lacks_vectors, *flags = next(row for row in rows if not row[0])
-    present = zip(("en", "pt", "other"), flags[:3], strict=True)
-    spoken = frozenset(language for language, is_there in present if is_there)
+    first = next(row for row in rows if not row[0])
+    _zero, passages, words, gaps, lacks_vectors, languages, *flags = first
+    spoken = frozenset(filter(None, languages or []))
     found = Totals(int(passages), int(words), spoken, _by_key(terms, rows))
-    used = [shelf for shelf, is_used in zip(scope.shelves, flags[3:], strict=True) if is_used]
+    used = [shelf for shelf, is_used in zip(scope.shelves, flags, strict=True) if is_used]
     scope = replace(scope, shelves=tuple(used) or scope.shelves)
     return Snapshot(scope, found, lacks_vectors, gaps)
 
@@ -224,13 +224,18 @@ def _counted_as_if_merged(
     _add_permitted(statement, scope)
     statement.add(
         "SELECT 0, count(*), NOT coalesce(bool_and(model_key = ANY(%s)), true), "
-        f"array_agg(DISTINCT language) FROM {shelf.passages} WHERE {shelf.within} UNION ALL ",
+        "array_agg(DISTINCT analysis || ' ' || language) "
+        f"FROM {shelf.passages} WHERE {shelf.within} UNION ALL ",
         _keys(scope),
         *shelf.parameters,
     )
     _add_counts(statement, shelf, terms, "false, NULL")
     rows = statement.run()
     _zero, passages, lacks_vectors, languages = next(row for row in rows if not row[0])
+    spoken = {
+        spoken_in(language, int(analysis))
+        for analysis, language in (each.split(" ", 1) for each in languages or [])
+    }
     mean = now.words / now.passages if now.passages else 0.0
     with_word = _by_key(terms, rows)
     for key, count in now.passages_with.items():
@@ -238,7 +243,7 @@ def _counted_as_if_merged(
     found = Totals(
         now.passages + passages,
         now.words + round(mean * passages),
-        now.languages | set(map(spoken_in, languages or [])),
+        now.languages | spoken,
         with_word,
     )
     return Snapshot(scope, found, lacks_vectors, 0)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from knowledge.languages import detect_language
+from knowledge.analysis import words
+from knowledge.languages import detect_language, language_of
 
 
 @pytest.mark.parametrize(
@@ -31,16 +32,32 @@ def test_it_knows_portuguese(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "language"),
     [
-        "¿Cuál es el plazo para el reembolso?",
-        "La réunion est prévue dans la salle du conseil avec tous les membres de l'équipe.",
-        "Wie lange dauert die Rückzahlung und wo kann ich sie beantragen?",
-        "会議は来週の月曜日に開催されます。",
+        ("¿Cuál es el plazo para el reembolso?", "es"),
+        ("La réunion est prévue dans la salle du conseil avec tous les membres.", "fr"),
+        ("Wie lange dauert die Rückzahlung und wo kann ich sie beantragen?", "de"),
+        ("Entro quando bisogna pagare la quota del posto barca?", "it"),
+        ("Hoe lang duurt het voordat ik mijn geld terug krijg?", "nl"),
+        ("Hvor lenge varer møtet?", "no"),
+        ("Jak długo trwa zwrot pieniędzy?", "pl"),
+        ("Когда состоится общее собрание?", "ru"),
+        ("Πότε είναι η συνάντηση;", "el"),
+        ("नाव का किराया कितना है?", "hi"),
+        ("会議は来週の月曜日に開催されます。", "other"),
     ],
 )
-def test_other_languages_are_other(text: str) -> None:
-    assert detect_language(text) == "other"
+def test_it_knows_the_languages_that_have_stemmers(text: str, language: str) -> None:
+    assert detect_language(text) == language
+
+
+def test_a_text_is_analysed_in_its_own_language_whatever_it_is_declared_to_be() -> None:
+    spanish = "La cuota de amarre se paga en los diez días desde la fecha de la factura, o antes."
+    assert language_of("pt-br", words(spanish)) == "es"
+    assert language_of("en", words("O prazo é de dez dias.")) == "pt-br"
+    assert language_of("es-mx", words(spanish)) == "es-mx"
+    # A name is no text.
+    assert language_of("en", words("Casa de la Rosa de la Luz")) == "en"
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "12345 678", "--", "ok"])
