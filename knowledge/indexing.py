@@ -9,19 +9,18 @@ Only published nodes are in the index. What fails before the swap leaves the old
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
-from knowledge.analysis import ANALYSIS_VERSION
 from knowledge import metrics
+from knowledge.analysis import ANALYSIS_VERSION
 from knowledge.binary import sequence_unpack, vector_pack
 from knowledge.choices import GenerationStatus, NodeStatus
 from knowledge.chunk_rows import COLUMNS, chunk_row
@@ -30,8 +29,8 @@ from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import ServedVersion, passages_retire, versions_serve
 from knowledge.relabelling import passages_relabel
-from knowledge.vocabulary import words_learn
 from knowledge.statistics import Difference, difference_append, mean_length, spoken_in, totals
+from knowledge.vocabulary import words_learn
 from knowledge.weights import word_counts
 from project.events.services import emit
 from project.inference.embeddings import embed_texts
@@ -43,22 +42,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EMBED_BATCH = 128  # passages between two signs of progress
-Progress = Callable[[float], None]
+Progress = Callable[[int, int], None]
 
 
 class GenerationMoved(Exception):
     """Another generation serves than the one that passages were prepared for."""
-
-
-class KeptVectors(Protocol):
-    """Where batches of vectors outlive the process that computed them, by a hash of their texts."""
-
-    def get(self, key: str) -> npt.NDArray[np.float32] | None:
-        """Return what was put, or None."""
-
-    def put(self, key: str, vectors: npt.NDArray[np.float32]) -> None:
-        """Keep a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +98,13 @@ def prepare_nodes(
     *,
     progress: Progress | None = None,
     usage: UsageContext | None = None,
-    kept: KeptVectors | None = None,
 ) -> PreparedIndex:
     """Cut, analyse and embed nodes, in large batches across nodes; nothing can be found yet.
 
-    The nodes need not be stored. `progress` is told the share that is done; `kept` holds on to each
-    batch of vectors for whoever repeats this. Gives the database connection back while the models
-    work. Raises EmbeddingUnavailable for a model that serves; what is built or kept beside it waits
-    for nobody and is filled in later.
+    The nodes need not be stored. `progress` is told how many passages are done, and of how many;
+    whoever repeats this finds each batch of vectors in the cache of `project.inference`. Gives the
+    database connection back while the models work. Raises EmbeddingUnavailable for a model that
+    serves; what is built or kept beside it waits for nobody and is filled in later.
     """
     prepared = _cut(nodes)
     space_ids = list({node.space_id for node in prepared})
@@ -132,14 +119,15 @@ def prepare_nodes(
     for number, (model, generations) in enumerate(by_model.items()):
         spaces = {generation.space_id: generation.pk for generation in generations}
         own = [node for node in prepared if node.space_id in spaces]
-        texts = [passage.embedded for node in own for passage in node.passages]
+        pairs = [(node.node_id, passage.embedded) for node in own for passage in node.passages]
         with _may_be_away(*generations):
-            vectors = _embedded(
+            vectors = embed_texts(
                 model,
-                texts,
-                usage or UsageContext("index", space_id=space_ids[0]),
-                progress and _share(progress, number, len(by_model)),
-                kept,
+                [text for _node_id, text in pairs],
+                purpose="document",
+                usage=usage or UsageContext("index", space_id=space_ids[0]),
+                subjects=[node_id for node_id, _text in pairs],
+                progress=progress and _share(progress, number, len(by_model)),
             )
             at = 0
             for node in own:
@@ -217,43 +205,11 @@ def _may_be_away(*generations: IndexGeneration) -> Iterator[None]:
 
 
 def _share(progress: Progress, number: int, count: int) -> Progress:
-    return lambda share: progress((number + share) / count)
-
-
-def _embedded(
-    model: EmbeddingModel,
-    texts: list[str],
-    usage: UsageContext,
-    progress: Progress | None,
-    kept: KeptVectors | None,
-) -> npt.NDArray[np.float32]:
-    import numpy as np
-
-    vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
-    for at in range(0, len(texts), EMBED_BATCH):
-        batch = texts[at : at + EMBED_BATCH]
-        vectors[at : at + len(batch)] = _batch_embedded(model, batch, usage, kept)
-        if progress:
-            progress((at + len(batch)) / len(texts))
-    return vectors
-
-
-def _batch_embedded(
-    model: EmbeddingModel, batch: list[str], usage: UsageContext, kept: KeptVectors | None
-) -> npt.NDArray[np.float32]:
-    if kept is None:
-        return embed_texts(model, batch, purpose="document", usage=usage)
-    key = hashlib.sha256("\0".join([model.key, *batch]).encode("utf-8", "replace")).hexdigest()
-    vectors = kept.get(key)
-    if vectors is None or vectors.shape != (len(batch), model.dimensions):
-        vectors = embed_texts(model, batch, purpose="document", usage=usage)
-        kept.put(key, vectors)
-    return vectors
+    return lambda done, total: progress(number * total + done, count * total)
 
 
 def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
     """Lock the nodes' rows and return those whose prepared version is still wanted."""
-    words_learn(space_id, _spellings(nodes))
     by_id = {node.node_id: node for node in prepared.nodes}
     rows = (
         Node.objects.filter(pk__in=by_id, status=NodeStatus.PUBLISHED)
@@ -265,13 +221,6 @@ def _locked(prepared: PreparedIndex) -> list[PreparedNode]:
         by_id[pk]
         for pk, space_id, version, indexed in rows
         if (space_id, version) == (by_id[pk].space_id, by_id[pk].version)
-def _spellings(nodes: list[PreparedNode]) -> set[tuple[str, str]]:
-    """Return the words of nodes with their terms; their titles' are in the embedded texts."""
-    return {
-        pair for node in nodes for passage in node.passages for pair in passage.spellings.items()
-    }
-
-
         and (indexed is None or indexed <= version)
     ]
 
@@ -304,6 +253,7 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
         space.save(update_fields=["average_tokens"])
     _passages_copy(nodes, counts, space.average_tokens)
     versions_serve([_served(node, lengths[node.node_id]) for node in nodes])
+    words_learn(space_id, _spellings(nodes))
     difference_append(space_id, difference)
     for other, change in removed.items():  # a node that came from another space
         difference_append(other, change)
@@ -313,6 +263,13 @@ def _space_swap(space_id: uuid.UUID, nodes: list[PreparedNode]) -> None:
         space_id=space_id,
         subject_id=nodes[0].node_id if len(nodes) == 1 else None,
     )
+
+
+def _spellings(nodes: list[PreparedNode]) -> set[tuple[str, str]]:
+    """Return the words of nodes with their terms; their titles' are in the embedded texts."""
+    return {
+        pair for node in nodes for passage in node.passages for pair in passage.spellings.items()
+    }
 
 
 def _served(node: PreparedNode, length: float) -> ServedVersion:

@@ -123,11 +123,11 @@ def test_a_space_is_reweighed_when_its_passages_changed_in_length(space: Space) 
 
 def test_many_nodes_are_prepared_together_and_appear_at_once(space: Space) -> None:
     nodes = [make_node(space, f"Note {n}", f"Rope number {n} is wet.") for n in range(30)]
-    shares: list[float] = []
-    prepared = prepare_nodes(nodes, progress=shares.append)
+    told: list[tuple[int, int]] = []
+    prepared = prepare_nodes(nodes, progress=lambda *counts: told.append(counts))
     assert not Chunk.objects.exists()
     assert swap(prepared) == 30
-    assert shares[-1] == 1.0
+    assert told[-1] == (30, 30)
     assert Embedding.objects.count() == Chunk.objects.count() == prepared.passages == 30
     assert IndexGeneration.objects.get().status == "active"
 

@@ -381,25 +381,25 @@ def test_an_index_is_rebuilt_while_the_old_one_serves(owner: User, space: Space)
     assert Embedding.objects.filter(generation=new).count() == Chunk.objects.count() > 0
 
 
-def test_vectors_once_computed_are_not_computed_again(
+def test_progress_of_the_vectors_counts_passages_and_no_try_repeats_them(
     owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "EMBED_BATCH", 1)
     text = "\n\n".join(f"# Chapter {n}\n\nThe rope of buoy {n} is long." for n in range(4))
     _source, job, _none = upload(owner, space, text)
-    original, embedded = indexing.embed_texts, []
+    original, told = indexing.embed_texts, []
 
     def interrupted(model: Any, texts: list[str], **options: Any) -> Any:
-        embedded.append(texts)
-        if len(embedded) in {2, 4}:
+        """Do a half more at each try, as where the other half is kept, and fail."""
+        told.append(len(told) + 1)
+        options["progress"](min(4, 2 * len(told)), 4)
+        if len(told) <= 7:
             raise OperationalError("the server closed the connection")
         return original(model, texts, **options)
 
     monkeypatch.setattr(indexing, "embed_texts", interrupted)
-    for _ in range(3):
+    for _ in range(7):
         job_work(job.pk)
         IngestJob.objects.filter(status=JobStatus.QUEUED).update(lease_until=None)
     job.refresh_from_db()
-    assert (job.status, job.attempts) == (JobStatus.COMPLETED, 3)
-    assert len(embedded) == 4 + 2  # each batch once, and the two that were interrupted
-    assert Embedding.objects.count() == Chunk.objects.count() == 4
+    assert (job.status, len(told)) == (JobStatus.FAILED, 6)  # five without anything new
+    assert job.checkpoint["embedded"] == 4
