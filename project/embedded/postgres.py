@@ -57,7 +57,7 @@ class Postgres(Server):
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
-            "shared_buffers": "128MB" if self.durable else "32MB",
+            "shared_buffers": "128MB" if self.durable else "64MB",
             "maintenance_work_mem": "128MB",
             "max_wal_size": "2GB",
             "checkpoint_timeout": "15min",
@@ -71,7 +71,8 @@ class Postgres(Server):
         if _shared_memory_is_small():
             settings["dynamic_shared_memory_type"] = "mmap"
         if not self.durable:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+            settings |= {"wal_level": "minimal", "max_wal_senders": "0"}
         flags = [f"--{name}={value}" for name, value in settings.items()]
         return [str(self.binaries.postgres_bin / "postgres"), "-D", str(self.folder), *flags]
 
