@@ -1,55 +1,45 @@
 """Ingest jobs, with their progress as it happens."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.forms.widgets import Script
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
-from knowledge.choices import JobKind, JobStage, JobStatus
-from knowledge.job_places import place_of
-from knowledge.models import IngestJob, Node
-from project.accounts.choices import Role
-from project.http.admin_base import (
-    display,
-    each_done,
-    posted_only,
-    refusals_as_messages,
-    tone_of,
+from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.job_lists import (
+    AgeFilter,
+    DeadFilter,
+    dismissed_keep,
+    dismissed_take,
+    list_context,
+    placed,
 )
+from knowledge.admin.job_shown import (
+    STATUS_TONES,
+    about,
+    facts_context,
+    live_context,
+    progress_cell,
+    progress_text,
+)
+from knowledge.models import IngestJob
+from project.http.admin_base import display, each_done, posted_only, refusals_as_messages
+from project.http.errors import ApiError
 
-STATUS_TONES = {
-    JobStatus.QUEUED: "default",
-    JobStatus.PROCESSING: "info",
-    JobStatus.COMPLETED: "success",
-    JobStatus.FAILED: "danger",
-    JobStatus.CANCELLED: "muted",
-}
-MOST_WATCHED = 60
-
-
-def progress_cell(job: IngestJob) -> SafeString:
-    """Return the status, stage and progress of a job, as its page and every list show it."""
-    place = place_of(job)
-    context = {
-        "job": job,
-        "percent": round(job.progress * 100),
-        "tone": tone_of(STATUS_TONES, job.status),
-        "position": place.position,
-        "eta": place.eta_seconds,
-    }
-    return mark_safe(render_to_string("admin/knowledge/ingestjob/progress.html", context))  # noqa: S308 - the template escapes
+__all__ = ["STATUS_TONES", "IngestJobAdmin", "progress_cell"]
+MOST_WATCHED = 100
+_LIVE = "admin/knowledge/ingestjob/live.html"
 
 
 @admin.register(IngestJob)
@@ -63,28 +53,27 @@ class IngestJobAdmin(SpaceScopedAdmin):
         ("status", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
         ("space", RelatedDropdownFilter),
+        AgeFilter,
+        DeadFilter,
     )
-    search_fields = ("source__title", "source__filename", "trace_id")
+    search_fields = ("source__title", "source__filename", "trace_id", "id__exact")
+    search_help_text = gettext_lazy("Title or file name, trace id, or id of a job")
     ordering = ("-created_at", "id")
-    actions = ("jobs_retry", "jobs_cancel")
-    fields = (
-        "progress_now", "space", "kind", "source_link", "node_links", "timing_bars", "attempts",
-        "error_code", "error_message", "trace_id", "created_by", "created_at", "started_at",
-        "finished_at",
-    )  # fmt: skip
-    change_form_outer_before_template = "admin/knowledge/ingestjob/buttons.html"
+    actions = ("jobs_retry", "jobs_cancel", "jobs_dismiss", "jobs_restore")
+    list_before_template = "admin/knowledge/ingestjob/list_bar.html"
+    change_form_template = "admin/knowledge/ingestjob/job.html"
 
     class Media:
         js = [Script("acervo/admin/jobs.js", type="module")]
+        css = {"all": ["acervo/admin/jobs.css"]}
 
     @display(description=gettext_lazy("job"), ordering="created_at")
     def summary(self, job: IngestJob) -> SafeString:
         """Show what is read, and of which kind the job is."""
-        run = job.feed_runs.select_related("feed").first() if job.kind == JobKind.FEED else None
-        about = job.source or (run.feed if run is not None else None)
-        name = str(about) if about else str(job.pk)[:8]
         return format_html(
-            '<span class="ac-two"><b>{}</b><small>{}</small></span>', name, job.get_kind_display()
+            '<span class="ac-two"><b>{}</b><small>{}</small></span>',
+            about(job),
+            job.get_kind_display(),
         )
 
     @display(description=gettext_lazy("progress"), ordering="status")
@@ -92,43 +81,20 @@ class IngestJobAdmin(SpaceScopedAdmin):
         """Show how far it is; a script keeps it up to date."""
         return progress_cell(job)
 
-    @display(description=gettext_lazy("source"))
-    def source_link(self, job: IngestJob) -> str | SafeString:
-        """Link to the source."""
-        if job.source is None:
-            return "–"
-        link = reverse("admin:knowledge_source_change", args=[job.source.pk])
-        return format_html('<a class="ac-link" href="{}">{}</a>', link, job.source)
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
+        """Ask for the places of a page's jobs at once."""
+        return placed(super().get_changelist(request, **kwargs))
 
-    @display(description=gettext_lazy("nodes"))
-    def node_links(self, job: IngestJob) -> str | SafeString:
-        """Link to the nodes that it made."""
-        nodes = Node.objects.filter(pk__in=job.nodes[:100]).only("pk", "title").order_by("title")
-        rows = [(reverse("admin:knowledge_node_change", args=[each.pk]), each) for each in nodes]
-        line = '<li><a class="ac-link" href="{}">{}</a></li>'
-        if not rows:
-            return "–"
-        return format_html('<ul class="ac-plain">{}</ul>', format_html_join("", line, rows))
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the jobs of the person's spaces; their payloads can be large."""
+        return super().get_queryset(request).defer("payload", "checkpoint")
 
-    @display(description=gettext_lazy("time a stage"))
-    def timing_bars(self, job: IngestJob) -> str | SafeString:
-        """Show how long each stage took, as bars."""
-        steps = [
-            (stage.label, float(job.timings[stage]))
-            for stage in JobStage
-            if isinstance(job.timings.get(stage), (int, float))
-        ]
-        longest = max((seconds for _name, seconds in steps), default=0.0)
-        if not longest:
-            return "–"
-        rows = [
-            (name, round(seconds / longest * 100), f"{number_format(seconds, 2)} s")
-            for name, seconds in steps
-        ]
-        line = (
-            '<div class="ac-bar"><span>{}</span><i><b style="width:{}%"></b></i><em>{}</em></div>'
-        )
-        return format_html('<div class="ac-bars">{}</div>', format_html_join("", line, rows))
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show the state of the queue above the list."""
+        above = list_context(request, self.get_queryset(request))
+        return super().changelist_view(request, {**above, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: an upload makes a job."""
@@ -154,39 +120,86 @@ class IngestJobAdmin(SpaceScopedAdmin):
         user = staff(request)
         each_done(request, rows, lambda job: services.job_cancel(acting_user=user, job=job))
 
+    @admin.action(description=gettext_lazy("Dismiss failures"), permissions=["view"])
+    def jobs_dismiss(self, request: HttpRequest, rows: Any) -> None:
+        """Take the chosen failures off the list of dead letters; one button brings them back."""
+        user, done = staff(request), []
+
+        def dismiss(job: IngestJob) -> None:
+            services.job_dismiss(acting_user=user, job=job)
+            done.append(str(job.pk))
+
+        each_done(request, rows, dismiss, quiet=True)
+        dismissed_keep(request, done)
+
+    @admin.action(description=gettext_lazy("Put failures back"), permissions=["view"])
+    def jobs_restore(self, request: HttpRequest, rows: Any) -> None:
+        """Put the chosen failures back on the list of dead letters."""
+        user = staff(request)
+        each_done(request, rows, lambda job: services.job_restore(acting_user=user, job=job))
+
     def get_urls(self) -> list[URLPattern]:
-        """Add the progress of many jobs, and the buttons of one."""
-        wrap = self.admin_site.admin_view
+        """Add the progress of many jobs, what a page follows, and the buttons of one."""
+        wrap, name = self.admin_site.admin_view, "knowledge_ingestjob"
+        views: dict[str, Callable[..., HttpResponse]] = {
+            "live": self.live_view,
+            "retry": self.retry_view,
+            "cancel": self.cancel_view,
+            "dismiss": self.dismiss_view,
+            "restore": self.restore_view,
+        }
         return [
-            path("progress/", wrap(self.progress_view), name="knowledge_ingestjob_progress"),
-            path(
-                "<path:object_id>/retry/", wrap(self.retry_view), name="knowledge_ingestjob_retry"
-            ),
-            path(
-                "<path:object_id>/cancel/",
-                wrap(self.cancel_view),
-                name="knowledge_ingestjob_cancel",
+            path("progress/", wrap(self.progress_view), name=f"{name}_progress"),
+            path("undo/", wrap(self.undo_view), name=f"{name}_undo"),
+            *(
+                path(f"<path:object_id>/{word}/", wrap(view), name=f"{name}_{word}")
+                for word, view in views.items()
             ),
             *super().get_urls(),
         ]
 
-    def changeform_view(
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str | None = None,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        change: bool = False,  # noqa: FBT001, FBT002
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: Any = None,
     ) -> Any:
-        """Offer the way back to those who may take it."""
-        extra = {"may_take_out": has_role(request, Role.CURATOR), **(extra_context or {})}
-        return super().changeform_view(request, object_id, form_url, extra)
+        """Show the job, with its log, as it is now."""
+        if obj is not None:
+            facts = facts_context(obj)
+            context |= {
+                **live_context(obj, request),
+                **facts,
+                "title": _("Job: %(about)s") % {"about": facts["about"]},
+                "subtitle": str(obj.space),
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def progress_view(self, request: HttpRequest) -> HttpResponse:
-        """Return `{"jobs": {id: {html, ended}}}` for `?id=…&id=…`, as far as they may be seen."""
+        """Return `{"jobs": {id: {html, ended, …}}}` for `?id=…`, of those that may be seen."""
         ids = [each for each in map(uuid_or_none, request.GET.getlist("id")[:MOST_WATCHED]) if each]
-        jobs = self.get_queryset(request).filter(pk__in=ids).defer("payload", "checkpoint")
-        found = {str(job.pk): {"html": progress_cell(job), "ended": job.has_ended} for job in jobs}
+        jobs = self.get_queryset(request).filter(pk__in=ids)
+        found = {
+            str(job.pk): {
+                "html": progress_cell(job),
+                "text": progress_text(job),
+                "ended": job.has_ended,
+                "status": job.status,
+                "progress": job.progress,
+            }
+            for job in jobs
+        }
         return JsonResponse({"jobs": found})
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return `{html, ended, said}`: what the page of a job shows now."""
+        job = self._job(request, object_id)
+        html = render_to_string(_LIVE, live_context(job, request), request=request)
+        said = f"{job.get_status_display()}, {job.get_stage_display()}, {job.progress:.0%}"
+        return JsonResponse({"html": html, "ended": job.has_ended, "said": said})
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Queue a job again."""
@@ -197,13 +210,47 @@ class IngestJobAdmin(SpaceScopedAdmin):
         text = _("The job is cancelled, or will be at its next step.")
         return self._do(request, object_id, services.job_cancel, text)
 
+    def dismiss_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take a failure off the list of dead letters."""
+        text = _("Dismissed: it is no longer among the dead letters.")
+        return self._do(request, object_id, services.job_dismiss, text)
+
+    def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Put a failure back on the list of dead letters."""
+        text = _("It is among the dead letters again.")
+        return self._do(request, object_id, services.job_restore, text)
+
+    def undo_view(self, request: HttpRequest) -> HttpResponse:
+        """Put back what was dismissed last."""
+        refused = posted_only(request)
+        if refused is not None:
+            return refused
+        user = staff(request)
+        rows = self.get_queryset(request).filter(pk__in=dismissed_take(request))
+        count = each_done(
+            request, rows, lambda job: services.job_restore(acting_user=user, job=job), quiet=True
+        )
+        text = ngettext("%(n)s failure is back.", "%(n)s failures are back.", count)
+        messages.success(request, text % {"n": count})
+        return HttpResponseRedirect(f"{self.address('changelist')}?dead=open")
+
+    def _job(self, request: HttpRequest, object_id: str) -> IngestJob:
+        job: IngestJob | None = self.get_object(request, unquote(object_id))
+        if job is None or not self.has_view_permission(request, job):
+            raise Http404(_("There is no such job, or it is not yours to see."))
+        return job
+
     def _do(self, request: HttpRequest, object_id: str, service: Any, text: str) -> HttpResponse:
         refused = posted_only(request)
         if refused is not None:
             return refused
-        job = self.get_object(request, unquote(object_id))
-        if job is None or not self.has_view_permission(request, job):
-            raise Http404(_("There is no such job, or it is not yours to see."))
+        job = self._job(request, object_id)
+        if request.headers.get("Accept") == "application/json":  # a script, which tells it itself
+            try:
+                row = service(acting_user=staff(request), job=job)
+            except ApiError as error:
+                return JsonResponse({"message": error.message}, status=error.status)
+            return JsonResponse({"status": row.status})
         with refusals_as_messages(request):
             service(acting_user=staff(request), job=job)
             messages.success(request, text)

@@ -27,7 +27,7 @@ from project.accounts.choices import Role
 from project.http.admin_base import badge, display, tone_of
 from project.http.errors import ApiError, Invalid
 
-MOST_FILES = 50
+MOST_FILES = 100  # of a form without scripts; Django takes no more
 MOST_NODES = 30
 
 
@@ -150,6 +150,7 @@ class SourceAdmin(SpaceScopedAdmin):
             limit=settings.ACERVO_MAX_UPLOAD_BYTES,
             publishes=has_role(request, Role.CURATOR),
             upload_url=self.address("upload"),
+            jobs_url=reverse("admin:knowledge_ingestjob_changelist"),
         )
         return TemplateResponse(request, "admin/knowledge/source/upload.html", context)
 
@@ -189,6 +190,9 @@ class SourceAdmin(SpaceScopedAdmin):
         except ApiError as error:
             messages.error(request, error.message)
             return 0
+        if len(files) > MOST_FILES:
+            text = _("The first %(count)s files were taken: send the others by themselves.")
+            messages.warning(request, text % {"count": MOST_FILES})
         for file in files[:MOST_FILES]:
             try:
                 self._take(request, space, file)
