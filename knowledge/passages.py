@@ -73,6 +73,16 @@ def spellings_of(folded: Iterable[str], language: str) -> dict[str, str]:
     """Return the terms of those of the words that can be what a misspelled one meant."""
     terms = {word: term_of(word, language) for word in folded if is_worth_keeping(word)}
     return {word: term for word, term in terms.items() if term is not None}
+def reanalysed(title: str, language: str, headings: Sequence[str], text: str) -> IndexedPassage:
+    """Return a passage that is stored with the words that it has now; the rest is left empty."""
+    plain, context = without_markup(text), " > ".join(headings)
+    fields = (words(title), words(context), words(plain))
+    spoken = language_of(language, *fields)
+    passage = Passage(0, 0, 0, text, tuple(headings), 0, None, context)
+    embedded = "\n".join(part for part in (title, context, plain) if part)
+    return IndexedPassage(passage, spoken, embedded, *_analysed(fields, spoken))
+
+
 
 
 def without_markup(text: str) -> str:

@@ -7,7 +7,6 @@ all words together.
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,15 +25,12 @@ from project.locks import try_lock
 log = structlog.get_logger(__name__)
 
 ALL_PASSAGES = -1
-LANGUAGES = dict(
-    zip(
-        itertools.count(-2, -1),
-        "en pt other es fr de it nl ca ro sv da no fi hu tr ru sr el ar hi ne ta id hy lt et eu ga yi "
-        "pl cs fa eo".split(),
-        strict=False,
-    )
+_COUNTED = (
+    "en pt other es fr de it nl ca ro sv da no fi hu tr ru sr el ar hi ne ta id hy lt et eu ga yi"
+    " pl cs fa eo"
 )
-"""What a passage is counted for, by the number of its row; numbers never change, new ones follow."""
+LANGUAGES = {-2 - place: language for place, language in enumerate(_COUNTED.split())}
+"""What a passage is counted for, by the number of its row. Numbers never change: append to them."""
 FORMER = ("en", "pt", OTHER)
 """What version 1 of the analysis told apart."""
 DRIFT = 0.1

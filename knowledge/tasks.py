@@ -14,11 +14,13 @@ from knowledge import (
     kind_work,
     past,
     previews,
+    reanalysis,
     recovery,
     reviews,
     revisions,
     statistics,
 )
+    vocabulary,
 from knowledge.quality import refreshing
 
 from knowledge.relating import refreshing as relating
@@ -97,6 +99,18 @@ def past_versions_fill() -> None:
 
 
 @shared_task
+@shared_task
+def passages_reanalyse() -> None:
+    """Bring the words of passages up to the present analysis, for a bounded time."""
+    reanalysis.passages_reanalyse()
+
+
+@shared_task
+def spellings_fold() -> None:
+    """Drop words that no passage has any more."""
+    vocabulary.spellings_fold()
+
+
 def past_vectors_drop() -> None:
     """Drop the vectors of past versions that their spaces keep no longer."""
     past.vectors_drop()

@@ -248,6 +248,8 @@ CELERY_BEAT_SCHEDULE = {
     "past-versions-fill": {"task": "knowledge.tasks.past_versions_fill", "schedule": 600.0},
     "past-vectors-drop": {"task": "knowledge.tasks.past_vectors_drop", "schedule": 86_400.0},
     "space-changes-fold": {"task": "knowledge.tasks.space_changes_fold", "schedule": 60.0},
+    "passages-reanalyse": {"task": "knowledge.tasks.passages_reanalyse", "schedule": 60.0},
+    "spellings-fold": {"task": "knowledge.tasks.spellings_fold", "schedule": 86_400.0},
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
