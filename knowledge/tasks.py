@@ -19,8 +19,8 @@ from knowledge import (
     reviews,
     revisions,
     statistics,
-)
     vocabulary,
+)
 from knowledge.quality import refreshing
 
 from knowledge.relating import refreshing as relating
@@ -93,13 +93,6 @@ def space_changes_fold() -> None:
 
 
 @shared_task
-def past_versions_fill() -> None:
-    """Cut the public versions that were replaced before they were indexed."""
-    past.versions_fill()
-
-
-@shared_task
-@shared_task
 def passages_reanalyse() -> None:
     """Bring the words of passages up to the present analysis, for a bounded time."""
     reanalysis.passages_reanalyse()
@@ -111,6 +104,13 @@ def spellings_fold() -> None:
     vocabulary.spellings_fold()
 
 
+@shared_task
+def past_versions_fill() -> None:
+    """Cut the public versions that were replaced before they were indexed."""
+    past.versions_fill()
+
+
+@shared_task
 def past_vectors_drop() -> None:
     """Drop the vectors of past versions that their spaces keep no longer."""
     past.vectors_drop()
