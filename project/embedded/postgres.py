@@ -71,7 +71,7 @@ class Postgres(Server):
         if _shared_memory_is_small():
             settings["dynamic_shared_memory_type"] = "mmap"
         if not self.durable:
-            settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
             settings |= {"wal_level": "minimal", "max_wal_senders": "0"}
         flags = [f"--{name}={value}" for name, value in settings.items()]
         return [str(self.binaries.postgres_bin / "postgres"), "-D", str(self.folder), *flags]
