@@ -4,11 +4,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from knowledge.choices import RelationStatus
-from knowledge.models import Node, Relation
+from knowledge.models import Node
 from knowledge.outline import outline
 from knowledge.querysets import Reader
 from project.markdown import LinkResolver, heading_slug, render_markdown, render_passage
@@ -17,19 +15,6 @@ CONTEXT_CHARS = 6000
 """How much text the side panel shows before and after a passage of a long node."""
 
 MOST_RELATIONS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A neighbour of a node, and in which ways it is one."""
-
-    node: Node
-    ways: tuple[str, ...]
-
-    @property
-    def url(self) -> str:
-        """The address of its reading page."""
-        return self.node.get_absolute_url()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +110,6 @@ def place_of(anchors: list[dict[str, Any]], offset: int) -> str:
                 return str(anchor["label"])
             return _("page %(page)s") % {"page": anchor["page"]} if anchor.get("page") else ""
     return ""
-
-
-def related_nodes(node: Node, user: Reader) -> list[Related]:
-    """Return the confirmed neighbours of `node` that `user` may open, strongest first."""
-    relations = (
-        Relation.objects.visible_to(user)
-        .filter(Q(source=node) | Q(target=node), status=RelationStatus.CONFIRMED)
-        .select_related("source", "target")
-        .order_by("-weight", "kind", "id")[:MOST_RELATIONS]
-    )
-    ways: dict[Node, list[str]] = {}
-    for relation in relations:
-        is_outgoing = relation.source_id == node.pk
-        neighbour = relation.target if is_outgoing else relation.source
-        ways.setdefault(neighbour, []).append(
-            relation_words(relation.kind, is_outgoing=is_outgoing)
-        )
-    return [Related(neighbour, tuple(dict.fromkeys(words))) for neighbour, words in ways.items()]
 
 
 def relation_words(kind: str, *, is_outgoing: bool) -> str:

@@ -18,6 +18,7 @@ from knowledge.lineage.drawing import drawing_of
 from knowledge.lineage.tracing import lineage_of
 from knowledge.models import Node, Source
 from knowledge.moments import Moment
+from knowledge.relating.related import related_of
 from project.http.errors import Invalid
 from project.markdown import LinkResolver
 
@@ -50,7 +51,7 @@ def node_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "html": reading.rendered(version.content, span, _wiki_links(request, node, moment)),
         "has_passage": span is not None,
         "related": (
-            reading.related_nodes(node, request.user)
+            related_of(node, request.user)
             if moment is None
             else past_reading.related_then(node.pk, request.user, moment)
         ),

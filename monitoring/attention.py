@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge.attention import Wanted, nodes_in_need
-from knowledge.choices import JobStatus, NodeStatus
-from knowledge.models import IngestJob, Node, NodeQuality
+from knowledge.choices import NodeStatus
+from knowledge.models import IngestJob, Node, NodeQuality, RelationSuggestion
 from knowledge.quality import Severity
 from project.accounts.models import User
 from project.events.models import Event
@@ -58,6 +58,7 @@ def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list
     _attention_jobs(request, add)
     _attention_nodes(request, add)
     _attention_quality(request, add)
+    _attention_suggestions(request, add)
     events = rows_of(request, Event)
     given_up = events.given_up().count() if events is not None else 0
     if given_up:
@@ -137,3 +138,18 @@ def _attention_quality(request: HttpRequest, add: Callable[[str, str, str, str],
         shown = f"{errors}+" if errors == MOST_COUNTED else str(errors)
         url = list_url(NodeQuality, f"?severity={Severity.ERROR}")
         add("warning", "rule", text % {"n": shown}, url)
+
+
+def _attention_suggestions(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
+    rows = rows_of(request, RelationSuggestion)
+    if rows is None:
+        return
+    count = rows.undecided().order_by().values("pk")[:MOST_COUNTED].count()
+    if count:
+        text = ngettext(
+            "%(n)s suggested relation waits for a decision.",
+            "%(n)s suggested relations wait for a decision.",
+            count,
+        )
+        shown = f"{count}+" if count == MOST_COUNTED else str(count)
+        add("info", "add_link", text % {"n": shown}, list_url(RelationSuggestion))

@@ -26,6 +26,7 @@ from knowledge.models import (
     NodeQuality,
     Proposal,
     Relation,
+    RelationSuggestion,
     Release,
     Source,
     Space,
@@ -57,6 +58,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _attention(request),
                 _model(request, Relation, "hub"),
                 _model(request, Release, "inventory_2"),
+                _model(request, RelationSuggestion, "add_link", badge=_suggested, tone="info"),
                 _model(request, Space, "workspaces"),
                 _model(request, Kind, "category"),
                 _model(request, KindMigration, "schema"),
@@ -186,4 +188,8 @@ def _failed_jobs(rows: Any) -> int:
 
 
 def _given_up(rows: Any) -> int:
+def _suggested(rows: Any) -> int:
+    return _counted(rows.undecided())
+
+
     return _counted(rows.given_up())

@@ -20,6 +20,7 @@ from knowledge.admin import (
     releases,
     sources,
     spaces,
+    suggestions,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "releases",
     "sources",
     "spaces",
+    "suggestions",
 ]

@@ -32,6 +32,7 @@ from knowledge.admin.node_lists import (
 )
 from knowledge.admin.proposal_lists import MOST_ARCHIVED, proposals_about
 from knowledge.admin.quality_pages import QualityPages, touched_lines
+from knowledge.admin.related_shown import related_context
 from knowledge.admin.relations import RelationsIn, RelationsOut, relations_save
 from knowledge.admin.versions import VersionPages
 from knowledge.choices import NodeStatus
@@ -227,6 +228,7 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
                 "moves": moves_of(stored, role),
                 "merge": merge,
                 "quality": self.quality_context(request, stored),
+                **related_context(request, stored),
                 "show_history": False,
                 "may_change": self.has_change_permission(request, stored),
                 "may_propose": role is not None and role >= Role.EDITOR,

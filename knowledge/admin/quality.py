@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.quality_pairs import pair_done
 from knowledge.admin.quality_shown import shown
 from knowledge.admin.versions import comparison_of
 from knowledge.attention import (
@@ -28,7 +29,7 @@ from knowledge.attention import (
     nodes_in_need,
     rows_with,
 )
-from knowledge.models import Node, NodeQuality, Space
+from knowledge.models import DistinctPair, Node, NodeQuality, Space
 from knowledge.quality import CATALOGUE, Severity, finding_restored, space_scores, tone_of_score
 from knowledge.quality.refreshing import care_check, node_check
 from project.accounts.choices import Role
@@ -189,6 +190,8 @@ class NodeQualityAdmin(SpaceScopedAdmin):
         found = {node.pk: node for node in rows.filter(pk__in=[left, right])}
         if len(found) != 2:
             raise Http404(_("There is no such node, or it is not yours to see."))
+        if request.method == "POST":
+            return pair_done(request, found[left], found[right])
         context = self.page_context(
             request,
             title=_("Two nodes compared"),
@@ -196,6 +199,7 @@ class NodeQualityAdmin(SpaceScopedAdmin):
             right=found[right],
             comparison=comparison_of(found[left], found[right]),
             is_split=request.GET.get("view") != "unified",
+            is_distinct=DistinctPair.objects.filter(**DistinctPair.ends(left, right)).exists(),
         )
         return TemplateResponse(request, "admin/knowledge/nodequality/pair.html", context)
 

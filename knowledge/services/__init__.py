@@ -5,6 +5,7 @@ Keyword-only functions that take the acting user, run in one transaction and rai
 """
 
 from knowledge.access import node_versions_visible_to
+from knowledge.services.duplicates import pair_merge_propose, pair_part
 from knowledge.services.evaluations import evaluation_cancel, evaluation_start
 from knowledge.services.feeds import (
     address_import,
@@ -110,10 +111,10 @@ from knowledge.services.spaces import (
 )
 
 from knowledge.services.suggestions import (
-    pair_part,
     suggestion_confirm,
     suggestion_refuse,
     suggestion_reopen,
+
 )
 __all__ = [
     "Asked",
@@ -172,7 +173,7 @@ __all__ = [
     "nodes_bulk",
     "nodes_revert",
     "nodes_upsert",
-    "proposal_conflicts",
+    "pair_merge_propose",
     "pair_part",
     "profile_activate",
     "profile_create",

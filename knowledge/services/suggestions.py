@@ -5,17 +5,16 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from project.events.services import emit
 
 from knowledge.access import not_found, role_require
 from knowledge.choices import SuggestionStatus
-from knowledge.models import DistinctPair, Node, Relation, RelationSuggestion
-from knowledge.quality.refreshing import node_mark
+from knowledge.models import Node, Relation, RelationSuggestion
 from knowledge.relating.refreshing import relating_mark
 from knowledge.services.relations import relation_create, relation_delete
 from project.accounts.choices import Role
 from project.accounts.models import User
-from project.http.errors import Conflict, Invalid
+from project.events.services import emit
+from project.http.errors import Conflict
 
 
 @transaction.atomic
@@ -74,29 +73,6 @@ def suggestion_reopen(*, acting_user: User, suggestion: RelationSuggestion) -> R
         relation_delete(acting_user=acting_user, relation=relation)
     relating_mark([row.source_id, row.target_id])  # the evidence may have gone meanwhile
     return _decide(row, acting_user, SuggestionStatus.OPEN, "")
-
-
-@transaction.atomic
-def pair_part(*, acting_user: User, nodes: tuple[Node, Node], is_distinct: bool = True) -> None:
-    """Say that two nodes of a space are no duplicates of each other, or take it back.
-
-    Needs an editor. Raises NotFound, Forbidden and Invalid.
-    """
-    one, other = nodes
-    if one.pk == other.pk or one.space_id != other.space_id:
-        raise Invalid(_("Choose two nodes of one space."), code="not_a_pair")
-    seen = Node.objects.visible_to(acting_user).filter(pk__in=[one.pk, other.pk])
-    if seen.count() != 2:
-        raise not_found()
-    role_require(acting_user, one.space, Role.EDITOR)
-    ends = DistinctPair.ends(one.pk, other.pk)
-    if is_distinct:
-        DistinctPair.objects.get_or_create(**ends, defaults={"decided_by": acting_user})
-    else:
-        DistinctPair.objects.filter(**ends).delete()
-    for node in nodes:
-        node_mark(node.pk)
-    relating_mark([one.pk, other.pk])
 
 
 def _locked(user: User, suggestion: RelationSuggestion) -> RelationSuggestion:

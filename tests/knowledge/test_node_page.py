@@ -11,6 +11,7 @@ from django.test import Client
 from knowledge import reading
 from knowledge.choices import NodeStatus, Visibility
 from knowledge.models import Node, Relation, Source, Space
+from knowledge.relating.related import related_of
 from knowledge.relation_writing import relations_insert
 from knowledge.services import node_create, node_publish, node_update, node_versions_visible_to
 from knowledge.writing import node_write
@@ -142,7 +143,7 @@ def test_related_nodes_are_named_once_with_all_the_ways(
 ) -> None:
     other = node_create(acting_user=owner, space=space, title="Pier", content="See [[Tide table]].")
     relations_insert([Relation(source=node, target=other, kind="part_of")], author=owner)
-    related = reading.related_nodes(node, owner)
+    related = related_of(node, owner)
     assert [(each.node, set(each.ways)) for each in related] == [
         (other, {"this is part of it", "links here"})
     ]

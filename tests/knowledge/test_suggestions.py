@@ -8,13 +8,21 @@ from chat.models import Citation, Conversation, Message, Turn
 from knowledge import services
 from knowledge.choices import NodeStatus, SuggestionStatus, Visibility
 from knowledge.indexing import prepare_nodes, swap
-from knowledge.models import Node, Relation, RelationSuggestion, RelationVersion, Space
+from knowledge.models import (
+    Node,
+    Proposal,
+    Relation,
+    RelationSuggestion,
+    RelationVersion,
+    Space,
+)
 from knowledge.relating.refreshing import node_relate, refresh
 from knowledge.relating.related import related_of
 from project.accounts.models import User
 from project.events.models import Event
 from tests.conftest import Api
 from tests.knowledge.test_retrieval import index, make_node
+from tests.support.admin_client import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -172,3 +180,62 @@ def test_a_pair_that_is_no_duplicate_is_told_once(shelf: dict[str, Node], owner:
     assert "duplicate" not in codes()
     services.pair_part(acting_user=owner, nodes=(shelf["tides"], twin), is_distinct=False)
     assert "duplicate" in codes()
+
+
+def test_two_that_are_nearly_the_same_become_one_by_a_proposal(
+    shelf: dict[str, Node], space: Space, owner: User
+) -> None:
+    kept, client = shelf["tides"], signed_in(owner)
+    twin = services.node_create(
+        acting_user=owner,
+        space=space,
+        title="Spring tides again",
+        content=f"{kept.content}\n\n## Ropes\n\nDouble the ropes at the outer pier.",
+        tags=["sea"],
+        status="published",
+    )
+    services.relation_create(acting_user=owner, source=twin, target=shelf["moon"], kind="part_of")
+    pair = f"/admin/knowledge/nodequality/pair/{kept.pk}/{twin.pk}/"
+    assert "Keep “Spring tides”" in client.get(pair).content.decode()
+    answer = client.post(pair, {"do": "left"})
+    proposal = Proposal.objects.get()
+    assert str(proposal.pk) in answer["Location"]
+    changes = {(row.action, row.relation_kind): row for row in proposal.changes.all()}
+    edited = changes["edit", ""]
+    assert edited.fields["content"].startswith(kept.content)
+    assert edited.fields["content"].count("lift the pontoon") == 1
+    assert "Double the ropes" in edited.fields["content"]
+    assert edited.fields["tags"] == ["sea"]
+    assert changes["archive", ""].node_id == twin.pk
+    carried, supersedes = changes["relate", "part_of"], changes["relate", "supersedes"]
+    assert (carried.source_id, carried.target_id) == (kept.pk, shelf["moon"].pk)
+    assert (supersedes.source_id, supersedes.target_id) == (kept.pk, twin.pk)
+
+
+def test_the_admin_decides_many_at_once_and_takes_it_back(
+    shelf: dict[str, Node], owner: User, teammate: User
+) -> None:
+    cite_together(teammate, [shelf["moon"], shelf["bread"]], conversations=4)
+    refresh()
+    client, path = signed_in(owner), "/admin/knowledge/relationsuggestion/"
+    page = client.get(path).content.decode()
+    assert "cited together in 4 answers" in page
+    assert "<mark>Harbour dues 2026</mark>" in page
+    rows = list(RelationSuggestion.objects.undecided())
+    assert len(rows) >= 3
+    named = between(shelf["wages"], shelf["dues"])
+    assert named
+    chosen = {"chosen": [str(row.pk) for row in rows], "kind": "part of", "direction": "reverse"}
+    client.post(path, {**chosen, "do": "confirm", "reason": "One evening's work."})
+    assert Relation.objects.filter(kind="part_of").count() == len(rows)
+    assert Relation.objects.filter(source=shelf["dues"], target=shelf["wages"]).exists()
+    page = client.get(path).content.decode()
+    assert "Undo" in page
+    assert "One evening" in client.get(f"{path}?status=confirmed").content.decode()
+    client.post(path, {"do": "undo"})
+    assert not Relation.objects.exists()
+    assert RelationSuggestion.objects.undecided().count() == len(rows)
+    client.post(path, {"do": f"refuse:{named.pk}"})
+    assert f"s-{named.pk}" not in client.get(path).content.decode()
+    assert f"s-{named.pk}" in client.get(f"{path}?status=refused").content.decode()
+    assert "suggested relations wait" in client.get("/admin/").content.decode()
