@@ -13,7 +13,6 @@ from knowledge.moments import Moment
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._question import Question, Reading
-from knowledge.retrieval._scope import Scope
 from knowledge.retrieval._vectors import QueryVector
 from knowledge.spelling import Near
 from project.inference.types import EmbeddingModel
@@ -63,11 +62,11 @@ class Found:
     best_match: float = 0.0
     moment: Moment | None = None
     gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
-    timings: dict[str, float] = field(default_factory=dict)
-
     spoken: tuple[str, ...] = ()
     readings: list[Reading] = field(default_factory=list)
     nears: dict[str, tuple[Near, ...]] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
     def lack(self, leg: str) -> None:
         """Note a leg that could not take part, or not wholly."""
         if leg not in self.degraded:

@@ -67,12 +67,12 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
         with found.stage("embed"):
             _embed(found, scope, request)
     view.enter_context(one_view())
-    with found.stage("scope"):
     if request.conditions is not None:
         with found.stage("conditions"):
             scope, is_whole = _conditions.narrowed(scope, found.moment, request.conditions)
             if not is_whole:
                 found.lack("phrase")
+    with found.stage("scope"):
         if found.moment is None:
             counted = _states.count_present(found, scope, request)
         else:
@@ -99,12 +99,12 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             in_gaps = [*found.gaps.values()]
             candidates += _gaps.gap_candidates(in_gaps, found.question, counted)
         found.candidates = len(candidates)
-    with found.stage("rank"):
     if request.conditions is not None and not found.readings and not candidates:
         with found.stage("rank"):
             found.units = _listing.listed(found, scope, depth)
             found.candidates = len(found.units)
         return found
+    with found.stage("rank"):
         signals = _fusing.signals_of(found.question, candidates, mean_length(counted))
         found.units = _fusing.units_of(found, signals, request.mode, by_node=by_node)
         if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH} and found.is_read:

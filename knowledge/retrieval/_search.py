@@ -18,7 +18,6 @@ from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.operators import understood
 from knowledge.passages import without_markup
-from knowledge.retrieval import _cache, _packing
 from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._pipeline import find
@@ -44,25 +43,9 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
     """
     started = time.perf_counter()
     _check(request)
-    with ExitStack() as view:
-    if fresh:
-        return _nodes_found(request, user)
-    response = _cache.answered(
-        "nodes",
-        request,
-        user,
-        find=lambda narrowed: _nodes_found(narrowed, user),
-        is_whole=lambda answer: not answer.degraded,
-        dump=_packing.response_dump,
-        load=_packing.response_load,
-    )
-    return replace(response, took_ms=round((time.perf_counter() - started) * 1000))
-
-
-def _nodes_found(request: SearchRequest, user: Reader) -> SearchResponse:
-    started = time.perf_counter()
     asked = understood(request.query)
     request = replace(request, query=asked.plain, conditions=asked.conditions)
+    with ExitStack() as view:
         found = find(request, user, by_node=True, view=view)
         with found.stage("results"):
             units = _kept(found, request)
@@ -80,8 +63,8 @@ def _nodes_found(request: SearchRequest, user: Reader) -> SearchResponse:
         mode=SearchMode(request.mode),
         degraded=found.degraded,
         explanation=_explanation(found) if request.explain else None,
-    )
         corrections=corrections(found, rows.values()),
+    )
 
 
 def retrieve_passages(
