@@ -18,6 +18,7 @@ from django.utils import timezone
 from knowledge.ann import ann_index_ensure
 from knowledge.binary import vector_pack
 from knowledge.choices import GenerationStatus
+from knowledge.cuttings import Cuttings
 from knowledge.generations import generation_model, passages_missing
 from knowledge.models import Chunk, IndexGeneration, Node, NodeVersion
 from knowledge.passages import passages_of, without_markup
@@ -136,8 +137,10 @@ def _texts_of(passages: Sequence[Chunk]) -> list[str]:
 
 def _embedded_today(node_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, int, int, int], str]:
     found = {}
-    for node in Node.objects.filter(pk__in=node_ids):
-        for indexed in passages_of(node):
+    nodes = list(Node.objects.filter(pk__in=node_ids))
+    cuttings = Cuttings(nodes)
+    for node in nodes:
+        for indexed in passages_of(node, cuttings.of(node)):
             place = (indexed.passage.start, indexed.passage.end)
             found[node.pk, node.version, *place] = indexed.embedded
     return found

@@ -24,6 +24,7 @@ from knowledge.analysis import ANALYSIS_VERSION
 from knowledge.binary import sequence_unpack, vector_pack
 from knowledge.choices import GenerationStatus, NodeStatus
 from knowledge.chunk_rows import COLUMNS, chunk_row
+from knowledge.cuttings import Cuttings
 from knowledge.generations import ensure_generation, generation_model, generations_written
 from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
@@ -51,13 +52,17 @@ class GenerationMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PreparedNode:
-    """A version of a node as the index will hold it; `vectors` by generation, a row a passage."""
+    """A version of a node as the index will hold it; `vectors` by generation, a row a passage.
+
+    `cutting` stands for how it was cut.
+    """
 
     node_id: uuid.UUID
     space_id: uuid.UUID
     version: int
     passages: list[IndexedPassage]
     vectors: dict[uuid.UUID, npt.NDArray[np.float32]] = field(default_factory=dict)
+    cutting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def index_node(node_id: uuid.UUID, *, usage: UsageContext | None = None) -> bool
         if node.indexed_version is not None:
             raise
         log.warning("node_indexed_without_vectors", node=str(node_id))
-        prepared = PreparedIndex(_cut([node]))
+        prepared = PreparedIndex(nodes_cut([node]))
     return swap(prepared) > 0
 
 
@@ -106,7 +111,7 @@ def prepare_nodes(
     database connection back while the models work. Raises EmbeddingUnavailable for a model that
     serves; what is built or kept beside it waits for nobody and is filled in later.
     """
-    prepared = _cut(nodes)
+    prepared = nodes_cut(nodes)
     space_ids = list({node.space_id for node in prepared})
     for space_id in space_ids:
         ensure_generation(space_id)
@@ -160,9 +165,11 @@ def swap(prepared: PreparedIndex, *, whole: bool = False) -> int:
             if usable:
                 _space_swap(space_id, usable)
             current += usable
-        Node.objects.filter(pk__in=[node.node_id for node in current]).update(
-            indexed_version=F("version")
-        )
+        for cutting in {node.cutting for node in current}:
+            ids = [node.node_id for node in current if node.cutting == cutting]
+            Node.objects.filter(pk__in=ids).update(
+                indexed_version=F("version"), indexed_cutting=cutting
+            )
     count = sum(len(node.passages) for node in current)
     transaction.on_commit(lambda: metrics.indexed_chunks.inc(count), robust=True)
     return len(current)
@@ -189,8 +196,18 @@ def unindex_nodes(nodes: Sequence[Node]) -> None:
             Space.objects.filter(pk=space_id).update(index_revision=F("index_revision") + 1)
 
 
-def _cut(nodes: Sequence[Node]) -> list[PreparedNode]:
-    return [PreparedNode(node.pk, node.space_id, node.version, passages_of(node)) for node in nodes]
+def nodes_cut(nodes: Sequence[Node]) -> list[PreparedNode]:
+    cuttings = Cuttings(nodes)
+    return [
+        PreparedNode(
+            node.pk,
+            node.space_id,
+            node.version,
+            passages_of(node, cuttings.of(node)),
+            cutting=cuttings.of(node).key,
+        )
+        for node in nodes
+    ]
 
 
 @contextmanager

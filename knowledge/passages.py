@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from knowledge.analysis import ANALYSIS_VERSION, term_key, term_of, words
 from knowledge.binary import sequence_pack
-from knowledge.chunking import Passage, chunk
+from knowledge.chunking import Cutting, Passage, cut
 from knowledge.languages import language_of
 from knowledge.models import Node
 from knowledge.spelling import is_worth_keeping
@@ -19,6 +19,7 @@ from project.markdown import plain_text
 _MARKUP = re.compile(
     r"[*_`\[\]<>#|~\\!&]|^\s*(?:[-+]|\d+[.)])\s|^(?: {4}|\t|={2}|-{2})", re.MULTILINE
 )
+_USUAL = Cutting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,18 @@ class IndexedPassage:
 
 
 def passages_of(
-    node: Node, *, most: Callable[[list[Passage]], list[Passage]] = list
+    node: Node,
+    cutting: Cutting = _USUAL,
+    *,
+    most: Callable[[list[Passage]], list[Passage]] = list,
 ) -> list[IndexedPassage]:
     """Cut a node's content and analyse its passages; the same node always gives the same ones.
 
-    `most` chooses the passages to analyse, for whoever does not need all of a long text.
+    `cutting` is that of its kind (knowledge.cuttings); `most` chooses the passages to analyse, for
+    whoever does not need all of a long text.
     """
     pages = [SimpleNamespace(**anchor) for anchor in node.anchors]
-    found = most(chunk(node.content, pages=pages))
+    found = most(cut(node.content, cutting, pages=pages))
     plain = [without_markup(passage.text) for passage in found]
     title = words(node.title)
     texts = [words(text) for text in plain]
@@ -69,10 +74,6 @@ def passages_of(
     ]
 
 
-def spellings_of(folded: Iterable[str], language: str) -> dict[str, str]:
-    """Return the terms of those of the words that can be what a misspelled one meant."""
-    terms = {word: term_of(word, language) for word in folded if is_worth_keeping(word)}
-    return {word: term for word, term in terms.items() if term is not None}
 def reanalysed(title: str, language: str, headings: Sequence[str], text: str) -> IndexedPassage:
     """Return a passage that is stored with the words that it has now; the rest is left empty."""
     plain, context = without_markup(text), " > ".join(headings)
@@ -83,6 +84,10 @@ def reanalysed(title: str, language: str, headings: Sequence[str], text: str) ->
     return IndexedPassage(passage, spoken, embedded, *_analysed(fields, spoken))
 
 
+def spellings_of(folded: Iterable[str], language: str) -> dict[str, str]:
+    """Return the terms of those of the words that can be what a misspelled one meant."""
+    terms = {word: term_of(word, language) for word in folded if is_worth_keeping(word)}
+    return {word: term for word, term in terms.items() if term is not None}
 
 
 def without_markup(text: str) -> str:

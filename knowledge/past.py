@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from knowledge.analysis import ANALYSIS_VERSION
 from knowledge.binary import sequence_unpack
 from knowledge.chunk_rows import COLUMNS, chunk_row
+from knowledge.cuttings import Cuttings
 from knowledge.models import NodeVersion, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.statistics import TYPICAL_LENGTH, spoken_in
@@ -313,7 +314,10 @@ def versions_of(pairs: Iterable[Pair]) -> list[Any]:
 def _batch_index(rows: Sequence[Any]) -> int:
     """Store passages of versions; whoever was quicker with one of them is left alone."""
     averages = dict(Space.objects.values_list("pk", "average_tokens"))
-    cut = {(row.id, row.version): (row.space_id, passages_of(row)) for row in rows}
+    cuttings = Cuttings(rows)
+    cut = {
+        (row.id, row.version): (row.space_id, passages_of(row, cuttings.of(row))) for row in rows
+    }
     counts = {
         pair: [word_counts(sequence_unpack(each.sequence)) for each in passages]
         for pair, (_space, passages) in cut.items()

@@ -19,10 +19,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge.choices import ChangeAction, NodeStatus
+from knowledge.cuttings import Cuttings
 from knowledge.generations import ensure_generation
-from knowledge.indexing import PreparedNode, prepare_nodes
+from knowledge.indexing import PreparedNode, nodes_cut, prepare_nodes
 from knowledge.models import Node, PreviewChunk, PreviewNode, Proposal, ProposalChange
-from knowledge.passages import passages_of
 from knowledge.preview_rows import passages_copy, passages_read
 from knowledge.proposal_merging import MergePlan, NodePlan
 from knowledge.proposal_plans import proposal_plan
@@ -125,9 +125,7 @@ def nodes_prepare(
         return prepare_nodes(nodes, usage=usage).nodes
     except EmbeddingUnavailable as error:
         log.warning("preview_without_vectors", reason=error.reason)
-        return [
-            PreparedNode(each.pk, each.space_id, each.version, passages_of(each)) for each in nodes
-        ]
+        return nodes_cut(nodes)
 
 
 def passages_take(plan: MergePlan, prepared: Prepared) -> None:
@@ -146,9 +144,12 @@ def passages_take(plan: MergePlan, prepared: Prepared) -> None:
     }
     if not held:
         return
+    # Told before the passages are read: who changes a kind's cutting takes its previews away.
+    cuttings = Cuttings(each.node for each in plan.nodes)
+    kinds = {each.node.pk: cuttings.of(each.node).key for each in plan.nodes}
     generation = ensure_generation(proposal.space_id)  # what is built beside it is filled in later
     for pk, (passages, vectors) in passages_read(proposal, held, generation.model_key).items():
-        node = PreparedNode(pk, proposal.space_id, 0, passages)
+        node = PreparedNode(pk, proposal.space_id, 0, passages, cutting=kinds[pk])
         if vectors is None:
             continue
         node.vectors[generation.pk] = vectors

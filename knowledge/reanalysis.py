@@ -20,6 +20,7 @@ from django.db.models import F
 
 from knowledge.analysis import ANALYSIS_VERSION
 from knowledge.binary import lexemes_pack, sequence_unpack, sparse_pack
+from knowledge.cuttings import Cuttings
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import IndexedVersion, Node, Space
 from knowledge.passages import IndexedPassage, passages_of, reanalysed
@@ -127,12 +128,16 @@ def _versions(pairs: list[Pair]) -> dict[Pair, _Version]:
     rows: dict[Pair, Any] = {(row.id, row.version): row for row in versions_of(pairs)}
     for node in Node.objects.filter(pk__in=[pair[0] for pair in pairs]):
         rows.setdefault((node.pk, node.version), node)
+    cuttings = Cuttings(rows.values())
     return {
         pair: _Version(
             rows[pair].space_id,
             rows[pair].title,
             rows[pair].language,
-            {each.passage.position: each for each in passages_of(rows[pair])},
+            {
+                each.passage.position: each
+                for each in passages_of(rows[pair], cuttings.of(rows[pair]))
+            },
         )
         for pair in pairs
         if pair in rows

@@ -16,6 +16,7 @@ from knowledge import (
     previews,
     reanalysis,
     recovery,
+    recutting,
     reviews,
     revisions,
     statistics,
@@ -78,6 +79,13 @@ def jobs_recover() -> None:
 def files_sweep() -> None:
     """Remove stored files that nothing names."""
     recovery.files_sweep()
+
+
+@shared_task
+def nodes_recut() -> None:
+    """Cut nodes anew whose kinds say otherwise by now, for a bounded time; go on if any is left."""
+    if recutting.nodes_recut() and recutting.nodes_to_recut(1):
+        nodes_recut.delay()
 
 
 @shared_task

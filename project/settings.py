@@ -233,6 +233,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "knowledge.tasks.ingest*": {"queue": "ingest"},
     "knowledge.tasks.node_index*": {"queue": "embed"},
+    "knowledge.tasks.nodes_recut": {"queue": "embed"},
     "knowledge.tasks.proposal_prepare": {"queue": "embed"},
     "knowledge.tasks.generations_*": {"queue": "embed"},
     "memory.tasks.*": {"queue": "memory"},
@@ -252,6 +253,7 @@ CELERY_BEAT_SCHEDULE = {
     "spellings-fold": {"task": "knowledge.tasks.spellings_fold", "schedule": 86_400.0},
     "space-statistics": {"task": "knowledge.tasks.statistics_fold", "schedule": 300.0},
     "episodes-embed": {"task": "memory.tasks.episodes_embed_missing", "schedule": 120.0},
+    "nodes-recut": {"task": "knowledge.tasks.nodes_recut", "schedule": 60.0},
     "quality-refresh": {"task": "knowledge.tasks.quality_refresh", "schedule": 60.0},
     "suggestions-refresh": {"task": "knowledge.tasks.suggestions_refresh", "schedule": 60.0},
     "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},

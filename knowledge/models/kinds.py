@@ -44,6 +44,19 @@ class Kind(models.Model):
         help_text=_("JSON Schema, draft 2020-12. Empty: any metadata."),
     )
     schema_version = models.PositiveIntegerField(_("schema version"), default=1, editable=False)
+    chunking = models.JSONField(
+        _("cutting into passages"),
+        default=dict,
+        blank=True,
+        help_text=_("A strategy and its parameters. Empty: by structure."),
+    )
+    cutting_key = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("Stands for the cutting: nodes remember by which one they were cut."),
+    )
     updated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

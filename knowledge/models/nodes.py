@@ -80,6 +80,13 @@ class Node(models.Model):
         verbose_name=_("source"),
     )
     indexed_version = models.PositiveIntegerField(null=True, editable=False)
+    indexed_cutting = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("Stands for how its passages were cut (knowledge.chunking.cutting)."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
@@ -87,7 +94,7 @@ class Node(models.Model):
     objects = NodeQuerySet.as_manager()
     history = WrittenVersions(
         bases=[VersionFacts],
-        excluded_fields=["indexed_version", "created_at", "wiki_links"],
+        excluded_fields=["indexed_version", "indexed_cutting", "created_at", "wiki_links"],
         history_change_reason_field=models.TextField(blank=True, default=""),
         custom_model_name="NodeVersion",
         related_name="versions",
@@ -130,6 +137,11 @@ class Node(models.Model):
                 fields=["space", "valid_until"],
                 condition=models.Q(valid_until__isnull=False),
                 name="node_by_end",
+            ),
+            models.Index(  # the sweep for nodes that are cut otherwise by now
+                fields=["indexed_cutting"],
+                condition=~models.Q(indexed_cutting=""),
+                name="node_by_cutting",
             ),
             models.Index(  # the sweep for nodes whose index is behind
                 fields=["updated_at"],

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from knowledge.binary import sequence_unpack
+from knowledge.cuttings import Cuttings
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import versions_of
 from knowledge.retrieval import _snapshot
@@ -43,7 +44,9 @@ def gap_passages(scope: Scope) -> tuple[list[GapPassage], bool]:
     is_whole = len(pairs) <= MOST_VERSIONS
     found: list[GapPassage] = []
     room = MOST_CHARACTERS
-    for row in versions_of(pairs[:MOST_VERSIONS]):
+    rows = versions_of(pairs[:MOST_VERSIONS])
+    cuttings = Cuttings(rows)
+    for row in rows:
         if len(row.content) > room:
             is_whole = False
             continue
@@ -58,7 +61,7 @@ def gap_passages(scope: Scope) -> tuple[list[GapPassage], bool]:
                 indexed=each,
                 words=word_counts(sequence_unpack(each.sequence)),
             )
-            for each in passages_of(row)
+            for each in passages_of(row, cuttings.of(row))
         ]
     return found, is_whole
 

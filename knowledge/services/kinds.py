@@ -4,9 +4,8 @@ Managers of a space change its kinds, superusers those of all spaces.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,24 +15,17 @@ from knowledge import tasks
 from knowledge.access import not_found
 from knowledge.choices import KindMigrationStatus, KindMigrationWork, MigratedState
 from knowledge.kind_checks import nodes_require, schema_require, steps_require
+from knowledge.kind_fields import KindFields, kind_fields_set, previews_forget
 from knowledge.kind_plans import counts_of, plan_rows, plan_write
 from knowledge.kinds import kind_lock, kind_permit, nodes_of
 from knowledge.models import Kind, KindMigration, MigratedNode, Space
 from project.accounts.models import User
 from project.celery import send_after_commit
-from project.http.errors import Conflict, Invalid
+from project.http.errors import Conflict
 from project.tracing import current_trace_id
 
 PLANNED_AT_ONCE = 2000
 """Nodes of a kind up to which a plan is made in the call; a worker makes larger ones."""
-
-
-class KindFields(TypedDict, total=False):
-    """What a caller may set on a kind."""
-
-    title: str
-    description: str
-    metadata_schema: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ def kind_create(
     """
     kind_permit(acting_user, space)
     kind = Kind(space=space, name=name, updated_by=acting_user)
-    _fields_set(kind, fields)
+    kind_fields_set(kind, fields)
     kind_lock(name)
     nodes_require(kind)
     try:
@@ -64,6 +56,7 @@ def kind_create(
         raise Conflict(
             _("There is a kind of that name already."), code="kind_exists", field="name"
         ) from None
+    _cutting_follow(kind)
     return kind
 
 
@@ -75,8 +68,8 @@ def kind_update(*, acting_user: User, kind: Kind, **changes: Unpack[KindFields])
     kind with nodes.
     """
     row = _locked(acting_user, kind)
-    old = row.metadata_schema
-    _fields_set(row, changes)
+    old, cutting = row.metadata_schema, row.cutting_key
+    kind_fields_set(row, changes)
     if row.metadata_schema != old:
         kind_lock(row.name)
         if nodes_of(row).exists():
@@ -85,7 +78,15 @@ def kind_update(*, acting_user: User, kind: Kind, **changes: Unpack[KindFields])
         row.schema_version += 1
     row.updated_by = acting_user
     row.save()
+    if row.cutting_key != cutting:
+        _cutting_follow(row)
     return row
+
+
+def _cutting_follow(kind: Kind) -> None:
+    """Have the nodes of a kind cut anew that were cut otherwise, when this is committed."""
+    previews_forget(kind)
+    send_after_commit(tasks.nodes_recut)
 
 
 @transaction.atomic
@@ -284,15 +285,3 @@ def _not_now(migration: KindMigration) -> Conflict:
         code="migration_status",
         details={"status": migration.status},
     )
-
-
-def _fields_set(kind: Kind, fields: KindFields) -> None:
-    for name, value in fields.items():
-        setattr(kind, name, value)
-    if "metadata_schema" in fields:
-        schema_require(kind.metadata_schema, "metadata_schema")
-    try:
-        kind.clean_fields(exclude={"space", "metadata_schema", "updated_by"})
-    except ValidationError as error:
-        name, problems = next(iter(error.message_dict.items()))
-        raise Invalid(problems[0], field=name, details=error.message_dict) from None
