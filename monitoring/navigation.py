@@ -10,7 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Turn
-from knowledge.admin.access import staff
+from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
 from knowledge.choices import FeedRunStatus, JobStatus, NodeStatus
@@ -32,6 +32,7 @@ from knowledge.models import (
     Space,
 )
 from memory.models import Episode
+from project.accounts.choices import Role
 from project.accounts.models import ApiKey, User
 from project.events.models import Event
 from project.inference.models import ModelEndpoint, UsageRecord
@@ -65,6 +66,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model(request, Source, "upload_file"),
                 _model(request, Feed, "rss_feed", badge=_suspicious, tone="warning"),
                 _model(request, IngestJob, "sync", badge=_failed_jobs, tone="danger"),
+                _workbench(request),
                 _model(request, IndexGeneration, "manage_search"),
                 _model(request, GoldenQuestion, "target"),
                 _model(request, EvaluationRun, "labs"),
@@ -153,6 +155,12 @@ def _model(
     return item
 
 
+def _workbench(request: HttpRequest) -> dict[str, Any] | None:
+    """Return a link to the search workbench, for whoever edits a space."""
+    may_open = has_role(request, Role.EDITOR)
+    return _link(_("Search workbench"), "science", "admin-workbench") if may_open else None
+
+
 def _attention(request: HttpRequest) -> dict[str, Any] | None:
     """Return a link to what needs attention, with the number of the person's own nodes in it."""
     item = _model(request, NodeQuality, "notification_important")
@@ -187,9 +195,9 @@ def _failed_jobs(rows: Any) -> int:
     return _counted(rows.filter(status=JobStatus.FAILED))
 
 
-def _given_up(rows: Any) -> int:
 def _suggested(rows: Any) -> int:
     return _counted(rows.undecided())
 
 
+def _given_up(rows: Any) -> int:
     return _counted(rows.given_up())

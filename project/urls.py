@@ -13,6 +13,7 @@ api = [
 ]
 
 urlpatterns = [
+    path("", include("knowledge.admin.workbench")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include("project.http.urls")),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from knowledge.choices import EvaluationStatus, Outcome
 from knowledge.evaluating import depth_of
 from knowledge.measures import TOLERANCE
-from knowledge.models import EvaluationResult, EvaluationRun, Node, Proposal
+from knowledge.models import EvaluationResult, EvaluationRun, IndexGeneration, Node, Proposal
 
 STATUS_TONES = {
     EvaluationStatus.QUEUED: "default",
@@ -44,6 +44,10 @@ def state_words(run: EvaluationRun) -> str:
         text = _("As of %(when)s") % {"when": when}
     elif run.release:
         text = _("Release %(name)s") % {"name": run.release}
+    elif run.other_generation_id is not None:
+        other = IndexGeneration.objects.filter(pk=run.other_generation_id).first()
+        names = {"old": run.embedding_model, "new": other.model_key if other else _("deleted")}
+        text = _("Index of %(old)s beside that of %(new)s") % names
     else:
         text = _("Current state")
     return text
@@ -92,7 +96,7 @@ def filters_of(run: EvaluationRun, chosen: str) -> list[dict[str, Any]]:
     """Return the filters of a run's questions with their counts."""
     wanted = (
         (Outcome.LOST, Outcome.GAINED, Outcome.UNCHANGED)
-        if run.proposal_id
+        if run.is_comparison
         else (Outcome.MISSED, Outcome.FOUND)
     )
     rows = [{"key": "", "name": _("All"), "symbol": "", "count": run.measured}]
@@ -121,7 +125,7 @@ def _row(run: EvaluationRun, result: EvaluationResult, known: set[str]) -> dict[
     )  # fmt: skip
     answering = {target["node"] for target in result.targets}
     states = [("before", result.before)]
-    if run.proposal_id is not None:
+    if run.is_comparison:
         states.append(("after", result.after))
     return {
         "result": result,
@@ -174,7 +178,7 @@ def _rank_move(run: EvaluationRun, target: dict[str, Any]) -> tuple[str, str, st
     """Return the symbol, tone and words of where a node that answers was found."""
     before, after = target["rank_before"], target["rank_after"]
     nowhere = _("not among the first %(count)s") % {"count": depth_of(run.k)}
-    if run.proposal_id is None:
+    if not run.is_comparison:
         if before is None:
             return "✕", "danger", nowhere
         tone, symbol = ("success", "✓") if before <= run.k else ("warning", "↓")

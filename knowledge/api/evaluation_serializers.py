@@ -247,6 +247,11 @@ class EvaluationSerializer(serializers.ModelSerializer):
     """An evaluation as lists show it."""
 
     proposal = serializers.UUIDField(source="proposal_id", allow_null=True)
+    other_generation = serializers.UUIDField(
+        source="other_generation_id",
+        allow_null=True,
+        help_text="An index generation: `after` is what it finds.",
+    )
     progress = serializers.FloatField(help_text="From 0 to 1.")
     metrics = serializers.SerializerMethodField()
 
@@ -259,6 +264,7 @@ class EvaluationSerializer(serializers.ModelSerializer):
             "mode",
             "k",
             "proposal",
+            "other_generation",
             "proposal_revision",
             "release",
             "as_of",

@@ -141,7 +141,7 @@ class GenerationWhole(GenerationSerializer):
 
     def get_progress(self, generation: Any) -> float:
         """Return how much of the space it holds, 0 to 1."""
-        return round(generation.fill.share, 4)
+        return round(float(generation.fill.share), 4)
 
     @extend_schema_field(ComparisonSerializer(allow_null=True))
     def get_comparison(self, generation: IndexGeneration) -> dict[str, Any] | None:

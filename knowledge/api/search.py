@@ -28,11 +28,12 @@ class SearchView(APIView):
         """Search what the caller may read; the best passage of each node, best first."""
         checked = SearchInput(data=request.data)
         checked.is_valid(raise_exception=True)
-        answer = retrieval.search(_request(checked.validated_data), user=caller(request))
+        answer = retrieval.search(search_request(checked.validated_data), user=caller(request))
         return Response(_body(answer))
 
 
-def _request(body: dict[str, Any]) -> SearchRequest:
+def search_request(body: dict[str, Any]) -> SearchRequest:
+    """Return the request of a checked body."""
     spaces = [*body.pop("spaces", [])]
     if "space" in body:
         spaces.append(body.pop("space"))

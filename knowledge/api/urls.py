@@ -21,15 +21,15 @@ from knowledge.api.releases import ReleaseViewSet
 from knowledge.api.search import SearchView
 from knowledge.api.sources import SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
-
 from knowledge.api.suggestions import SuggestionViewSet
 from knowledge.api.why import WhyNotView
+
 router = SimpleRouter()
 router.register("spaces", SpaceViewSet, "space")
 router.register("nodes", NodeViewSet, "node")
 router.register("relations", RelationViewSet, "relation")
-router.register("proposals", ProposalViewSet, "proposal")
 router.register("relation-suggestions", SuggestionViewSet, "relation-suggestion")
+router.register("proposals", ProposalViewSet, "proposal")
 router.register("releases", ReleaseViewSet, "release")
 router.register("uploads", UploadViewSet, "upload")
 router.register("sources", SourceViewSet, "source")
@@ -45,4 +45,8 @@ router.register("golden-questions", GoldenQuestionViewSet, "golden-question")
 router.register("evaluations", EvaluationViewSet, "evaluation")
 router.register("retrieval-profiles", ProfileViewSet, "retrieval-profile")
 
-urlpatterns = [*router.urls, path("search/", SearchView.as_view(), name="search")]
+urlpatterns = [
+    *router.urls,
+    path("search/", SearchView.as_view(), name="search"),
+    path("search/why-not/", WhyNotView.as_view(), name="search-why-not"),
+]

@@ -13,6 +13,7 @@ from knowledge.moments import Moment
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._question import Question, Reading
+from knowledge.retrieval._scope import Scope
 from knowledge.retrieval._vectors import QueryVector
 from knowledge.spelling import Near
 from project.inference.types import EmbeddingModel
@@ -50,6 +51,8 @@ class Found:
     """
 
     units: list[Unit] = field(default_factory=list)
+    scope: Scope | None = None
+    depth: int = 0
     profile: Profile = BUILT_IN
     question: Question = field(default_factory=lambda: Question(()))
     vectors: list[QueryVector] = field(default_factory=list)

@@ -18,6 +18,8 @@ from knowledge.retrieval._vectors import EF_SEARCH, QueryVector, add_vector_leg,
 
 EXACT_UP_TO = 20_000
 """Permitted passages up to which the vector leg scans them all."""
+EVERYTHING = 2_000_000_000
+"""A depth that cuts nothing off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,36 @@ def candidates_of_nodes(
         )
     pool.add(") AS theirs)")
     return _scored(scope, question, vectors, [pool], is_large=False)
+
+
+def ranks_of_nodes(
+    scope: Scope, question: Question, vectors: Sequence[QueryVector], nodes: Sequence[uuid.UUID]
+) -> list[Candidate]:
+    """Return the passages of some nodes with their exact ranks in each leg, however far down.
+
+    The legs are those of `candidates`, without a cut-off. Passages that no leg has are left out.
+    """
+    legs = Statement()
+    names = []
+    for number, query in enumerate(vectors):
+        names.append(f"SELECT chunk_id, rank, NULL::bigint FROM vector_{number}")
+        add_vector_leg(legs, number, query, scope, EVERYTHING, is_large=False)
+    if question.candidates:
+        names.append("SELECT chunk_id, NULL::bigint, rank FROM keyword")
+        add_keyword_leg(legs, question, scope, EVERYTHING, is_large=False)
+    if not names:
+        return []
+    pool = Statement()
+    pool.add(
+        "pool AS (SELECT chunk_id, min(vector_rank) AS vector_rank, "
+        f"min(keyword_rank) AS keyword_rank FROM ({' UNION ALL '.join(names)}) "
+        "AS legs (chunk_id, vector_rank, keyword_rank) WHERE chunk_id IN ("
+    )
+    for place, shelf in enumerate(scope.shelves):
+        union = " UNION ALL " if place else ""
+        pool.add(f"{union}SELECT id FROM {shelf.passages} WHERE node_id = ANY(%s)", list(nodes))
+    pool.add(") GROUP BY chunk_id)")
+    return _scored(scope, question, vectors, [legs, pool], is_large=False)
 
 
 def _scored(

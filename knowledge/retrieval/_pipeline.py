@@ -60,6 +60,7 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             if found.moment is None
             else _snapshot.scope_at(request, found.moment, user)
         )
+        found.scope = scope
         if not scope.space_ids:
             return found
         found.profile = _profile(request, scope, user)
@@ -77,14 +78,14 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
             counted = _states.count_present(found, scope, request)
         else:
             scope, counted = _states.count_other(found, scope, found.moment, request)
-        found.scope_passages = counted.passages
+        found.scope, found.scope_passages = scope, counted.passages
         if not counted.passages:
             return found
         found.question = _question(found, request, counted)
         _weigh(found, request.mode)
     if request.mode == SearchMode.VECTOR and found.vectors:
         found.question = replace(found.question, candidates=())
-    depth = max(found.profile.depth, 2 * request.limit)
+    depth = found.depth = max(found.profile.depth, 2 * request.limit)
     with found.stage("legs"):
         is_large = counted.passages > _legs.EXACT_UP_TO and (
             not scope.is_narrow

@@ -42,7 +42,7 @@ def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
     Without an embedding model the words alone decide, and `degraded` says so. Raises Invalid.
     """
     started = time.perf_counter()
-    _check(request)
+    check(request)
     asked = understood(request.query)
     request = replace(request, query=asked.plain, conditions=asked.conditions)
     with ExitStack() as view:
@@ -94,7 +94,7 @@ def retrieve_passages(
         release=release,
         proposal=proposal,
     )
-    _check(request)
+    check(request)
     with ExitStack() as view:
         found = find(request, user, by_node=False, view=view)
         with found.stage("results"):
@@ -111,7 +111,8 @@ def retrieve_passages(
     return passages
 
 
-def _check(request: SearchRequest) -> None:
+def check(request: SearchRequest) -> None:
+    """Raise Invalid for a question or a limit that no search takes."""
     if not request.query.strip():
         raise Invalid(_("Say what to search for."), field="query")
     if len(request.query) > MAX_QUERY:

@@ -35,6 +35,7 @@ OBJECTS = {
     "relation-suggestions": "suggestion",
     "sources": "source",
     "jobs": "job",
+    "index-generations": "generation",
     "kinds": "kind",
     "kind-migrations": "migration",
     "golden-questions": "golden",
@@ -143,23 +144,24 @@ def belongings(api: Api, space: Space) -> Belongings:
     kind = made("kinds", space=str(space.pk), name=SECRET)["id"]
     place = {"connector": "url", "settings": {"url": f"https://{SECRET}.example/"}}
     feed = made("feeds", space=str(space.pk), name=SECRET, interval_minutes=0, **place)["id"]
-    conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
-    sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
     suggestion = RelationSuggestion.objects.create(
         space=space, source_id=nodes[0], target_id=nodes[1], score=0.9
     )
+    conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
+    sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
     return {
         "space": str(space.pk),
         "node": nodes[0],
         "other": nodes[1],
         "relation": made("relations", source=nodes[0], target=nodes[1])["id"],
+        "suggestion": str(suggestion.pk),
         "source": upload["source"]["id"],
         "job": upload["job"]["id"],
-        "suggestion": str(suggestion.pk),
         "kind": kind,
         "migration": made(f"kinds/{kind}/migrations", schema={"title": SECRET})["id"],
         "golden": made("golden-questions", question=f"{SECRET}?", nodes=nodes)["id"],
         "evaluation": made("evaluations", space=str(space.pk))["id"],
+        "generation": made("index-generations", space=str(space.pk))["id"],
         "profile": made("retrieval-profiles", knobs={}, note=SECRET)["id"],
         "proposal": proposal["id"],
         "feed": feed,
