@@ -35,6 +35,7 @@ def begin() -> None:
     os.environ["REDIS_URL"] = addresses.redis_url or ""
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     os.environ.setdefault("ACERVO_LOG_LEVEL", "WARNING")
+    os.environ.setdefault("ACERVO_SEARCH_CACHE_SECONDS", "0")  # searches are measured, not repeats
 
     import django
     from django.core.management import call_command

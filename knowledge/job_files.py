@@ -1,6 +1,6 @@
 """What an interrupted job keeps: a folder of its own beside the sources.
 
-JSON lines for pages, an array a file for vectors. Every write ends with the bytes on the disk; a
+JSON lines for pages, files as they came. Every write ends with the bytes on the disk; a
 line or file that a crash cut short is not read.
 """
 
@@ -12,13 +12,9 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 
 class JobFolder:
@@ -51,28 +47,6 @@ class JobFolder:
                 if not line.endswith(b"\n"):
                     return
                 yield json.loads(line.decode("utf-8", "surrogatepass"))
-
-    def array(self, name: str) -> npt.NDArray[np.float32] | None:
-        """Return the array that was kept under a name; None for none, or a broken one."""
-        import numpy as np
-
-        try:
-            kept = np.load(self._path / f"{name}.npy", allow_pickle=False)
-        except (OSError, ValueError):
-            return None
-        return np.asarray(kept, dtype=np.float32)
-
-    def array_keep(self, name: str, values: npt.NDArray[np.float32]) -> None:
-        """Keep an array under a name. Raises OSError."""
-        import numpy as np
-
-        self._path.mkdir(parents=True, exist_ok=True)
-        draft = self._path / f".{name}.part"
-        with draft.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path / f"{name}.npy")
 
     def file_keep(self, name: str, pieces: Iterable[bytes]) -> None:
         """Keep a file's bytes under a name. Raises OSError."""

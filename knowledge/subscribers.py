@@ -2,7 +2,9 @@
 
 import uuid
 
+from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 
 from knowledge import tasks
 from knowledge.generation_choosing import built_settle, compared_settle
@@ -11,9 +13,12 @@ from knowledge.models import Proposal, ProposalChange
 from knowledge.preview_requests import preview_request
 from knowledge.quality.refreshing import node_mark
 from knowledge.relating.refreshing import relating_mark
+from knowledge.retrieval import searches_changed
 from project.celery import send_after_commit
 from project.events import EventMessage, subscriber
 
+WARMING_PAUSE = 10
+"""Seconds from a change of a space until its usual searches are answered again, once for all."""
 REFRESH_PAUSE = 5
 """Seconds in which many changes ask for one refresh only; the schedule asks every minute."""
 
@@ -38,6 +43,25 @@ def node_previews_follow(event: EventMessage) -> None:
     undecided = changes.filter(proposal__in=Proposal.objects.undecided())
     for pk in undecided.values_list("proposal", flat=True):
         preview_request(pk)
+
+
+@subscriber(
+    "knowledge-search-cache",
+    "knowledge.node.indexed",
+    "knowledge.node.updated",
+    "knowledge.node.archived",
+    "knowledge.node.deleted",
+)
+def searches_refresh(event: EventMessage) -> None:
+    """Make room where answers are kept that hold no more, and have the usual ones ready again."""
+    if event.space_id is None:
+        return
+    space_id = event.space_id
+    transaction.on_commit(lambda: searches_changed(space_id), robust=True)
+    if settings.ACERVO_SEARCH_WARM and cache.add(
+        f"knowledge.searches_warm:{space_id}", 1, timeout=WARMING_PAUSE
+    ):
+        send_after_commit(tasks.searches_warm, str(space_id), countdown=WARMING_PAUSE)
 
 
 @subscriber(

@@ -54,15 +54,16 @@ def _unbind_trace(task_id: str, **_kwargs: object) -> None:
         stack.close()
 
 
-def send_after_commit(task: Task, *args: object) -> None:
+def send_after_commit(task: Task, *args: object, countdown: float = 0) -> None:
     """Queue a task when the running transaction has committed, at once outside of one.
 
-    A broker that is away fails nothing: what was asked for is in Postgres, and a sweep asks again.
+    It is begun after `countdown` seconds. A broker that is away fails nothing: what was asked for
+    is in Postgres, and a sweep asks again.
     """
 
     def send() -> None:
         try:
-            task.apply_async(args, retry=False)
+            task.apply_async(args, retry=False, countdown=countdown)
         except (OperationalError, OSError) as error:
             log.warning("task_not_sent", task=task.name, error=type(error).__name__)
 

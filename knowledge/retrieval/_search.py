@@ -18,6 +18,7 @@ from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.operators import understood
 from knowledge.passages import without_markup
+from knowledge.retrieval import _cache, _packing
 from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._pipeline import find
@@ -36,13 +37,30 @@ from project.http.errors import Invalid
 MAX_QUERY = 4000
 
 
-def search(request: SearchRequest, *, user: Reader) -> SearchResponse:
+def search(request: SearchRequest, *, user: Reader, fresh: bool = False) -> SearchResponse:
     """Return the nodes that answer a question, one row a node, best first.
 
-    Without an embedding model the words alone decide, and `degraded` says so. Raises Invalid.
+    Without an embedding model the words alone decide, and `degraded` says so. What was found before
+    and still holds is given again, unless it is to be `fresh`. Raises Invalid.
     """
     started = time.perf_counter()
     check(request)
+    if fresh:
+        return _nodes_found(request, user)
+    response = _cache.answered(
+        "nodes",
+        request,
+        user,
+        find=lambda narrowed: _nodes_found(narrowed, user),
+        is_whole=lambda answer: not answer.degraded,
+        dump=_packing.response_dump,
+        load=_packing.response_load,
+    )
+    return replace(response, took_ms=round((time.perf_counter() - started) * 1000))
+
+
+def _nodes_found(request: SearchRequest, user: Reader) -> SearchResponse:
+    started = time.perf_counter()
     asked = understood(request.query)
     request = replace(request, query=asked.plain, conditions=asked.conditions)
     with ExitStack() as view:
@@ -84,7 +102,6 @@ def retrieve_passages(
     `language` is that of the question and restricts nothing. Same pipeline, scores and states as
     `search`. The legs that could not take part are added to `degraded`. Raises Invalid.
     """
-    started = time.perf_counter()
     request = SearchRequest(
         query=query[:MAX_QUERY],
         limit=limit,
@@ -94,7 +111,32 @@ def retrieve_passages(
         release=release,
         proposal=proposal,
     )
+    passages, lacking = passages_search(request, user=user)
+    if degraded is not None:
+        degraded += lacking
+    return passages
+
+
+def passages_search(
+    request: SearchRequest, *, user: Reader
+) -> tuple[list[RetrievedPassage], list[str]]:
+    """Return the passages, and the legs that could not take part. Raises Invalid."""
     check(request)
+    return _cache.answered(
+        "passages",
+        request,
+        user,
+        find=lambda narrowed: _passages_found(narrowed, user),
+        is_whole=lambda answer: not answer[1],
+        dump=_packing.passages_dump,
+        load=_packing.passages_load,
+    )
+
+
+def _passages_found(
+    request: SearchRequest, user: Reader
+) -> tuple[list[RetrievedPassage], list[str]]:
+    started = time.perf_counter()
     with ExitStack() as view:
         found = find(request, user, by_node=False, view=view)
         with found.stage("results"):
@@ -106,9 +148,7 @@ def retrieve_passages(
                 if unit.best.chunk in rows
             ]
     _observe(request.mode, found, time.perf_counter() - started)
-    if degraded is not None:
-        degraded += found.degraded
-    return passages
+    return passages, found.degraded
 
 
 def check(request: SearchRequest) -> None:

@@ -63,6 +63,8 @@ def model_identity(model: EmbeddingModel) -> str | None:
         return None
     if model.backend == Backend.BUILTIN:
         return _identity([model.key, minilm.MODEL_FILE, minilm.MAX_TOKENS])
+    if model.endpoint_id is None:
+        return None
     endpoint = ModelEndpoint.objects.filter(pk=model.endpoint_id).first()
     if endpoint is None:
         return None
