@@ -12,6 +12,7 @@ import structlog
 from django.db import connection
 
 from knowledge.analysis import base_language, term_key
+from knowledge.ann import ann_vector
 from knowledge.binary import sparse_text, vector_text, vector_unpack
 from knowledge.choices import GenerationStatus
 from knowledge.chunking import Passage
@@ -71,6 +72,7 @@ class Reader:
 
     generation: uuid.UUID
     has_ann_index: bool
+    ann_is_half: bool
     model: EmbeddingModel
     space: uuid.UUID
 
@@ -122,7 +124,7 @@ def reader_of(space_id: uuid.UUID, language: str) -> Reader | None:
     known = model.languages and {base_language(code) for code in model.languages}
     if model.backend == Backend.HASHING or (known and base_language(language) not in known):
         return None
-    return Reader(row.pk, row.has_ann_index, model, space_id)
+    return Reader(row.pk, row.has_ann_index, row.ann_is_half, model, space_id)
 
 
 def _chosen(passages: list[Passage]) -> list[Passage]:
@@ -201,9 +203,11 @@ def _by_vectors(
     """Return number of the own passage, passage, node and cosine of the nearest."""
     dimensions = int(reader.model.dimensions)
     # The cast is the expression of the HNSW index: without one, the scan is exact.
-    vector = f"(vector::vector({dimensions}))" if reader.has_ann_index else "vector"
+    is_half = reader.has_ann_index and reader.ann_is_half
+    vector = ann_vector(dimensions, is_half=is_half) if reader.has_ann_index else "vector"
+    kind = f"{'halfvec' if is_half else 'vector'}({dimensions})"
     nearest = (
-        f"SELECT chunk_id, node_id, {vector} <#> own.vector::vector({dimensions}) AS distance "  # noqa: S608 - a number of ours
+        f"SELECT chunk_id, node_id, {vector} <#> own.vector::{kind} AS distance "  # noqa: S608 - a number of ours
         "FROM knowledge_embedding WHERE generation_id = %s AND NOT node_id = ANY(%s::uuid[]) "
         "ORDER BY distance LIMIT %s"
     )

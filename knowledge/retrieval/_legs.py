@@ -5,19 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
 
 from knowledge.binary import sparse_text, vector_text
-from knowledge.retrieval._keywords import add_keyword_leg
+from knowledge.retrieval._keywords import add_keyword_leg, formula_for
 from knowledge.retrieval._question import Question
+from knowledge.retrieval._route import Route
 from knowledge.retrieval._scope import Scope
 from knowledge.retrieval._shelves import Shelf, Statement
-from knowledge.retrieval._vectors import EF_SEARCH, QueryVector, add_vector_leg, asked
+from knowledge.retrieval._vectors import QueryVector, add_vector_leg, asked, scan_settings
+from knowledge.statistics import Totals
 
-EXACT_UP_TO = 20_000
-"""Permitted passages up to which the vector leg scans them all."""
 EVERYTHING = 2_000_000_000
 """A depth that cuts nothing off."""
 
@@ -39,24 +39,38 @@ class Candidate:
     model: int | None
 
 
-def permitted_count(scope: Scope, limit: int) -> int:
-    """Return how many passages the scope has, counted no further than `limit`."""
-    statement = Statement()
-    statement.add("SELECT count(*) FROM (SELECT 1 FROM knowledge_chunk WHERE node_id IN (", *())
-    statement.add(scope.permitted, *scope.parameters)
-    statement.add(") LIMIT %s) AS counted", limit)
-    return int(statement.run()[0][0])
-
-
 def candidates(
     scope: Scope,
     question: Question,
     vectors: Sequence[QueryVector],
+    counted: Totals,
     *,
     depth: int,
-    is_large: bool,
+    route: Route,
 ) -> list[Candidate]:
     """Return the best `depth` passages of each leg, each with both signals."""
+    found = _candidates(scope, question, vectors, counted, depth=depth, route=route)
+    if route.is_exact or not vectors:
+        return found
+    near = sum(candidate.vector_rank is not None for candidate in found)
+    if near >= min(depth, route.permitted // 2):
+        return found
+    # What the filters keep is far from the question: the scan gave up before it came there.
+    exact = replace(route, is_exact=True)
+    return _candidates(scope, question, vectors, counted, depth=depth, route=exact)
+
+
+def _candidates(
+    scope: Scope,
+    question: Question,
+    vectors: Sequence[QueryVector],
+    counted: Totals,
+    *,
+    depth: int,
+    route: Route,
+) -> list[Candidate]:
+    is_large = not route.is_exact
+    is_gated_last = not scope.is_past and (is_large or route.share == 1.0)
     legs = Statement()
     names = []
     for number, query in enumerate(vectors):
@@ -64,7 +78,8 @@ def candidates(
         add_vector_leg(legs, number, query, scope, depth, is_large=is_large)
     if question.candidates:
         names.append("SELECT chunk_id, NULL::bigint, rank FROM keyword")
-        add_keyword_leg(legs, question, scope, depth, is_large=is_large)
+        formula = formula_for(question, counted, route)
+        add_keyword_leg(legs, scope, depth, formula=formula, is_gated_last=is_gated_last)
     if not names:
         return []
     pool = Statement()
@@ -74,17 +89,11 @@ def candidates(
         "AS legs (chunk_id, vector_rank, keyword_rank) "
         "GROUP BY chunk_id)"
     )
-    approximate = is_large and any(
-        generation.has_ann_index for query in vectors for generation in query.generations
-    )
-    with transaction.atomic() if approximate else nullcontext():
-        if approximate:
+    with transaction.atomic() if is_large else nullcontext():
+        if is_large:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SET LOCAL hnsw.iterative_scan = relaxed_order;"
-                    f"SET LOCAL hnsw.ef_search = {EF_SEARCH}"
-                )
-        return _scored(scope, question, vectors, [legs, pool], is_large=is_large)
+                cursor.execute(scan_settings(route, depth))
+        return _scored(scope, question, vectors, [legs, pool], is_gated_last=is_gated_last)
 
 
 def candidates_of_nodes(
@@ -103,7 +112,7 @@ def candidates_of_nodes(
             *shelf.parameters,
         )
     pool.add(") AS theirs)")
-    return _scored(scope, question, vectors, [pool], is_large=False)
+    return _scored(scope, question, vectors, [pool])
 
 
 def ranks_of_nodes(
@@ -120,7 +129,7 @@ def ranks_of_nodes(
         add_vector_leg(legs, number, query, scope, EVERYTHING, is_large=False)
     if question.candidates:
         names.append("SELECT chunk_id, NULL::bigint, rank FROM keyword")
-        add_keyword_leg(legs, question, scope, EVERYTHING, is_large=False)
+        add_keyword_leg(legs, scope, EVERYTHING)
     if not names:
         return []
     pool = Statement()
@@ -133,7 +142,7 @@ def ranks_of_nodes(
         union = " UNION ALL " if place else ""
         pool.add(f"{union}SELECT id FROM {shelf.passages} WHERE node_id = ANY(%s)", list(nodes))
     pool.add(") GROUP BY chunk_id)")
-    return _scored(scope, question, vectors, [legs, pool], is_large=False)
+    return _scored(scope, question, vectors, [legs, pool])
 
 
 def _scored(
@@ -142,19 +151,22 @@ def _scored(
     vectors: Sequence[QueryVector],
     ctes: list[Statement],
     *,
-    is_large: bool,
+    is_gated_last: bool = False,
 ) -> list[Candidate]:
-    """Run the CTEs, of which the last is `pool`, and return its passages with both signals."""
+    """Run the CTEs, of which the last is `pool`, and return its passages with both signals.
+
+    `is_gated_last` says that nearly everything is permitted, so that it is quicker to look whether
+    the best passages are than to list what is.
+    """
     statement = Statement()
     statement.add("WITH question AS (SELECT %s::sparsevec AS terms", sparse_text(question.weights))
     for number, query in enumerate(vectors):
         text = vector_text(query.vector)
         statement.add(f", %s::vector AS vector_{number}", text)
-        if any(shelf.are_halves for shelf in scope.shelves):
+        if _needs_halves(scope, query):
             statement.add(f", %s::halfvec AS half_{number}", text)
     statement.add(
-        f"), permitted ({scope.columns}) AS {'NOT ' if is_large and not scope.is_past else ''}"
-        "MATERIALIZED ("
+        f"), permitted ({scope.columns}) AS {'NOT ' if is_gated_last else ''}MATERIALIZED ("
     )
     statement.add(scope.permitted, *scope.parameters)
     statement.add(")")
@@ -179,6 +191,12 @@ def _scored(
         )
         for row in statement.run()
     ]
+
+
+def _needs_halves(scope: Scope, query: QueryVector) -> bool:
+    return any(shelf.are_halves for shelf in scope.shelves) or any(
+        generation.ann_is_half for generation in query.generations
+    )
 
 
 def _add_signals(statement: Statement, shelf: Shelf, vectors: Sequence[QueryVector]) -> None:

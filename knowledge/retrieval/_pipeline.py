@@ -31,6 +31,7 @@ from knowledge.retrieval import (
 )
 from knowledge.retrieval._found import Found
 from knowledge.retrieval._question import Question, question_of, reads
+from knowledge.retrieval._route import route_of
 from knowledge.retrieval._scope import Reader, Scope, ServingGeneration, scope_of
 from knowledge.retrieval._vectors import QueryVector
 from knowledge.retrieval._view import one_view
@@ -87,14 +88,10 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
         found.question = replace(found.question, candidates=())
     depth = found.depth = max(found.profile.depth, 2 * request.limit)
     with found.stage("legs"):
-        is_large = counted.passages > _legs.EXACT_UP_TO and (
-            not scope.is_narrow
-            or scope.is_past
-            or _legs.permitted_count(scope, _legs.EXACT_UP_TO + 1) > _legs.EXACT_UP_TO
-        )
-        found.is_exact = not is_large
+        route = route_of(scope, counted.passages)
+        found.is_exact = route.is_exact
         candidates = _legs.candidates(
-            scope, found.question, found.vectors, depth=depth, is_large=is_large
+            scope, found.question, found.vectors, counted, depth=depth, route=route
         )
         if found.question.candidates:
             in_gaps = [*found.gaps.values()]

@@ -31,6 +31,7 @@ class ServingGeneration:
     endpoint_id: uuid.UUID | None
     dimensions: int
     has_ann_index: bool
+    ann_is_half: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,9 @@ def spaces_of(
     active = FilteredRelation(
         "generations", condition=Q(generations__status=GenerationStatus.ACTIVE)
     )
-    fields = ("pk", "active", "active__model_key", "active__endpoint", "active__dimensions")
-    rows = list(
-        spaces.order_by().annotate(active=active).values_list(*fields, "active__has_ann_index")
-    )
+    of_generation = ("model_key", "endpoint", "dimensions", "has_ann_index", "ann_is_half")
+    fields = ("pk", "active", *(f"active__{name}" for name in of_generation))
+    rows = list(spaces.order_by().annotate(active=active).values_list(*fields))
     space_ids = tuple(row[0] for row in rows)
     serving = {row[0]: ServingGeneration(*row[1:]) for row in rows if row[1] is not None}
     if request.generation is not None:
@@ -110,6 +110,7 @@ def _named(
         generation.endpoint_id,
         generation.dimensions,
         generation.has_ann_index,
+        generation.ann_is_half,
     )
     return {generation.space_id: named}
 

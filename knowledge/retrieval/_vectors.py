@@ -7,11 +7,14 @@ than is asked for, and sorts again.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knowledge.ann import ann_vector
+from knowledge.retrieval._route import Route
 from knowledge.retrieval._scope import Scope, ServingGeneration
 from knowledge.retrieval._shelves import Shelf, Statement
 
@@ -19,9 +22,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-EF_SEARCH = 400
-"""Finds all of the ten nearest for questions like the texts, nine of ten for any other."""
+EF_SEARCH = 200
+"""Candidates that a scan keeps: finds the ten nearest of 100,000 vectors."""
+MOST_EF_SEARCH = 800
+EF_FROM = 100_000
+"""Vectors from which on more candidates are kept, by the root: 640 for a million."""
+FILTERED_EF = 2
+"""Times as many are kept where filters leave out what is near."""
 OVERFETCH = 2
+PATIENCE = 4
+"""Times as many vectors are looked at as a filter that keeps them by chance would need."""
+LEAST_SCANNED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +45,31 @@ class QueryVector:
     weight: float
 
 
+def scan_settings(route: Route, depth: int) -> str:
+    """Return the SQL that sets HNSW scans up for this transaction.
+
+    A scan that meets filters goes on (iterative scan), sorted only roughly, until it has what it
+    needs or has looked for longer than filters by chance would make it.
+    """
+    ef_search = EF_SEARCH * math.sqrt(max(1.0, route.passages / EF_FROM))
+    if route.share < 1.0:
+        ef_search *= FILTERED_EF
+    scanned = max(LEAST_SCANNED, round(PATIENCE * OVERFETCH * depth / route.share))
+    return (
+        "SET LOCAL hnsw.iterative_scan = relaxed_order; "
+        f"SET LOCAL hnsw.ef_search = {round(min(MOST_EF_SEARCH, max(ef_search, depth)))}; "
+        f"SET LOCAL hnsw.max_scan_tuples = {scanned}; "
+        "SET LOCAL enable_sort = off"  # no plan may sort all vectors instead
+    )
+
+
 def asked(shelf: Shelf, number: int) -> str:
     """Return the question's vector, in the precision of a shelf."""
-    return f"(SELECT {'half' if shelf.are_halves else 'vector'}_{number} FROM question)"
+    return _asked(number, is_half=shelf.are_halves)
+
+
+def _asked(number: int, *, is_half: bool) -> str:
+    return f"(SELECT {'half' if is_half else 'vector'}_{number} FROM question)"
 
 
 def add_vector_leg(
@@ -49,13 +82,13 @@ def add_vector_leg(
     )
     scans: list[Statement] = []
     for shelf in scope.shelves:
-        question = asked(shelf, number)
         if shelf.vectors is None:
-            scans += _generation_scans(shelf, query, question, depth, is_large=is_large)
+            scans += _generation_scans(shelf, query, number, depth, is_large=is_large)
         else:
             scan = Statement()
             scan.add(
-                f"(SELECT {shelf.vector_id} AS chunk_id, vector <#> {question} AS distance "
+                f"(SELECT {shelf.vector_id} AS chunk_id, "
+                f"vector <#> {asked(shelf, number)} AS distance "
                 f"FROM {shelf.vectors} WHERE model_key = %s AND {shelf.within} "
                 "ORDER BY distance LIMIT %s)",
                 query.model_key,
@@ -71,7 +104,7 @@ def add_vector_leg(
 
 
 def _generation_scans(
-    shelf: Shelf, query: QueryVector, question: str, depth: int, *, is_large: bool
+    shelf: Shelf, query: QueryVector, number: int, depth: int, *, is_large: bool
 ) -> list[Statement]:
     """Return the scans of a question over the embeddings of its generations."""
     indexed = [one for one in query.generations if is_large and one.has_ann_index]
@@ -81,8 +114,8 @@ def _generation_scans(
         # Without the cast of the index's expression, so that no plan can use an HNSW index here.
         exact = Statement()
         exact.add(
-            f"(SELECT chunk_id, vector <#> {question} AS distance FROM knowledge_embedding "
-            f"WHERE generation_id = ANY(%s) AND {shelf.within} "
+            f"(SELECT chunk_id, vector <#> {asked(shelf, number)} AS distance "
+            f"FROM knowledge_embedding WHERE generation_id = ANY(%s) AND {shelf.within} "
             "ORDER BY distance LIMIT %s)",
             scanned,
             *shelf.parameters,
@@ -91,9 +124,10 @@ def _generation_scans(
         scans.append(exact)
     for generation in indexed:
         scan = Statement()
+        vector = ann_vector(generation.dimensions, is_half=generation.ann_is_half)
+        question = _asked(number, is_half=generation.ann_is_half)
         scan.add(
-            "(SELECT chunk_id, (vector::vector("
-            f"{int(generation.dimensions)})) <#> {question} AS distance FROM knowledge_embedding "
+            f"(SELECT chunk_id, {vector} <#> {question} AS distance FROM knowledge_embedding "
             f"WHERE generation_id = %s AND {shelf.within} "
             "ORDER BY distance LIMIT %s)",
             generation.pk,

@@ -79,7 +79,7 @@ def test_missing_vectors_are_made_up_for(space: Space) -> None:
 def test_a_large_generation_is_searched_through_its_own_index(
     space: Space, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from knowledge.retrieval import _legs
+    from knowledge.retrieval import _route
 
     nodes = [
         make_node(space, f"Note {n}", f"Rope number {n} hangs on hook {n * 3}.") for n in range(40)
@@ -97,7 +97,7 @@ def test_a_large_generation_is_searched_through_its_own_index(
             "SELECT indexdef FROM pg_indexes WHERE indexname = %s", [ann_index_name(generation.pk)]
         )
         assert "hnsw" in cursor.fetchone()[0]
-    monkeypatch.setattr(_legs, "EXACT_UP_TO", 1)
+    monkeypatch.setattr(_route, "LEAST_EXACT", 1)
     large = search(request, user=owner)
     assert not (large.explanation or {})["exact"]
     assert [one.node for one in large.results] == [one.node for one in exact.results]

@@ -12,7 +12,7 @@ from knowledge.choices import NodeStatus, RelationStatus, SearchMode, Visibility
 from knowledge.indexing import prepare_nodes, swap, unindex_node
 from knowledge.models import Node, Relation, Space
 from knowledge.relation_writing import relation_write, relations_insert
-from knowledge.retrieval import _legs, _pipeline, retrieve_passages, search
+from knowledge.retrieval import _pipeline, _route, retrieve_passages, search
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.http.errors import Invalid
@@ -235,7 +235,9 @@ def test_the_large_scope_path_finds_what_the_exact_one_finds(
     library: dict[str, Node], owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = titles("berth in the harbour", owner)
-    monkeypatch.setattr(_legs, "EXACT_UP_TO", 1)
+    monkeypatch.setattr(
+        _pipeline, "route_of", lambda _scope, count: _route.Route(count, count, is_exact=False)
+    )
     assert titles("berth in the harbour", owner) == exact
     assert titles("berth", owner, tags=("money",)) == ["Mooring fees"]
 
