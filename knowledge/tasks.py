@@ -16,6 +16,7 @@ from knowledge import (
     previews,
     reanalysis,
     recovery,
+    retrieval,
     recutting,
     reviews,
     revisions,
@@ -92,6 +93,12 @@ def nodes_recut() -> None:
 def statistics_fold() -> None:
     """Keep the statistics of words small."""
     statistics.statistics_fold()
+
+
+@shared_task
+def searches_warm(space_id: str) -> None:
+    """Have the searches ready that are asked most in a space."""
+    retrieval.searches_warm(uuid.UUID(space_id))
 
 
 @shared_task

@@ -13,14 +13,25 @@
    `knowledge.ranking`.
 8. `_showing`: the passages with their titles; `_search`: what callers use: nodes for a search,
    passages for an answer.
+   `_cache`: the answers that still hold; `_asked` and `_warming`: those to have ready.
 9. `_why`: why a node is not among them, asked of the same modules.
 
 Modules import in that direction. The one gate is inside every statement that yields a passage:
 `Node.objects.searchable_by(user)`, and for another state the spaces that the user may read today.
 """
 
+from knowledge.retrieval._cache import tally
 from knowledge.retrieval._search import retrieve_passages, search
+from knowledge.retrieval._warming import searches_changed, searches_warm
 from knowledge.retrieval._why import why_not
 from knowledge.retrieval._why_trace import Why
 
-__all__ = ["Why", "retrieve_passages", "search", "why_not"]
+__all__ = [
+    "Why",
+    "retrieve_passages",
+    "search",
+    "searches_changed",
+    "searches_warm",
+    "tally",
+    "why_not",
+]
