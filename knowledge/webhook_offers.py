@@ -3,12 +3,14 @@
 An event tells ids and little else; who wants more asks REST, which looks again.
 """
 
+import uuid
+
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.models import Feed, IngestJob, Node, Proposal, Source, Space
 from project.accounts.choices import Scope
 from project.accounts.models import User
-from project.events.webhooks.registry import Gate, Offer, Told, offer
+from project.events.webhooks.registry import Gate, Offer, Told, offer, spaces_from
 
 _NODE = ("node", "version", "status")
 _FEED = ("feed", "run", "added", "changed", "unchanged", "gone", "faults")
@@ -17,19 +19,19 @@ _PROPOSAL = ("proposal", "revision", "status")
 
 def may_read_space(user: User, told: Told) -> bool:
     """Those who may read the space: what is told of was, or is, public there."""
-    return Space.objects.visible_to(user).filter(pk=told.space_id).exists()
+    return Space.objects.visible_to(user).filter(pk__in=[told.space_id]).exists()
 
 
 def may_edit_space(user: User, told: Told) -> bool:
     """Those who may edit the space, for what is gone or seen by editors only."""
-    return Space.objects.editable_by(user).filter(pk=told.space_id).exists()
+    return Space.objects.editable_by(user).filter(pk__in=[told.space_id]).exists()
 
 
 def may_open_node(user: User, told: Told) -> bool:
     """Those who may open the node as it is now; of one that is gone, editors."""
-    if Node.objects.visible_to(user).filter(pk=told.subject_id).exists():
+    if Node.objects.visible_to(user).filter(pk__in=[told.subject_id]).exists():
         return True
-    is_gone = not Node.objects.filter(pk=told.subject_id).exists()
+    is_gone = not Node.objects.filter(pk__in=[told.subject_id]).exists()
     return is_gone and may_edit_space(user, told)
 
 
@@ -41,11 +43,17 @@ def may_know_end(user: User, told: Told) -> bool:
 
 def _visible(model: type[IngestJob | Source | Feed | Proposal]) -> Gate:
     def gate(user: User, told: Told) -> bool:
-        return model.objects.visible_to(user).filter(pk=told.subject_id).exists()
+        return model.objects.visible_to(user).filter(pk__in=[told.subject_id]).exists()
 
     return gate
 
 
+def _spaces(user: User) -> list[tuple[uuid.UUID, str]]:
+    rows = Space.objects.visible_to(user).order_by("name")
+    return list(rows.values_list("pk", "name"))
+
+
+spaces_from(_spaces)
 _may_see_proposal = _visible(Proposal)
 
 

@@ -17,7 +17,7 @@ from knowledge.choices import NodeStatus
 from knowledge.models import IngestJob, Node, NodeQuality, RelationSuggestion
 from knowledge.quality import Severity
 from project.accounts.models import User
-from project.events.models import Event
+from project.events.models import Event, Webhook
 from project.inference import breaker
 from project.inference.models import ModelEndpoint
 
@@ -64,19 +64,28 @@ def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list
     if given_up:
         text = ngettext("%(n)s event was given up.", "%(n)s events were given up.", given_up)
         add("danger", "outbox", text % {"n": given_up}, list_url(Event, "?state=given_up"))
+    webhooks = rows_of(request, Webhook)
+    off = webhooks.switched_off().count() if webhooks is not None else 0
+    if off:
+        text = ngettext(
+            "%(n)s webhook was switched off: its receiver failed.",
+            "%(n)s webhooks were switched off: their receivers failed.",
+            off,
+        )
+        add("danger", "webhook", text % {"n": off}, list_url(Webhook, "?state=switched_off"))
     return sorted(items, key=lambda each: each["tone"] != "danger")
 
 
 def _attention_jobs(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
     jobs = rows_of(request, IngestJob)
-    failed = jobs.order_by().filter(status=JobStatus.FAILED).count() if jobs is not None else 0
+    failed = jobs.order_by().dead().count() if jobs is not None else 0
     if failed:
         text = ngettext("%(n)s job failed.", "%(n)s jobs failed.", failed)
         add(
             "danger",
             "sync_problem",
             text % {"n": failed},
-            list_url(IngestJob, "?status__exact=failed"),
+            list_url(IngestJob, "?dead=open"),
         )
 
 

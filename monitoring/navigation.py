@@ -13,7 +13,7 @@ from chat.models import Conversation, Turn
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
-from knowledge.choices import FeedRunStatus, JobStatus, NodeStatus
+from knowledge.choices import FeedRunStatus, NodeStatus
 from knowledge.models import (
     EvaluationRun,
     Feed,
@@ -34,7 +34,7 @@ from knowledge.models import (
 from memory.models import Episode
 from project.accounts.choices import Role
 from project.accounts.models import ApiKey, User
-from project.events.models import Event
+from project.events.models import Event, Webhook
 from project.inference.models import ModelEndpoint, UsageRecord
 
 MOST = 99
@@ -58,8 +58,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model(request, Proposal, "call_split", badge=_waiting(request), tone="warning"),
                 _attention(request),
                 _model(request, Relation, "hub"),
-                _model(request, Release, "inventory_2"),
                 _model(request, RelationSuggestion, "add_link", badge=_suggested, tone="info"),
+                _model(request, Release, "inventory_2"),
                 _model(request, Space, "workspaces"),
                 _model(request, Kind, "category"),
                 _model(request, KindMigration, "schema"),
@@ -95,6 +95,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Operations"),
             "items": [
+                _model(request, Webhook, "webhook", badge=_switched_off, tone="danger"),
                 _model(request, Event, "outbox", badge=_given_up, tone="danger"),
                 _named(request, "django_celery_beat.periodictask", "schedule"),
                 _named(request, "axes.accessattempt", "lock_person"),
@@ -187,16 +188,20 @@ def _waiting(request: HttpRequest) -> Callable[[Any], int]:
     return lambda rows: _counted(waiting_for(rows, staff(request)))
 
 
+def _suggested(rows: Any) -> int:
+    return _counted(rows.undecided())
+
+
 def _suspicious(rows: Any) -> int:
     return _counted(rows.filter(runs__status=FeedRunStatus.SUSPICIOUS))
 
 
 def _failed_jobs(rows: Any) -> int:
-    return _counted(rows.filter(status=JobStatus.FAILED))
+    return _counted(rows.dead())
 
 
-def _suggested(rows: Any) -> int:
-    return _counted(rows.undecided())
+def _switched_off(rows: Any) -> int:
+    return _counted(rows.switched_off())
 
 
 def _given_up(rows: Any) -> int:

@@ -14,7 +14,11 @@ from unfold.contrib.filters.admin import DropdownFilter
 from project.events.models import Event
 from project.events.registry import subscribers_of
 from project.events.services import events_resend
+from project.events.webhooks.admin import WebhookAdmin
+from project.events.webhooks.delivery_admin import WebhookDeliveryAdmin
 from project.http.admin_base import ReadOnlyAdmin, badge, display
+
+__all__ = ["EventAdmin", "WebhookAdmin", "WebhookDeliveryAdmin"]
 
 
 class StateFilter(DropdownFilter):  # type: ignore[misc]  # the theme has no types

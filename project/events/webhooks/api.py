@@ -49,7 +49,8 @@ class WebhookViewSet(ApiViewSet):
         return auth.scopes if isinstance(auth, ApiKey) else None
 
     def _delivery(self, pk: str, delivery: str) -> WebhookDelivery:
-        return find(find(self.get_queryset(), pk).deliveries.all(), delivery)
+        webhook: Webhook = find(self.get_queryset(), pk)
+        return find(WebhookDelivery.objects.filter(webhook=webhook), delivery)
 
     def list(self, request: Request) -> Response:
         """List webhooks, newest first."""

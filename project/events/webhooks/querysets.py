@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from project.accounts.models import User
-from project.events.choices import DeliveryStatus
+from project.events.choices import DeliveryStatus, DisabledReason
 
 Reader = User | AnonymousUser
 
@@ -31,6 +31,11 @@ class WebhookQuerySet(models.QuerySet):
     def wanting(self, types: Collection[str]) -> Self:
         """Keep the webhooks that send and want one of these types."""
         return self.filter(is_enabled=True, types__overlap=list(types))
+
+    def switched_off(self) -> Self:
+        """Keep the webhooks that were switched off because of their receivers."""
+        reasons = [DisabledReason.FAILING, DisabledReason.GONE]
+        return self.filter(is_enabled=False, disabled_reason__in=reasons)
 
     def due(self) -> Self:
         """Keep the webhooks that have something to send now, and that nobody sends for."""

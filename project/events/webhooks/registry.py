@@ -42,7 +42,9 @@ class Offer:
     fields: tuple[str, ...]
 
 
+SpacesOf = Callable[[User], list[tuple[uuid.UUID, str]]]
 _offers: dict[str, Offer] = {}
+_spaces: list[SpacesOf] = []
 
 
 def offer(offers: Iterable[Offer]) -> None:
@@ -62,3 +64,13 @@ def offers() -> list[Offer]:
 def offer_of(event_type: str) -> Offer | None:
     """Return the offer of a type; None for a type that webhooks never hear of."""
     return _offers.get(event_type)
+
+
+def spaces_from(read: SpacesOf) -> None:
+    """Let pages name the spaces that a user may choose; the app that knows them says so."""
+    _spaces[:] = [read]
+
+
+def spaces_of(user: User) -> list[tuple[uuid.UUID, str]]:
+    """Return the id and the name of each space that a user may choose."""
+    return _spaces[0](user) if _spaces else []

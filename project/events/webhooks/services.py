@@ -60,7 +60,7 @@ def webhook_create(
     Invalid, Forbidden and Conflict.
     """
     locked = User.objects.select_for_update(no_key=True).get(pk=acting_user.pk)
-    if locked.webhooks.count() >= MOST_WEBHOOKS:
+    if Webhook.objects.filter(owner=locked).count() >= MOST_WEBHOOKS:
         message = _("A person has at most %(count)s webhooks.") % {"count": MOST_WEBHOOKS}
         raise Conflict(message, code="too_many_webhooks")
     for name in ("name", "url", "types"):
