@@ -225,6 +225,10 @@ class Embedding(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["chunk", "generation"], name="one_vector_a_chunk")
         ]
+        indexes = [
+            # A generation that is small, or has no HNSW index yet, is scanned.
+            models.Index(fields=["generation"], name="embedding_by_generation")
+        ]
 
     def __str__(self) -> str:
         return f"{self.chunk_id} in {self.generation_id}"
