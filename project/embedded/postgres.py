@@ -15,14 +15,14 @@ from typing import ClassVar
 from project.embedded.binaries import POSTGRES_MAJOR, version_of
 from project.embedded.errors import EmbeddedError
 from project.embedded.folders import folder_error, make_folder, run_as
+from project.embedded.memory import MEGABYTE, memory_of_machine, memory_settings
 from project.embedded.processes import die_with_parent, process_command
 from project.embedded.server import Server, server_environment
 from project.embedded.settings import DATABASE, ROLE, SUPERUSER
 
 MAX_CONNECTIONS = 200
-_SMALL_SHARED_MEMORY = (
-    512 * 1024**2
-)  # bytes; Docker gives 64 MB, one parallel index build needs more
+_SPARE_SHARED_MEMORY = 256 * MEGABYTE
+"""Beside what a parallel index build takes, which is all of its memory; Docker gives 64 MB."""
 
 
 class Postgres(Server):
@@ -57,8 +57,6 @@ class Postgres(Server):
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
-            "shared_buffers": "128MB" if self.durable else "64MB",
-            "maintenance_work_mem": "128MB",
             "max_wal_size": "2GB",
             "checkpoint_timeout": "15min",
             "jit": "off",
@@ -70,7 +68,10 @@ class Postgres(Server):
         }
         if _shared_memory_is_small():
             settings["dynamic_shared_memory_type"] = "mmap"
-        if not self.durable:
+        if self.durable:
+            settings |= memory_settings(memory_of_machine())
+        else:
+            settings |= {"shared_buffers": "64MB", "maintenance_work_mem": "128MB"}
             settings |= {"fsync": "off", "full_page_writes": "off"}
             settings |= {"wal_level": "minimal", "max_wal_senders": "0"}
         flags = [f"--{name}={value}" for name, value in settings.items()]
@@ -213,7 +214,8 @@ def _shared_memory_is_small() -> bool:
         free = shutil.disk_usage("/dev/shm").free  # noqa: S108 - only its size is asked
     except OSError:
         return True
-    return free < _SMALL_SHARED_MEMORY
+    building = memory_settings(memory_of_machine())["maintenance_work_mem"]
+    return free < int(building.removesuffix("MB")) * MEGABYTE + _SPARE_SHARED_MEMORY
 
 
 def _shared_memory_type() -> str:
