@@ -7,7 +7,8 @@ Sources: recall as in Manning, Raghavan and Schütze, "Introduction to Informati
 (2008), section 8.3; reciprocal rank as in Voorhees, "The TREC-8 Question Answering Track Report"
 (1999), cut at k; nDCG as in Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR
 techniques" (2002), with the gain 2^grade - 1 and the discount log2(rank + 1) of Burges et al.,
-"Learning to Rank using Gradient Descent" (2005).
+"Learning to Rank using Gradient Descent" (2005). With test sets of others the gain is the grade
+itself, as trec_eval and BEIR have it.
 """
 
 import math
@@ -62,7 +63,17 @@ def reciprocal_rank_at(found: Sequence[Id], grades: Mapping[Id, int], k: int) ->
 def ndcg_at(found: Sequence[Id], grades: Mapping[Id, int], k: int) -> float:
     """Return the discounted gain of the first k, as a share of the best possible one."""
     _check(grades, k)
-    gained = _discounted(grades.get(each, 0) for each in found[:k])
+    gained = _discounted(2 ** grades.get(each, 0) - 1 for each in found[:k])
+    best = sorted(grades.values(), reverse=True)[:k]
+    return gained / _discounted(2**grade - 1 for grade in best)
+
+
+def linear_ndcg_at(found: Sequence[Id], grades: Mapping[Id, float], k: int) -> float:
+    """Do the same with the grade as the gain; grades may be any numbers above 0."""
+    if k < 1 or not grades or min(grades.values()) <= 0:
+        message = "A measure needs k of at least 1 and something relevant, graded above 0."
+        raise ValueError(message)
+    gained = _discounted(grades.get(each, 0.0) for each in found[:k])
     return gained / _discounted(sorted(grades.values(), reverse=True)[:k])
 
 
@@ -90,8 +101,8 @@ def compared(before: Measures, after: Measures) -> int:
     return 0
 
 
-def _discounted(grades: Iterable[int]) -> float:
-    return math.fsum((2**grade - 1) / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
+def _discounted(gains: Iterable[float]) -> float:
+    return math.fsum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
 
 
 def _check(grades: Mapping[Id, int], k: int) -> None:
