@@ -65,9 +65,10 @@ def passages_reanalyse(*, seconds: float = SECONDS) -> int:
 
     Safe to run anywhere at any time.
     """
-    done, until = 0, time.monotonic() + seconds
+    done = 0
     with try_lock("knowledge.passages_reanalyse") as held:
-        while held and time.monotonic() < until:
+        until = time.monotonic() + seconds
+        while held and (not done or time.monotonic() < until):
             outdated = IndexedVersion.objects.filter(analysis__lt=ANALYSIS_VERSION)
             rows = list(
                 outdated.order_by("-is_served", "pk").values_list(
