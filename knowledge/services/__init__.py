@@ -40,6 +40,7 @@ from knowledge.services.history import (
     version_untag,
     versions_erase,
 )
+from knowledge.services.imports import nodes_import
 from knowledge.services.jobs import job_cancel, job_dismiss, job_restore, job_retry, nodes_bulk
 from knowledge.services.kinds import (
     kind_create,
@@ -109,13 +110,12 @@ from knowledge.services.spaces import (
     space_delete,
     space_update,
 )
-
 from knowledge.services.suggestions import (
     suggestion_confirm,
     suggestion_refuse,
     suggestion_reopen,
-
 )
+
 __all__ = [
     "Asked",
     "Imported",
@@ -171,6 +171,7 @@ __all__ = [
     "node_update",
     "node_versions_visible_to",
     "nodes_bulk",
+    "nodes_import",
     "nodes_revert",
     "nodes_upsert",
     "pair_merge_propose",
@@ -178,9 +179,7 @@ __all__ = [
     "profile_activate",
     "profile_create",
     "profile_roll_back",
-    "profile_activate",
-    "profile_create",
-    "profile_roll_back",
+    "proposal_conflicts",
     "proposal_create",
     "proposal_delete",
     "proposal_merge",
@@ -207,10 +206,10 @@ __all__ = [
     "space_default_for",
     "space_delete",
     "space_update",
-    "version_tag",
     "suggestion_confirm",
     "suggestion_refuse",
     "suggestion_reopen",
+    "version_tag",
     "version_untag",
     "versions_erase",
 ]
