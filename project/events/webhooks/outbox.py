@@ -60,6 +60,7 @@ def send_soon() -> None:
     """Have what is due sent in a moment. A broker that is away is made up for by the sweep."""
     try:
         if sync_redis().set("acervo:webhooks:asked", 1, nx=True, px=round(GATHER * 1000)):
-            current_app.tasks[TASK].apply_async(countdown=GATHER, retry=False)
+            # By its name: processes that only write events do not know the task itself.
+            current_app.send_task(TASK, countdown=GATHER, retry=False)
     except (redis.RedisError, OperationalError, OSError) as error:
         log.warning("webhooks_not_asked", error=type(error).__name__)
