@@ -8,7 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from knowledge.admin.cutting_forms import CuttingForm, cutting_initial
 from knowledge.admin.node_forms import JsonObjectField
+from knowledge.cuttings import cutting_told
 from knowledge.metadata.outline import FieldFact, fields_of
 from knowledge.metadata.schemas import BadSchema, schema_check
 from knowledge.models import Kind
@@ -38,7 +40,7 @@ STEP_EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-class KindForm(RefusalForm):
+class KindForm(CuttingForm, RefusalForm):
     """A kind, with its schema as text that says what is wrong with it, and where."""
 
     metadata_schema = JsonObjectField(
@@ -51,6 +53,13 @@ class KindForm(RefusalForm):
     class Meta:
         model = Kind
         fields = ("space", "name", *FIELDS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kind = kwargs.get("instance")
+        if kind is not None:
+            cutting = cutting_initial(cutting_told(kind.chunking))
+            kwargs["initial"] = cutting | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
 
     def clean_metadata_schema(self) -> Any:
         """Refuse what cannot be used, naming every place."""

@@ -18,13 +18,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
+from knowledge.admin.access import has_role, staff
+from knowledge.admin.cutting_forms import CUTTING_FIELDS
+from knowledge.admin.cutting_pages import CuttingPages
 from knowledge.admin.kind_forms import EXAMPLE, FIELDS, STEP_EXAMPLES, KindForm, PlanForm
 from knowledge.admin.kind_rows import rows_shown
 from knowledge.kinds import nodes_of
 from knowledge.metadata.outline import fields_of
 from knowledge.metadata.steps import OPERATIONS
 from knowledge.models import Kind, KindMigration, Space
+from knowledge.recutting import count_to_recut
 from project.accounts.choices import Role
 from project.http.admin_base import display, reflect
 from project.http.errors import ApiError
@@ -33,7 +36,7 @@ SHOWN = 50  # nodes below a trial
 
 
 @admin.register(Kind)
-class KindAdmin(SpaceScopedAdmin):
+class KindAdmin(CuttingPages):
     """Editors read what a kind wants; managers of its space write it, superusers those of all."""
 
     form = KindForm
@@ -48,7 +51,10 @@ class KindAdmin(SpaceScopedAdmin):
     change_form_outer_after_template = "admin/knowledge/kind/example.html"
 
     class Media:
-        js = [Script("acervo/admin/kinds.js", type="module")]
+        js = [
+            Script("acervo/admin/kinds.js", type="module"),
+            Script("acervo/admin/cutting.js", type="module"),
+        ]
 
     # -- the list --------------------------------------------------------------------------------
 
@@ -107,7 +113,8 @@ class KindAdmin(SpaceScopedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields; a schema that nodes follow is shown, not typed over."""
         is_used = obj is not None and nodes_of(obj).exists()
-        return ("space", "name", "title", "description", "schema_text" if is_used else FIELDS[-1])
+        schema = "schema_text" if is_used else "metadata_schema"
+        return ("space", "name", "title", "description", *CUTTING_FIELDS, schema)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A kind keeps its space and name."""
@@ -133,6 +140,8 @@ class KindAdmin(SpaceScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Hand the kind to its service."""
         data = {name: form.cleaned_data[name] for name in FIELDS if name in form.cleaned_data}
+        if "cutting" in form.cleaned_data:
+            data["chunking"] = form.cleaned_data["cutting"].as_json()
         user = staff(request)
         if change:
             stored = services.kind_update(acting_user=user, kind=obj, **cast("Any", data))
@@ -171,6 +180,8 @@ class KindAdmin(SpaceScopedAdmin):
             context |= {
                 "kind": stored,
                 "usage": nodes_of(stored).count(),
+                "to_recut": count_to_recut(stored.name),
+                "may_try_cutting": has_role(request, Role.CURATOR),
                 "facts": fields_of(stored.metadata_schema),
                 "may_plan": self.has_change_permission(request, stored),
                 "migrations": KindMigration.objects.visible_to(staff(request)).filter(kind=stored)[
@@ -185,7 +196,7 @@ class KindAdmin(SpaceScopedAdmin):
         """Add the page that plans a change."""
         wrap = self.admin_site.admin_view
         own = path("<path:object_id>/plan/", wrap(self.plan_view), name="knowledge_kind_plan")
-        return [own, *super().get_urls()]
+        return [own, *self.cutting_urls(), *super().get_urls()]
 
     def plan_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the new schema and the steps, try them on every node, and keep the plan."""

@@ -232,6 +232,7 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
                 "show_history": False,
                 "may_change": self.has_change_permission(request, stored),
                 "may_propose": role is not None and role >= Role.EDITOR,
+                "may_try_cutting": role is not None and role >= Role.CURATOR,
                 "open_proposals": proposals_about(staff(request), stored),
             }
         else:

@@ -37,6 +37,7 @@ class KindSerializer(serializers.ModelSerializer):
             "description",
             "metadata_schema",
             "schema_version",
+            "chunking",
             "outline",
             "updated_by",
             "created_at",
@@ -57,6 +58,11 @@ class KindUpdateInput(StrictSerializer):
     metadata_schema = serializers.DictField(
         required=False,
         help_text="JSON Schema, draft 2020-12; with nodes, plan a migration instead.",
+    )
+    chunking = serializers.DictField(
+        required=False,
+        help_text="How texts are cut: `strategy` and its parameters; `{}`: by structure. Nodes "
+        "that are there are cut anew in the background.",
     )
 
 

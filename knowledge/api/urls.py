@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from knowledge.api.chunk_preview import ChunkPreviewView
 from knowledge.api.evaluations import EvaluationViewSet, GoldenQuestionViewSet
 from knowledge.api.feeds import (
     ConnectorViewSet,
@@ -47,6 +48,7 @@ router.register("retrieval-profiles", ProfileViewSet, "retrieval-profile")
 
 urlpatterns = [
     *router.urls,
+    path("chunk-preview/", ChunkPreviewView.as_view(), name="chunk-preview"),
     path("search/", SearchView.as_view(), name="search"),
     path("search/why-not/", WhyNotView.as_view(), name="search-why-not"),
 ]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 MAX_TOKENS = 180  # MiniLM reads 256 word pieces: this leaves room for title and headings
+READ_TOKENS = 256  # of title, headings and text together: the built-in model reads no more
 DEFAULT = "structure"
 CUTTER_VERSION = 1
 """Raised when the same cutting gives other passages than before."""
