@@ -17,7 +17,7 @@ run: setup  ## Run Acervo here: servers, web, agent, worker and beat (stop with 
 	@$(PY) manage.py up
 
 test: setup-dev  ## Run all tests, on servers of their own (ARGS="-k name" to choose)
-	@sh .ci/test $(PY) -n $(TEST_PROCESSES) $(ARGS)
+	@sh .ci/test $(PY) -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
 check: setup-dev  ## Format, lint, types, import rule, migrations, deployment checks, API schema
 	@bash .ci/check $(PY)

@@ -19,7 +19,19 @@ import pytest
 from project.embedded import EmbeddedError, EmbeddedServers
 from tests.support.folders import reachable_folder
 
-_KEPT = frozenset({"ACERVO_TEST_DATABASE_URL", "ACERVO_TEST_REDIS_URL", "ACERVO_SKIP_BROWSER"})
+_MODELS = "ACERVO_TEST_MODELS"  # the controller's folder of built models, which all workers use
+_KEPT = frozenset(
+    {"ACERVO_TEST_DATABASE_URL", "ACERVO_TEST_REDIS_URL", "ACERVO_SKIP_BROWSER", _MODELS}
+)
+# What these make once serves all their tests: a worker of pytest-xdist gets all of them or none.
+_TOGETHER = (
+    "tests/browser/",
+    "tests/knowledge/test_release_faults.py",
+    "tests/project/inference/",
+    "tests/project/test_demo.py",
+    "tests/project/test_embedded.py",
+    "tests/project/test_embedded_faults.py",
+)
 
 
 def _start() -> None:
@@ -33,6 +45,11 @@ def _start() -> None:
             del os.environ[name]
     data = reachable_folder()
     os.environ["ACERVO_DATA"] = str(data)
+    if is_xdist_worker and _MODELS in os.environ:
+        (data / "models").symlink_to(os.environ[_MODELS])
+    else:
+        (data / "models").mkdir()
+        os.environ[_MODELS] = str(data / "models")
     servers = EmbeddedServers(
         data,
         postgres=database_url is None,
@@ -60,6 +77,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for place in _TOGETHER:
+            if f"/{place}" in item.path.as_posix():
+                item.add_marker(pytest.mark.xdist_group(place))
     if os.environ.get("ACERVO_SKIP_BROWSER") != "1":
         return
     for item in items:
