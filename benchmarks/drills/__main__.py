@@ -9,9 +9,11 @@ DRILLS = (
     "flush",
     "models",
     "upload",
+    "many_uploads",
     "strangers",
     "bad_input",
     "histories",
+    "searching",
     "two_of_everything",
     "kills",
 )
