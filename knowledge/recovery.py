@@ -5,12 +5,14 @@ it is not sent over and over, and where Redis lost the queue it lost the memory 
 """
 
 import datetime
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -28,13 +30,37 @@ PATIENCE = datetime.timedelta(seconds=30)  # of a queued job
 INDEX_PATIENCE = datetime.timedelta(seconds=20)  # of a node whose index is behind
 AGAIN_AFTER = 60  # seconds
 LIMIT = 500  # a sweep
+QUEUE = "celery:ingest"
+MOST_MESSAGES = 20_000  # looked at in a sweep
+_JOB = re.compile(r"knowledge\.tasks\.ingest\W.*?argsrepr\W+([0-9a-f-]{36})")
 _ORPHAN_AGE = 3600.0  # seconds
 _FOLDER_AGE = 7 * 86_400.0  # seconds in which a failed job can go on where it stopped
 
 
 def jobs_to_send() -> list[uuid.UUID]:
-    """Return the jobs to send again, oldest first."""
-    return _not_sent_lately("job", stuck_jobs(patience=PATIENCE)[:LIMIT])
+    """Return the jobs to send again, oldest first. Those in the broker's queue wait: not stuck."""
+    stuck = stuck_jobs(patience=PATIENCE)
+    if not stuck:
+        return []
+    try:
+        waiting = _in_queue()
+    except redis.RedisError:
+        return []  # nothing can be sent while the broker is away
+    return _not_sent_lately("job", [each for each in stuck if each not in waiting][:LIMIT])
+
+
+def _in_queue() -> set[uuid.UUID]:
+    """Return the jobs whose message is in the broker's queue, and in no worker's hands yet."""
+    client, found = sync_redis(), set()
+    for at in range(0, MOST_MESSAGES, 500):
+        messages: Any = client.lrange(QUEUE, at, at + 499)
+        for message in messages:
+            named = _JOB.search(message)
+            if named:
+                found.add(uuid.UUID(named[1]))
+        if len(messages) < 500:
+            break
+    return found
 
 
 def nodes_to_index() -> list[uuid.UUID]:
@@ -88,7 +114,8 @@ def files_sweep(*, now: float | None = None) -> int:
             path.unlink(missing_ok=True)
             removed += 1
     for path in root.glob("jobs/*"):
-        if path.stat().st_mtime < now - _FOLDER_AGE:
+        age = now - path.stat().st_mtime
+        if age > _FOLDER_AGE or (age > _ORPHAN_AGE and not _is_needed(path.name)):
             shutil.rmtree(path, ignore_errors=True)
             removed += 1
     return removed
@@ -97,5 +124,14 @@ def files_sweep(*, now: float | None = None) -> int:
 def _is_source(name: str) -> bool:
     try:
         return Source.objects.filter(pk=uuid.UUID(name)).exists()
+    except ValueError:
+        return False
+
+
+def _is_needed(name: str) -> bool:
+    """Return whether a job may still go on with what its folder keeps."""
+    ended = [JobStatus.COMPLETED, JobStatus.CANCELLED]
+    try:
+        return IngestJob.objects.filter(pk=uuid.UUID(name)).exclude(status__in=ended).exists()
     except ValueError:
         return False

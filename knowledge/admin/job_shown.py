@@ -88,7 +88,7 @@ def _feed_run(job: IngestJob) -> FeedRun | None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stage of a job on its page: `state` is done, now, or next."""
+    """A stage of a job on its page: `state` is done, now, failed or next."""
 
     name: str
     state: str
@@ -107,6 +107,8 @@ def steps_of(job: IngestJob) -> list[Step]:
             state = "done"
         elif stage == job.stage and job.status == JobStatus.PROCESSING:
             state = "now"
+        elif stage == job.stage and job.status == JobStatus.FAILED:
+            state = "failed"
         else:
             state = "done" if order.index(stage) < at else "next"
         shown = f"{number_format(float(seconds), 1)} s" if known else ""

@@ -16,6 +16,7 @@ from knowledge.leases import MAX_TRIES, JobCancelled, job_hold
 from knowledge.models import IngestJob, Node, Space
 from project.accounts.choices import Role
 from project.accounts.models import User
+from project.aio import sync_redis
 from project.events.models import Event
 from project.http.errors import Conflict, Forbidden, NotFound
 from tests.conftest import grant
@@ -142,6 +143,8 @@ def test_only_what_nobody_has_in_hand_is_sent_again(owner: User, space: Space) -
     set_to(paused, queued_at=long_ago, lease_until=soon)
     set_to(running, status=JobStatus.PROCESSING, lease_until=soon)
     set_to(dead, status=JobStatus.PROCESSING, lease_until=long_ago)
+    assert recovery.jobs_to_send() == []  # their messages wait in a long queue: not stuck
+    sync_redis().delete(recovery.QUEUE)
     assert set(recovery.jobs_to_send()) == {lost.pk, dead.pk}
     assert recovery.jobs_to_send() == []  # they were sent just now
     with job_hold(fresh.pk) as hold:

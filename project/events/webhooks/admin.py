@@ -123,6 +123,7 @@ class WebhookAdmin(AcervoAdmin):
 
     class Media:
         js = [Script("acervo/admin/copy.js", type="module")]
+        css = {"all": ["acervo/admin/webhooks.css"]}
 
     @display(description=gettext_lazy("webhook"), ordering="name")
     def summary(self, webhook: Webhook) -> SafeString:
