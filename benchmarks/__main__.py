@@ -19,7 +19,13 @@ def main() -> int:
         *USUAL,
         *(["retrieval_quality"] if os.environ.get("ACERVO_BENCH_DATA") else []),
     ]
-    known = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "__main__", "stage"}
+    known = {path.stem for path in FOLDER.glob("*.py")} - {
+        "__init__",
+        "__main__",
+        "stage",
+        "scale_web",
+        "synthetic",
+    }
     if unknown := [name for name in names if name not in known]:
         print(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(sorted(known))}.")
         return 1

@@ -125,6 +125,11 @@ class Writer:
             itertools.accumulate(1 / (rank + 25) for rank in range(len(self._words)))
         )
 
+    @property
+    def vocabulary(self) -> list[str]:
+        """All words, the most common one first."""
+        return self._words
+
     def words(self, count: int) -> list[str]:
         """Return words by Zipf's law."""
         return self._random.choices(self._words, cum_weights=self._weights, k=count)

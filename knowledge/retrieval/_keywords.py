@@ -20,7 +20,7 @@ SCAN_FROM_SHARE = 0.15
 """Share of the scope that the words bring, from which on reading every weight is quicker."""
 SCAN_UP_TO = 20_000
 """Passages up to which reading every weight is thought of."""
-WANTED = 2500
+WANTED = 3500
 """Candidates that are weighed: those of the scope, so many times more where filters take most."""
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 MOST_IN_FORMULA = 9
 """Words that are combined, the heaviest first: the number of combinations doubles with each."""
+MUCH = 1.5
+ENOUGH = 0.3
+"""Shares of what is wanted: fewer are taken where the next step brings that many."""
 Combination = tuple[str, ...]
 
 
@@ -48,8 +51,10 @@ def formula_of(
     sums, chances = _outcomes([weights[word] for word in chosen], shares)
     expected, bound = 0.0, 0.0
     for place in sorted(range(1, len(sums)), key=lambda place: -sums[place]):
-        expected += passages * chances[place]
-        bound = sums[place]
+        more = expected + passages * chances[place]
+        if more > MUCH * wanted and expected >= ENOUGH * wanted:
+            break  # the next step is a common word: far more passages, of little weight
+        expected, bound = more, sums[place]
         if expected >= wanted:
             break
     return Formula(
