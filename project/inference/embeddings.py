@@ -16,8 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from project.aio import release_connections
-from project.inference import hashing, metrics, minilm, vector_cache
+from project.inference import documents, hashing, metrics, minilm
 from project.inference.choices import Backend, CallKind, Outcome
 from project.inference.embedding_backends import Embedded, EmbeddingBackend, backend_for
 from project.inference.models import ModelEndpoint
@@ -50,8 +49,6 @@ __all__ = [
 BUILTIN = EmbeddingModel(minilm.KEY, minilm.DIMENSIONS, frozenset({"en"}), Backend.BUILTIN)
 HASHING = EmbeddingModel(hashing.KEY, hashing.DIMENSIONS, None, Backend.HASHING)
 CACHED_QUERIES = 512
-DOCUMENT_BATCH = 128
-"""Texts between two signs of progress, after each of which what was done is kept."""
 
 _cache: OrderedDict[tuple[str, UUID | None, str], npt.NDArray[np.float32]] = OrderedDict()
 _cache_lock = threading.Lock()
@@ -123,7 +120,13 @@ def embed_texts(
         clean = _cleaned(texts)
         if subjects is None:
             return _embed(model, clean, purpose, usage)
-        return _documents(model, clean, subjects, usage, progress)
+        return documents.documents_embed(
+            model,
+            clean,
+            subjects,
+            lambda batch: _embed(model, batch, purpose, usage),
+            progress,
+        )
     vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
     missing = []
     for row, text in enumerate(texts):
@@ -158,47 +161,6 @@ def forget_cached_queries() -> None:
 def _cleaned(texts: Sequence[str]) -> list[str]:
     """Postgres refuses NUL, tokenizers refuse lone surrogates: neither may stop an index."""
     return [text.replace("\0", " ").encode("utf-8", "replace").decode() for text in texts]
-
-
-def _documents(
-    model: EmbeddingModel,
-    texts: Sequence[str],
-    subjects: Sequence[UUID],
-    usage: UsageContext | None,
-    progress: Callable[[int, int], None] | None,
-) -> npt.NDArray[np.float32]:
-    """Embed each different text that is not known yet, batch by batch; keep each batch at once."""
-    import numpy as np
-
-    identity = vector_cache.model_identity(model)
-    digests = [vector_cache.text_digest(text) for text in texts]
-    known = vector_cache.vectors_get(identity, digests) if identity else {}
-    first: dict[bytes, int] = {}
-    for row, digest in enumerate(digests):
-        if digest not in known:
-            first.setdefault(digest, row)
-    metrics.embedded_texts.labels(model.key, "document", "yes").inc(len(texts) - len(first))
-    release_connections()
-    missing = list(first.items())
-    for at in range(0, len(missing), DOCUMENT_BATCH):
-        batch = missing[at : at + DOCUMENT_BATCH]
-        made = _embed(model, [texts[row] for _digest, row in batch], "document", usage)
-        fresh = [
-            (digest, subjects[row], vector)
-            for (digest, row), vector in zip(batch, made, strict=True)
-        ]
-        if identity:
-            vector_cache.vectors_keep(identity, fresh)
-            release_connections()
-        known |= {digest: vector for digest, _subject, vector in fresh}
-        if progress:
-            progress(len(texts) - len(missing) + at + len(batch), len(texts))
-    vectors = np.empty((len(texts), model.dimensions), dtype=np.float32)
-    for row, digest in enumerate(digests):
-        vectors[row] = known[digest]
-    if progress and texts and not missing:
-        progress(len(texts), len(texts))
-    return vectors
 
 
 def _embed(

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from project.inference import embeddings, vector_cache
+from project.inference import documents, embeddings, vector_cache
 from project.inference.choices import Purpose
 from project.inference.embeddings import embed_texts
 from project.inference.models import EmbeddedText, ForgottenSubject, ModelEndpoint, UsageRecord
@@ -71,31 +71,29 @@ def test_a_text_is_embedded_once_for_all_that_could_change_its_vector(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_done_before_a_failure_is_not_done_again(
-    endpoint: ModelEndpoint, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(embeddings, "DOCUMENT_BATCH", 2)
-    original, told, batches = embeddings._embed, [], []
+def test_what_was_done_before_a_failure_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "BATCH", 2)
+    told: list[tuple[int, int]] = []
+    batches: list[list[str]] = []
 
-    def interrupted(*args: object) -> object:
-        batches.append(args[1])
+    def interrupted(batch: list[str]) -> np.ndarray:
+        batches.append(batch)
         if len(batches) == 2:
             raise ConnectionError
-        return original(*args)  # type: ignore[arg-type]
+        return np.eye(384, dtype=np.float32)[: len(batch)]
 
-    monkeypatch.setattr(embeddings, "_embed", interrupted)
-    model = embeddings.model_for_endpoint(endpoint)
-    for _ in range(2):
-        try:
-            embed_texts(
-                model,
-                ["a", "b", "c"],
-                purpose="document",
-                subjects=[SUBJECT] * 3,
-                progress=lambda done, total: told.append((done, total)),
-            )
-        except ConnectionError:
-            continue
+    def attempt() -> None:
+        documents.documents_embed(
+            embeddings.BUILTIN,
+            ["a", "b", "c"],
+            [SUBJECT] * 3,
+            interrupted,
+            lambda *counts: told.append(counts),
+        )
+
+    with pytest.raises(ConnectionError):
+        attempt()
+    attempt()
     assert batches == [["a", "b"], ["c"], ["c"]]
     assert told == [(2, 3), (3, 3)]
 
