@@ -65,6 +65,25 @@ class Profile:
         gettext_lazy("Weight of meaning, without a model"),
         gettext_lazy("While hashed words stand in for an embedding model."),
     )
+    confidence: float = knob(
+        2.0,
+        0.0,
+        8.0,
+        "weights",
+        gettext_lazy("Trust in near meaning"),
+        gettext_lazy(
+            "How much the weight of meaning grows with the similarity of the nearest passage. "
+            "0: not at all."
+        ),
+    )
+    confidence_from: float = knob(
+        0.6,
+        0.0,
+        1.0,
+        "weights",
+        gettext_lazy("Meaning is near from"),
+        gettext_lazy("The similarity of the nearest passage at which the weights are as above."),
+    )
     literal_from: float = knob(
         0.4,
         0.0,

@@ -9,8 +9,9 @@ The score of a node, 0 to 1, comparable between searches over the same model:
    scales keep what min-max or ranks throw away: how good the best one really is. (Bruch, Gai and
    Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023.) The weight depends on
    whether the embedding model reads the question's language, so that a leg that understands
-   nothing cannot spoil the one that does; and it sinks where one passage holds most words of the
-   question, because who knows the words wants the passage that has them.
+   nothing cannot spoil the one that does; it grows with how similar the nearest passage is, so that
+   a leg that is lost counts less; and it sinks where one passage holds most words of the question,
+   because who knows the words wants the passage that has them.
 3. The question moves a little towards the best nodes, which say in their own words what it is
    about. (Rocchio, "Relevance feedback in information retrieval", 1971, without the user.)
 4. Nodes near each other should score alike: each takes over a share of its nearest neighbours'
@@ -23,6 +24,7 @@ How much of each is done says the `Profile` (`knowledge.knobs`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,20 @@ def vector_weight(profile: Profile, readings: Sequence[bool], *, hashing: bool =
         return profile.hashing_weight
     share = sum(map(bool, readings)) / len(readings) if readings else 0.5
     return profile.unreadable_weight + share * (profile.readable_weight - profile.unreadable_weight)
+
+
+def confident_weight(profile: Profile, weight: float, nearest: float) -> float:
+    """Return the weight of the vector leg for a question whose nearest passage is that similar.
+
+    What a leg says counts the more, the surer it is of it: the odds of its weight grow with the
+    similarity of the best, which is high where the model has met what the question is about. A
+    weight of 0 or 1 is not a matter of trust and stays.
+    """
+    if not 0.0 < weight < 1.0:
+        return weight
+    trust = profile.confidence * (nearest - profile.confidence_from)
+    odds = weight / (1.0 - weight) * math.exp(trust)
+    return odds / (1.0 + odds)
 
 
 def literal_factor(profile: Profile, best_match: float) -> float:

@@ -9,8 +9,9 @@
    `_gaps`: versions of it that have no passages yet.
 5. `_found`: what comes of it; `_states`: the question counted in the state that is searched.
 6. `_graph`: what relations lead to.
-7. `_pipeline`: all of it in order, in one view of the database (`_view`); the fusion itself is
-   `knowledge.ranking`.
+7. `_gathering`: what the legs bring; `_fusing`: units of it as a profile says (`knowledge.ranking`);
+   `_pipeline`: all of it in order, in one view of the database (`_view`); `_replay`: searches that
+   are recorded once and ranked by many profiles.
 8. `_showing`: the passages with their titles; `_search`: what callers use: nodes for a search,
    passages for an answer.
    `_cache`: the answers that still hold; `_asked` and `_warming`: those to have ready.

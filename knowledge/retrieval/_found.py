@@ -63,6 +63,7 @@ class Found:
     candidates: int = 0
     is_exact: bool = True
     best_match: float = 0.0
+    nearest: float = 0.0
     moment: Moment | None = None
     gaps: dict[uuid.UUID, GapPassage] = field(default_factory=dict)
     spoken: tuple[str, ...] = ()

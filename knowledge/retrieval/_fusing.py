@@ -73,6 +73,7 @@ def units_of(found: Found, signals: Signals, mode: SearchMode, *, by_node: bool)
     if mode == SearchMode.VECTOR and found.vectors:
         match, phrase = np.zeros_like(match), np.zeros_like(phrase)
     found.best_match = max(found.best_match, float(match.max()))
+    found.nearest = max(found.nearest, float(signals.similarity.max()))
     weights = np.array([_weight(found, candidate) for candidate in candidates])
     numbers: dict[uuid.UUID, int] = {}
     groups = np.array(
@@ -145,4 +146,5 @@ def _weight(found: Found, candidate: Candidate) -> float:
     if not found.vectors:
         return 0.0
     weight = found.vectors[candidate.model or 0].weight
+    weight = ranking.confident_weight(found.profile, weight, found.nearest)
     return weight * ranking.literal_factor(found.profile, found.best_match)

@@ -15,7 +15,7 @@ from knowledge.evaluating import run_work
 from knowledge.evaluation_leases import MAX_ATTEMPTS, run_claim
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import EvaluationRun, GoldenQuestion, Node, Space
-from knowledge.retrieval import _pipeline
+from knowledge.retrieval import _gathering
 from monitoring.expiry import rows_expire
 from project.accounts.models import User
 from project.http.errors import Forbidden, Invalid, NotFound
@@ -244,7 +244,7 @@ def test_a_model_that_is_away_is_waited_for_and_then_told(
 
     run = start(owner, space)
     with monkeypatch.context() as patch:
-        patch.setattr(_pipeline, "embed_texts", away)
+        patch.setattr(_gathering, "embed_texts", away)
         assert run_work(run.pk) == evaluating.PAUSES[0]
         run.refresh_from_db()
         assert (run.status, run.measured, run.waits) == (EvaluationStatus.QUEUED, 0, 1)
@@ -254,7 +254,7 @@ def test_a_model_that_is_away_is_waited_for_and_then_told(
 
     run = start(owner, space)
     set_to(run, waits=len(evaluating.PAUSES))
-    monkeypatch.setattr(_pipeline, "embed_texts", away)
+    monkeypatch.setattr(_gathering, "embed_texts", away)
     run = worked(run)
     assert (run.status, run.degraded) == (EvaluationStatus.COMPLETED, ["vector"])
 

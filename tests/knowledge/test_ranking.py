@@ -30,6 +30,15 @@ def test_the_vector_leg_weighs_less_where_the_words_are_known() -> None:
     assert factor(1.0) == pytest.approx(1.0 - BUILT_IN.literal_share)
 
 
+def test_meaning_weighs_the_more_the_nearer_its_nearest_passage_is() -> None:
+    weight = partial(ranking.confident_weight, BUILT_IN, 0.5)
+    assert weight(BUILT_IN.confidence_from) == pytest.approx(0.5)
+    assert 0.2 < weight(0.0) < weight(0.3) < 0.5 < weight(0.9) < 0.8
+    assert ranking.confident_weight(BUILT_IN, 1.0, 0.1) == 1.0
+    assert ranking.confident_weight(BUILT_IN, 0.0, 0.9) == 0.0
+    assert ranking.confident_weight(BUILT_IN.with_values(confidence=0), 0.3, 0.9) == 0.3
+
+
 def test_the_question_moves_towards_the_best() -> None:
     question = np.array([1, 0, 0], dtype=np.float32)
     near = np.array([[0.8, 0.6, 0], [0.6, 0.8, 0], [0.6, 0, 0.8], [0, 0, 0]], dtype=np.float32)

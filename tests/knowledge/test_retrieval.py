@@ -12,7 +12,7 @@ from knowledge.choices import NodeStatus, RelationStatus, SearchMode, Visibility
 from knowledge.indexing import prepare_nodes, swap, unindex_node
 from knowledge.models import Node, Relation, Space
 from knowledge.relation_writing import relation_write, relations_insert
-from knowledge.retrieval import _pipeline, _route, retrieve_passages, search
+from knowledge.retrieval import _gathering, _route, retrieve_passages, search
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.http.errors import Invalid
@@ -170,7 +170,7 @@ def test_without_the_model_the_words_alone_decide(
     def away(*_args: object, **_options: object) -> None:
         raise EmbeddingUnavailable("timeout", "The model is away.")
 
-    monkeypatch.setattr(_pipeline, "embed_texts", away)
+    monkeypatch.setattr(_gathering, "embed_texts", away)
     for mode in (SearchMode.HYBRID, SearchMode.VECTOR, SearchMode.GRAPH):
         found = search(SearchRequest(query="berth costs", mode=mode), user=owner)
         assert found.degraded == ["vector"]
@@ -236,7 +236,7 @@ def test_the_large_scope_path_finds_what_the_exact_one_finds(
 ) -> None:
     exact = titles("berth in the harbour", owner)
     monkeypatch.setattr(
-        _pipeline, "route_of", lambda _scope, count: _route.Route(count, count, is_exact=False)
+        _gathering, "route_of", lambda _scope, count: _route.Route(count, count, is_exact=False)
     )
     assert titles("berth in the harbour", owner) == exact
     assert titles("berth", owner, tags=("money",)) == ["Mooring fees"]
