@@ -17,7 +17,7 @@ from knowledge import services
 from knowledge.access import role_of
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.admin.jobs import progress_cell
-from knowledge.choices import GenerationStatus, GenerationSwitching
+from knowledge.choices import GenerationStatus, GenerationSwitching, JobStatus
 from knowledge.generation_choosing import newest_comparison, verdict_of
 from knowledge.generation_reading import fill_of, generation_before, vectors_held
 from knowledge.models import Chunk, GenerationSwitch, IndexGeneration, Space
@@ -68,8 +68,11 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
 
     @display(description=gettext_lazy("job"))
     def job_now(self, generation: IndexGeneration) -> str | SafeString:
-        """Show how far its job is; a script keeps it up to date."""
-        return progress_cell(generation.job) if generation.job is not None else "–"
+        """Show how far its job is, or why it failed; a script keeps it up to date."""
+        job = generation.job
+        if job is None or job.status == JobStatus.COMPLETED:
+            return "–"
+        return progress_cell(job)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: what changes it has buttons of its own."""
@@ -121,13 +124,9 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
         """Ask whether it is to serve, with the verdict; let it."""
         generation = self._opened(request, object_id)
         if request.method != "POST":
-            context = self.page_context(
-                request,
-                title=_("Let this index serve?"),
-                subtitle=str(generation),
-                original=generation,
-                **generation_context(generation, request),
-            )
+            about = generation_context(generation, request)
+            about |= {"title": _("Let this index serve?"), "original": generation}
+            context = self.page_context(request, **about)
             return TemplateResponse(
                 request, "admin/knowledge/indexgeneration/activate.html", context
             )
