@@ -11,7 +11,7 @@ from knowledge.moments import Moment
 from knowledge.past_reading import asked_moment, page_url, releases_offered, versions_in
 from knowledge.querysets import Reader
 from knowledge.retrieval import search
-from knowledge.types import SearchRequest
+from knowledge.types import Correction, SearchRequest
 
 NEWEST = 30
 RESULTS = 30
@@ -85,13 +85,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows; of a search, also its time, the legs that did not work, and if more matched."""
+    """The rows; of a search, also its time, the legs that did not work, and if more matched.
+
+    `corrections` are the words that results were found by in the place of misspelled ones.
+    """
 
     hits: list[Hit]
     took_ms: int | None = None
     degraded: list[str] = field(default_factory=list)
     is_cut: bool = False
     moment: Moment | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 def choices(user: Reader) -> Choices:
@@ -168,5 +172,11 @@ def _search(wanted: Wanted, user: Reader, moment: Moment | None) -> Found:
         for each in response.results
         if each.node in nodes
     ]
-    is_cut = len(hits) >= RESULTS
-    return Found(hits, response.took_ms, response.degraded, is_cut=is_cut, moment=moment)
+    return Found(
+        hits,
+        response.took_ms,
+        response.degraded,
+        is_cut=len(hits) >= RESULTS,
+        moment=moment,
+        corrections=response.corrections,
+    )

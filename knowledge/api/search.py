@@ -70,6 +70,7 @@ def _body(answer: SearchResponse) -> dict[str, Any]:
         "took_ms": answer.took_ms,
         "mode": answer.mode,
         "degraded": answer.degraded,
+        "corrections": [{"typed": each.typed, "used": each.used} for each in answer.corrections],
     }
     if answer.explanation is not None:
         body["explanation"] = answer.explanation

@@ -11,7 +11,13 @@ from project.http.serializers import StrictSerializer
 class SearchInput(StrictSerializer):
     """What to search, and where."""
 
-    query = serializers.CharField(max_length=2000)
+    query = serializers.CharField(
+        max_length=2000,
+        help_text=(
+            'Words or a question. Operators: "a phrase", -word, -"a phrase", title:word, '
+            'title:"a phrase", tag:name, and -title: or -tag: for the opposite.'
+        ),
+    )
     limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, default=10)
     space = serializers.UUIDField(required=False)
     spaces = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=200)
@@ -68,6 +74,13 @@ class SearchResultSerializer(serializers.Serializer):
     signals = serializers.DictField(required=False, help_text="With `explain`: every signal.")
 
 
+class CorrectionSerializer(serializers.Serializer):
+    """A word of the query that occurs nowhere, and the similar ones that were searched instead."""
+
+    typed = serializers.CharField()
+    used = serializers.ListField(child=serializers.CharField())
+
+
 class SearchAnswer(serializers.Serializer):
     """One row a node, best first. `degraded` names what could not take part."""
 
@@ -75,4 +88,5 @@ class SearchAnswer(serializers.Serializer):
     took_ms = serializers.FloatField()
     mode = serializers.ChoiceField(choices=SearchMode.choices)
     degraded = serializers.ListField(child=serializers.CharField())
+    corrections = CorrectionSerializer(many=True)
     explanation = serializers.DictField(required=False)
