@@ -15,6 +15,12 @@ relating_seconds = Histogram(
     "Looking for the suggested relations of one node.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+synthesis_seconds = Histogram(
+    "acervo_synthesis_seconds",
+    "Summaries of a topic, by what wrote them.",
+    ["method"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80),
+)
 quality_seconds = Histogram(
     "acervo_quality_check_seconds",
     "Checks of one node.",

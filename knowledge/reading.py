@@ -122,6 +122,7 @@ def relation_words(kind: str, *, is_outgoing: bool) -> str:
         "caused_by": (_("caused this"), _("caused by this")),
         "explains": (_("explained here"), _("explains this")),
         "supersedes": (_("replaced by this"), _("replaces this")),
+        "summarises": (_("summarised by this"), _("summarises this")),
         "translation_of": (_("translation"), _("translation")),
     }
     if kind in known:

@@ -86,7 +86,7 @@ class RelationSuggestionAdmin(SpaceScopedAdmin):
         narrowed = _filtered(every, {**wanted, "way": ""})
         unnested = narrowed.order_by().annotate(each=Func(F("ways"), function="unnest"))
         counts = dict(unnested.values_list("each").annotate(Count("pk")))
-        ways = [("", _("All"), narrowed.count())]
+        ways: list[tuple[str, Any, int]] = [("", _("All"), narrowed.count())]
         ways += [(way, label, counts.get(way, 0)) for way, label in EvidenceWay.choices]
         node = uuid_or_none(wanted["node"])
         return {

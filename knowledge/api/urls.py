@@ -23,6 +23,7 @@ from knowledge.api.search import SearchView
 from knowledge.api.sources import SourceViewSet, UploadViewSet
 from knowledge.api.spaces import SpaceViewSet
 from knowledge.api.suggestions import SuggestionViewSet
+from knowledge.api.synthesis import SynthesisView
 from knowledge.api.why import WhyNotView
 
 router = SimpleRouter()
@@ -50,5 +51,6 @@ urlpatterns = [
     *router.urls,
     path("chunk-preview/", ChunkPreviewView.as_view(), name="chunk-preview"),
     path("search/", SearchView.as_view(), name="search"),
+    path("synthesis/", SynthesisView.as_view(), name="synthesis"),
     path("search/why-not/", WhyNotView.as_view(), name="search-why-not"),
 ]

@@ -54,7 +54,7 @@ def clash_findings(
             clash = clash_of(own[number], statement.claim) if count > 1 else None
             if clash is not None:
                 clashes.append((clash, statement))
-    yield from _told(_settled(clashes, reader))
+    yield from _told(settled(clashes, reader))
 
 
 def statements_of(passages: Iterable[NearPassage], language: str) -> Iterator[Statement]:
@@ -94,10 +94,10 @@ def _says(claim: Claim) -> bool:
     return len(claim.terms) > 1
 
 
-def _settled(
+def settled(
     clashes: list[tuple[Clash, Statement]], reader: Reader | None
 ) -> list[tuple[Clash, Statement]]:
-    """Ask the model about the unsure ones: are the sentences about one thing?"""
+    """Keep the sure ones, and those that the model says are about one thing."""
     sure = [each for each in clashes if each[0].is_sure]
     unsure = sorted(
         (each for each in clashes if not each[0].is_sure), key=lambda each: -each[0].likeness

@@ -115,6 +115,8 @@ from knowledge.services.suggestions import (
     suggestion_refuse,
     suggestion_reopen,
 )
+from knowledge.services.synthesis import synthesis_keep, synthesis_propose
+from knowledge.services.tunings import tuning_cancel, tuning_start
 
 __all__ = [
     "Asked",
@@ -209,6 +211,10 @@ __all__ = [
     "suggestion_confirm",
     "suggestion_refuse",
     "suggestion_reopen",
+    "synthesis_keep",
+    "synthesis_propose",
+    "tuning_cancel",
+    "tuning_start",
     "version_tag",
     "version_untag",
     "versions_erase",
