@@ -16,10 +16,20 @@ def stand_in(path: str) -> None:
     """Have the built-in model return the vectors of a file for the questions in it."""
     import numpy as np
 
+    with np.load(path, allow_pickle=False) as stored:
+        _answer_with(dict(zip(stored["texts"].tolist(), stored["vectors"], strict=True)))
+
+
+def known_questions(questions) -> None:
+    """Do the same with questions at hand."""
+    _answer_with({question.text: question.vector for question in questions})
+
+
+def _answer_with(known) -> None:
+    import numpy as np
+
     from project.inference import minilm
 
-    with np.load(path, allow_pickle=False) as stored:
-        known = dict(zip(stored["texts"].tolist(), stored["vectors"], strict=True))
     embed = minilm.encode
 
     def encode(texts):

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Mapping
 
-from knowledge.analysis import fold, term_of
+from knowledge.analysis import base_language, fold, term_of
 
 LENGTH = 240
 _WORD = re.compile(r"[^\W_]+")
 _BREAK = re.compile(r"(?<=[.!?…:;])\s+|\n+")
 _SPACES = re.compile(r"\s+")
+_KEEP_INITIALS = frozenset(
+    ["en", "pt", "es", "fr", "de", "it", "nl", "ca", "ro", "sv", "da", "no", "nb", "nn", "fi"]
+)
+"""Languages whose stemmers change nothing at the beginning of a word."""
 
 
 def snippet(text: str, terms: Mapping[str, float], language: str, *, length: int = LENGTH) -> str:
@@ -21,16 +25,28 @@ def snippet(text: str, terms: Mapping[str, float], language: str, *, length: int
     text = _SPACES.sub(" ", text.strip()) if len(text) <= length else text.strip()
     if len(text) <= length:
         return text
-    hits = [
-        (match.start(), match.end(), term)
-        for match in _WORD.finditer(text)
-        if (term := term_of(fold(match.group()), language)) is not None and term in terms
-    ]
+    hits = _hits(text, terms, language)
     starts = sorted({0, *(match.end() for match in _BREAK.finditer(text))})
     start = _best_start(starts, hits, terms, length)
     end = _cut_after(text, start, length)
     inside = _SPACES.sub(" ", text[start:end].strip())
     return f"{'… ' if start else ''}{inside}{' …' if end < len(text) else ''}"
+
+
+def _hits(text: str, terms: Mapping[str, float], language: str) -> list[tuple[int, int, str]]:
+    """Return start, end and term of the words that are among the terms."""
+    initials = {term[0] for term in terms if term}
+    keeps = base_language(language) in _KEEP_INITIALS
+    hits = []
+    for match in _WORD.finditer(text):
+        word = fold(match.group())
+        # Most words are none: their first letter tells, without a look at their stem.
+        if keeps and word[:1] not in initials:
+            continue
+        term = term_of(word, language)
+        if term is not None and term in terms:
+            hits.append((match.start(), match.end(), term))
+    return hits
 
 
 def _best_start(

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from knowledge.models import Chunk, Node, NodeVersion, PastChunk, PreviewChunk, PreviewNode, Space
 from knowledge.retrieval._found import Found
 from knowledge.retrieval._gaps import GapPassage
-from knowledge.retrieval._scope import Reader
+from knowledge.retrieval._scope import Reader, Scope
+from knowledge.retrieval._shelves import Statement
 
 FIELDS = ("version", "heading_path", "start", "end", "page", "language", "text")
 
@@ -44,6 +45,8 @@ def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.
     """Return passages that were found, as far as they are still there and permitted."""
     ids = list(chunks)
     if found.moment is None or found.moment.proposal is not None:
+        if found.moment is None and found.scope is not None:
+            return _in_scope(ids, found.scope)
         rows = _served(ids, user)
         if found.moment is not None:
             rows |= _previewed(ids, found.moment.proposal, user)
@@ -52,6 +55,35 @@ def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.
     state = f"&{urlencode(found.moment.query)}"
     rows = _past(ids, user) | in_gaps
     return {pk: replace(row, state=state) for pk, row in rows.items()}
+
+
+def _in_scope(ids: list[uuid.UUID], scope: Scope) -> dict[uuid.UUID, Shown]:
+    """Do the same with the gate of the search itself, which is written in SQL already."""
+    if not ids:
+        return {}
+    statement = Statement()
+    statement.add(
+        "SELECT chunk.id, chunk.node_id, chunk.version, node.title, node.external_id, "
+        'heading_path, start, "end", page, chunk.language, text FROM knowledge_chunk AS chunk '
+        "JOIN knowledge_node AS node ON node.id = chunk.node_id "
+        "WHERE chunk.id = ANY(%s) AND node.id IN (",
+        ids,
+    )
+    statement.add(scope.permitted, *scope.parameters)
+    statement.add(")")
+    return {row[0]: _of_row(*row) for row in statement.run()}
+
+
+def _of_row(
+    chunk: uuid.UUID,
+    node: uuid.UUID,
+    version: int,
+    title: str,
+    external_id: str | None,
+    heading_path: list[str],
+    *place: Any,
+) -> Shown:
+    return Shown(chunk, node, version, title, external_id, tuple(heading_path), *place)
 
 
 def _served(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
