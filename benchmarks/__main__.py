@@ -24,6 +24,7 @@ def main() -> int:
         "__main__",
         "stage",
         "scale_web",
+        "beside_chromadb",
         "synthetic",
     }
     if unknown := [name for name in names if name not in known]:
