@@ -99,6 +99,7 @@ def text_cut(
     anchors: list[Anchor] | None = None,
 ) -> list[CutText]:
     """Cut a text in some ways. Raises TooLarge."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as forms send it, and no node has it
     if len(text) > MOST_CHARACTERS:
         message = _("A preview takes at most %(limit)s characters; this text has %(count)s.")
         values = {"limit": MOST_CHARACTERS, "count": len(text)}

@@ -1,5 +1,6 @@
 """The fields that say how texts are cut, and the form that tries it."""
 
+import json
 from typing import Any, cast
 
 from django import forms
@@ -28,13 +29,15 @@ def _strategies_of(name: str) -> str:
 
 
 def _defaults_of(name: str) -> str:
-    values = {
-        parameter.default
-        for each in STRATEGIES.values()
-        for parameter in each.parameters
-        if parameter.name == name
-    }
-    return " / ".join(str(value) for value in sorted(values))
+    """The default of a parameter for each strategy, for the script that shows it."""
+    return json.dumps(
+        {
+            each.name: parameter.default
+            for each in STRATEGIES.values()
+            for parameter in each.parameters
+            if parameter.name == name
+        }
+    )
 
 
 def _number(name: str) -> forms.IntegerField:
@@ -47,7 +50,7 @@ def _number(name: str) -> forms.IntegerField:
             attrs={
                 "class": "ac-input",
                 "inputmode": "numeric",
-                "placeholder": _defaults_of(name),
+                "data-defaults": _defaults_of(name),
                 "data-of": _strategies_of(name),
             }
         ),

@@ -110,7 +110,7 @@ def _cuts(data: dict[str, Any], node: Node | None, now: Cutting) -> tuple[list[C
             notice = _("Only the first part, or the first document, of the file is shown.")
     elif node is not None:
         text["language"] = node.language
-        if text["text"] == node.content:
+        if text["text"].replace("\r\n", "\n") == node.content:
             text["anchors"] = node.anchors
     return text_cut(cuttings=(now, data["cutting"]), **text), notice
 

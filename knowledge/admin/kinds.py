@@ -51,6 +51,7 @@ class KindAdmin(CuttingPages):
     change_form_outer_after_template = "admin/knowledge/kind/example.html"
 
     class Media:
+        css = {"all": ["acervo/admin/cutting.css"]}
         js = [
             Script("acervo/admin/kinds.js", type="module"),
             Script("acervo/admin/cutting.js", type="module"),

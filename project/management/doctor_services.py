@@ -12,6 +12,7 @@ from django.core.checks import WARNING, run_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from knowledge.ocr import tesseract
 from project.aio import sync_redis
 from project.heartbeat import PROCESSES, living
 from project.inference import minilm
@@ -151,6 +152,33 @@ def look_at_embedding_model() -> Iterator[Finding]:
     built = Path(settings.ACERVO_DATA) / "models" / minilm.MODEL_FILE
     state = "built" if built.exists() else "built at its first use"
     yield well(subject, f"{minilm.KEY}, files as published, {state}")
+
+
+def look_at_ocr() -> Iterator[Finding]:
+    """Whether text in pictures can be read, and in which languages."""
+    subject = "Pictures"
+    if settings.ACERVO_OCR == "off":
+        yield note(
+            subject,
+            "their text is not read (ACERVO_OCR=off)",
+            "leave ACERVO_OCR out to read it where tesseract is installed",
+        )
+        return
+    found = tesseract()
+    if found is None:
+        yield note(
+            subject,
+            "their text cannot be read: the program tesseract is not here",
+            "apt-get install tesseract-ocr tesseract-ocr-por, or set ACERVO_OCR to its path",
+        )
+        return
+    missing = [name for name in ("eng", "por") if name not in found.languages]
+    text = f"tesseract {found.version} at {found.program}, reads {', '.join(found.languages)}"
+    if missing:
+        packages = " ".join(f"tesseract-ocr-{name}" for name in missing)
+        yield note(subject, f"{text}; not {', '.join(missing)}", f"apt-get install {packages}")
+    else:
+        yield well(subject, text)
 
 
 def _look_at_language_models() -> Iterator[Finding]:

@@ -19,6 +19,7 @@ LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     services.look_at_redis,
     machine.look_at_web,
     services.look_at_embedding_model,
+    services.look_at_ocr,
 )
 _MARKS: dict[Health, str] = {"well": "ok  ", "note": "note", "ill": "BAD "}
 

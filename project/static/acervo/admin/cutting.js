@@ -7,6 +7,7 @@ if (choice) {
     for (const number of numbers) {
       const row = number.closest("[data-row], .form-row, .field-row, [class*='field-']") ?? number.parentElement;
       row.hidden = !number.dataset.of.split(" ").includes(choice.value);
+      number.placeholder = JSON.parse(number.dataset.defaults)[choice.value] ?? "";
     }
   };
   choice.addEventListener("change", () => {
@@ -16,7 +17,4 @@ if (choice) {
   show();
 }
 
-const outcome = document.querySelector("[data-outcome]");
-if (outcome && document.querySelector("form [name=csrfmiddlewaretoken]") && performance.getEntriesByType("navigation")[0]?.type !== "reload") {
-  if (location.hash === "#outcome") outcome.focus();
-}
+if (location.hash === "#outcome") document.querySelector("[data-outcome]")?.focus();
