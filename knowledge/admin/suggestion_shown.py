@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge.choices import EvidenceWay
 from knowledge.models import Chunk, Node, RelationSuggestion
+from project.markdown import render_markdown
 
 PASSAGE_CHARS = 700
 AROUND = 110
 """Characters shown on both sides of a name in a text."""
+_MARKUP = re.compile(r"^#{1,6}\s+|\*\*|__|`", re.MULTILINE)
 ICONS = {
     EvidenceWay.SIMILAR: "compare_arrows",
     EvidenceWay.CITED: "format_quote",
@@ -38,6 +42,11 @@ class Quoted:
     marked: str
     after: str
     url: str
+
+    @property
+    def html(self) -> SafeString:
+        """The marked part as safe HTML."""
+        return mark_safe(render_markdown(self.marked))  # noqa: S308 - the renderer makes it safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +133,9 @@ def _quoted(
         query = f"version={place.version}&start={place.start}&end={place.end}"
         return Quoted(
             place.node,
-            ("…" if first else "") + chunk.text[first:low],
+            ("…" if first else "") + _MARKUP.sub("", chunk.text[first:low]),
             marked[:PASSAGE_CHARS] + ("…" if is_cut else ""),
-            chunk.text[high:last] + ("…" if last < len(chunk.text) else ""),
+            _MARKUP.sub("", chunk.text[high:last]) + ("…" if last < len(chunk.text) else ""),
             f"{reverse('node-page', args=[place.node])}?{query}#passage",
         )
     return None

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from knowledge.synthesis.units import Quotables
+from knowledge.synthesis.units import SHARE, Quotables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 MOST_ASPECTS = 5
 MOST_SENTENCES = 12
 MOST_OF_ASPECT = 4
-SATURATION = 0.25
+SATURATION = 0.5
 """Share of what all sentences together say of one, that is enough (alpha)."""
-DIVERSITY = 3.0
-"""The weight of the reward against coverage (lambda); the value of the paper's DUC runs is 6 for
-clusters alone: here it is shared by aspects and nodes."""
+DIVERSITY = 2.0
+"""The weight of the reward against coverage (lambda), shared by aspects and nodes."""
+WORTH = 0.05
+"""Share of the gain of the first sentence, below which another is not worth reading."""
 SAME = 0.8
 """Likeness of two sentences that say the same: the second is not quoted."""
 CLEAR = 0.05
@@ -111,7 +112,10 @@ def chosen_of(
     rows = quotables.rows
     if not rows:
         return []
-    scores = np.array([each.score for each in rows]) / rows[0].score
+    shares = np.array([each.score for each in rows]) / rows[0].score
+    # How much a sentence is of the topic: those just good enough are worth next to nothing, so
+    # that variety alone does not bring them in.
+    scores = ((shares - SHARE) / (1 - SHARE)).clip(0.0, 1.0) ** 2
     weights = quotables.likeness * scores[:, None]  # what stands for much, counts for much
     enough = SATURATION * weights.sum(axis=1)
     groups = [("aspect", aspects[each.passage], nodes[each.passage]) for each in rows]
@@ -119,6 +123,7 @@ def chosen_of(
     held: dict[object, float] = {}
     chosen: list[int] = []
     scale = DIVERSITY / 2
+    first = 0.0
 
     def gain(number: int) -> float:
         after = np.minimum(covered + weights[:, number], enough).sum()
@@ -128,12 +133,16 @@ def chosen_of(
             value += scale * float((was + scores[number]) ** 0.5 - was**0.5)
         return value
 
+    most = max(MOST_OF_ASPECT, MOST_SENTENCES // (1 + max(aspects.values())))
     free = set(range(len(rows)))
     while free and len(chosen) < MOST_SENTENCES:
         number = max(free, key=lambda each: (gain(each), -each))
         free.discard(number)
+        first = first or gain(number)
+        if gain(number) < WORTH * first:
+            break
         own = groups[number][1]
-        if sum(groups[each][1] == own for each in chosen) >= MOST_OF_ASPECT:
+        if sum(groups[each][1] == own for each in chosen) >= most:
             continue
         if any(quotables.likeness[number, each] >= SAME for each in chosen):
             continue

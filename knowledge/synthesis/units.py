@@ -44,10 +44,12 @@ EVIDENCE_AMONG = 8
 TOLD = 0.35
 """The score of a passage that says something of the topic, whichever words its sentences use, where
 a model reads them: scores are on one scale for all questions."""
-MEANING, PLACE = 0.5, 0.6
+MEANING, PLACE = 0.5, 1.0
 """What the cosine of a sentence and the score of its passage add to what its words say: a sentence
 need not name the topic where all of its passage is about it."""
-POINTING = 0.3
+FOREIGN = 0.8
+"""What a sentence counts that is not in the language of the topic."""
+POINTING = 0.25
 """Share of a sentence that links to other texts, from which on it only points there."""
 
 
@@ -96,6 +98,9 @@ def quotables_of(
         if number >= 0:
             ranked[number].similarity = float(vectors[TOPIC] @ vector)
             ranked[number].score += MEANING * max(0.0, ranked[number].similarity or 0.0)
+    for each in ranked:
+        if base_language(passages[each.passage].language) != base_language(language):
+            each.score *= FOREIGN
     order = sorted(range(len(ranked)), key=lambda number: -ranked[number].score)
     is_told = any(_is_evidence(ranked[number]) for number in order[:EVIDENCE_AMONG])
     if not order or not (is_told or (vectors and best >= TOLD)):
