@@ -34,8 +34,9 @@ from knowledge.admin.evaluation_views import (
 )
 from knowledge.admin.golden import golden_counts
 from knowledge.choices import Outcome, SearchMode
-from knowledge.models import EvaluationRun, Proposal, Space
+from knowledge.models import EvaluationRun, IndexGeneration, Proposal, Space
 from project.accounts.choices import Role
+from project.accounts.models import User
 from project.http.admin_base import display, posted_only, refusals_as_messages, tone_of
 from project.http.errors import ApiError, Invalid
 
@@ -162,15 +163,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
             return refused
         run = self._opened(request, object_id)
         try:
-            new = services.evaluation_start(
-                acting_user=staff(request),
-                space=run.space,
-                k=run.k,
-                mode=run.mode,
-                proposal=run.proposal_id,
-                release=run.release,
-                as_of=run.as_of,
-            )
+            new = _begun_again(staff(request), run)
         except ApiError as error:
             messages.error(request, error.message)
             return self.redirect_to(run.pk)
@@ -210,6 +203,25 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
             modes=SearchMode.choices,
         )
         return TemplateResponse(request, "admin/knowledge/evaluationrun/start.html", context)
+
+
+def _begun_again(user: User, run: EvaluationRun) -> EvaluationRun:
+    """Start a run like another one. Raises ApiError."""
+    if run.other_generation_id is not None:
+        generation = IndexGeneration.objects.filter(pk=run.other_generation_id).first()
+        if generation is None:
+            message = _("The index that was compared is deleted.")
+            raise Invalid(message, field="other_generation")
+        return services.generation_compare(acting_user=user, generation=generation, k=run.k)
+    return services.evaluation_start(
+        acting_user=user,
+        space=run.space,
+        k=run.k,
+        mode=run.mode,
+        proposal=run.proposal_id,
+        release=run.release,
+        as_of=run.as_of,
+    )
 
 
 def run_context(run: EvaluationRun, request: HttpRequest) -> dict[str, Any]:

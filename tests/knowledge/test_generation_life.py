@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from knowledge import services
+from knowledge import generation_building, services
 from knowledge.choices import GenerationStatus, GenerationSwitching, JobStatus, NodeStatus
 from knowledge.evaluating import run_work
 from knowledge.generation_choosing import built_settle, compared_settle, verdict_of
@@ -158,6 +159,43 @@ def test_a_model_that_is_away_stops_nothing_but_its_own_build(
     services.job_retry(acting_user=owner, job=new.job)
     assert worked(new).status == GenerationStatus.READY
     assert vectors_of(new) == 2
+
+
+def test_a_build_goes_on_where_a_full_disk_or_a_dead_worker_left_it(
+    owner: User,
+    space: Space,
+    other: ModelEndpoint,
+    nodes: list[Node],
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(generation_building, "BUILD_BATCH", 1)
+    new = begun(owner, space, other)
+
+    def killed(_share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generation_building.generation_build(new.pk, progress=killed)
+    assert vectors_of(new) == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;"
+            "CREATE TRIGGER full_disk BEFORE INSERT ON knowledge_embedding "
+            "EXECUTE FUNCTION full_disk()"
+        )
+    failed = worked(new)
+    assert failed.job is not None
+    assert (failed.has_failed, failed.job.error_code) == (True, "disk_full")
+    assert found(owner)[0] == "Mooring"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full_disk ON knowledge_embedding")
+    services.job_retry(acting_user=owner, job=failed.job)
+    assert worked(new).status == GenerationStatus.READY
+    assert vectors_of(new) == 2
+    texts = [text for each in server.requests for text in each["input"]]
+    assert texts.count(texts[0]) == 1  # what was stored is not embedded again
 
 
 def test_it_takes_over_by_itself_only_when_it_is_not_worse(
