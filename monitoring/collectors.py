@@ -14,6 +14,7 @@ from redis import RedisError
 
 from monitoring import readings
 from project import heartbeat
+from project.inference.vector_cache import kept_size
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,9 @@ class StateCollector(Collector):
             "space",
             readings.space_quality(),
         )
+        kept, size = kept_size()
+        yield GaugeMetricFamily("acervo_vectors_kept", "Vectors in the cache of texts.", kept)
+        yield GaugeMetricFamily("acervo_vectors_kept_bytes", "Bytes that they take.", size)
         yield GaugeMetricFamily("acervo_quality_due", "Nodes to check.", readings.checks_due())
         yield GaugeMetricFamily(
             "acervo_nodes_behind",

@@ -21,6 +21,7 @@ from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import IngestJob, Node, NodeQuality, Space
 from knowledge.quality import space_scores, tone_of_score
 from monitoring.attention import attention_of, list_url, rows_of
+from monitoring.cache_figures import cache_figures
 from project import heartbeat
 from project.inference.models import UsageRecord, purpose_words
 
@@ -54,6 +55,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         "costs": _costs,
         "processes": _processes,
         "freshness": _freshness,
+        "caches": _caches,
     }
     board = {name: part(request) for name, part in parts.items()}
     board["attention"] = attention_of(request, board["processes"])
@@ -222,6 +224,10 @@ def _processes(request: HttpRequest) -> dict[str, Any] | None:
         return {"is_away": True, "rows": []}
     rows = [{"name": name, "count": living.count(name)} for name in heartbeat.PROCESSES]
     return {"is_away": False, "rows": rows}
+
+
+def _caches(request: HttpRequest) -> dict[str, Any] | None:
+    return cache_figures() if request.user.is_superuser else None
 
 
 def _freshness(request: HttpRequest) -> list[dict[str, Any]] | None:

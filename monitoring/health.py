@@ -152,7 +152,8 @@ def _embedding() -> Finding:
 
 
 def _search() -> Finding:
-    answer = retrieval.search(SearchRequest(query="health", limit=1), user=AnonymousUser(), fresh=True)
+    request = SearchRequest(query="health", limit=1)
+    answer = retrieval.search(request, user=AnonymousUser(), fresh=True)
     if answer.degraded:
         return Finding("warning", f"Search works without: {', '.join(answer.degraded)}.")
     return Finding("ok")

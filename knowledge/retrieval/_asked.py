@@ -23,7 +23,7 @@ import structlog
 from django.conf import settings
 
 from knowledge.types import SearchRequest
-from project.cache import LayeredCache, Rider
+from project.cache import DailyCounts, LayeredCache, Rider, day_name
 from project.inference import sealing
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,7 @@ MOST_COUNTED = 2000  # searches a day
 MOST_PENDING = 200  # in this process
 FLUSH_EVERY = 5.0  # seconds
 KEPT_SECONDS = 86_400
-LEVELS_KEPT = 8 * 86_400
-_COUNTS, _SEARCH, _LEVELS = "acervo:asked:", "acervo:asked:search:", "acervo:cache-levels:search:"
+_COUNTS, _SEARCH = "acervo:asked:", "acervo:asked:search:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class Tally(Rider):
 
     def __init__(self, cache: LayeredCache) -> None:
         self._cache = cache
+        self.levels = DailyCounts(cache.name, cache.store)
         self._lock = threading.Lock()
         self._here = threading.local()
         self._asked: dict[str, tuple[int, Asked]] = {}
@@ -92,7 +92,7 @@ class Tally(Rider):
         return getattr(self._here, "is_silent", False)
 
     def board(self, pipe: Any) -> Callable[[list[Any]], None]:
-        today = _day(0)
+        today = day_name()
         with self._lock:
             self._flushed = time.monotonic()
             asked, self._asked = self._asked, {}
@@ -105,10 +105,7 @@ class Tally(Rider):
             pipe.expire(_COUNTS + today, 2 * KEPT_SECONDS)
         for name, each in often.items():
             pipe.set(_SEARCH + name, _written(each), ex=KEPT_SECONDS)
-        for level, count in levels.items():
-            pipe.hincrby(_LEVELS + today, level, count)
-        if levels:
-            pipe.expire(_LEVELS + today, LEVELS_KEPT)
+        self.levels.board(pipe, levels)
 
         def arrive(answers: list[Any]) -> None:
             with self._lock:
@@ -121,7 +118,7 @@ class Tally(Rider):
     def most_asked(self, most: int) -> Iterator[Asked]:
         """Yield the searches asked most today and yesterday; none while Redis is away."""
         names: dict[bytes, float] = {}
-        for day in (_day(0), _day(1)):
+        for day in (day_name(), day_name(1)):
             ask = methodcaller("zrevrange", _COUNTS + day, 0, most, withscores=True)
             rows = self._cache.store.call(ask)
             for name, score in rows or ():
@@ -130,20 +127,6 @@ class Tally(Rider):
             kept = self._cache.store.call(methodcaller("get", _SEARCH.encode() + name))
             if kept and (asked := _read(kept)) is not None:
                 yield asked
-
-    def levels(self, days: int) -> Counter[str]:
-        """Return how many lookups each level answered in the last days."""
-        total: Counter[str] = Counter()
-        for day in range(days):
-            rows = self._cache.store.call(methodcaller("hgetall", _LEVELS + _day(day)))
-            for level, count in (rows or {}).items():
-                total[level.decode()] += int(count)
-        return total
-
-
-def _day(ago: int) -> str:
-    day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=ago)
-    return f"{day:%Y%m%d}"
 
 
 def _written(asked: Asked) -> str:

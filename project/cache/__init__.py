@@ -13,7 +13,8 @@ Redis that is away is left alone for some seconds and costs nothing meanwhile. M
 processes of entries that nobody will ask for any more, so that they take no room.
 """
 
+from project.cache._counts import DailyCounts, day_name
 from project.cache._layers import Computed, LayeredCache
 from project.cache._redis import Rider, Store
 
-__all__ = ["Computed", "LayeredCache", "Rider", "Store"]
+__all__ = ["Computed", "DailyCounts", "LayeredCache", "Rider", "Store", "day_name"]

@@ -47,6 +47,8 @@ def documents_embed(
             missing.setdefault(digest, desk.Text(digest, subject, text))
     done = len(texts) - len(missing)
     metrics.embedded_texts.labels(model.key, "document", "yes").inc(done)
+    if identity:
+        vector_cache.lookups.add({"l3": done, "miss": len(missing)})
     release_connections()
 
     def tell(made: int) -> None:

@@ -24,6 +24,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
+from project.cache import DailyCounts
 from project.inference import minilm
 from project.inference.choices import Backend
 from project.inference.models import ModelEndpoint
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+lookups = DailyCounts("vectors")
+"""How many texts were found (`l3`), and how many were not (`miss`)."""
 SLICE = 1000  # rows a statement
 ROW_BYTES = 200  # of a row and its index entries, beside the vector
 ERASURES_KNOWN = datetime.timedelta(days=2)
@@ -160,14 +163,15 @@ def vectors_sweep() -> int:
     return deleted
 
 
-def kept_count() -> int:
-    """Return about how many vectors are kept, as the planner knows it."""
+def kept_size() -> tuple[int, int]:
+    """Return about how many vectors are kept, as the planner knows it, and the bytes they take."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass",
-            ["inference_embeddedtext"],
+            "SELECT greatest(reltuples, 0)::bigint, pg_total_relation_size(oid) FROM pg_class"
+            " WHERE oid = 'inference_embeddedtext'::regclass"
         )
-        return int(cursor.fetchone()[0])
+        count, size = cursor.fetchone()
+        return int(count), int(size)
 
 
 def _identity(parts: Sequence[object]) -> str:

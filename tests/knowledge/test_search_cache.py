@@ -311,8 +311,8 @@ def test_the_usual_searches_are_ready_after_a_publish(
         retrieve_passages("the longest rope of all", user=owner)
         if number == 0:
             titles("asked by one person only", owner)
-        tally._cache.send_riders()
-    tally._cache.send_riders()
+        _cache.cache.send_riders()
+    _cache.cache.send_riders()
     held = [raw.get(name) or b"" for name in raw.keys("acervo:asked:search:*")]
     assert len(held) == 2
     kept = b" ".join([*raw.keys(), *held])
