@@ -34,7 +34,7 @@ from knowledge.job_files import JobFolder
 from knowledge.job_log import reason_of
 from knowledge.leases import MAX_TRIES, Hold, JobCancelled, JobPaused, LeaseLost, job_hold
 from knowledge.models import IngestJob, Node, Source
-from knowledge.parsing import ParsingError
+from knowledge.parsing import ParsedDocument, ParsingError
 from knowledge.relation_writing import relations_insert
 from knowledge.release_import import ReleaseArchive, release_restore
 from knowledge.replacing import (
@@ -44,6 +44,7 @@ from knowledge.replacing import (
     replacement_store,
     source_linked,
 )
+from knowledge.source_files import is_disk_full
 from knowledge.types import Origin
 from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
@@ -131,7 +132,7 @@ def _try_again(hold: Hold, error: Exception) -> float | None:
             tries=tries,
             most=MAX_TRIES,
             wait=max(1, round(wait)),
-            reason=reason_of(error),
+            reason=_("The server has no room.") if is_disk_full(error) else reason_of(error),
         )
         hold.release(wait=wait)
         return wait
@@ -139,6 +140,9 @@ def _try_again(hold: Hold, error: Exception) -> float | None:
         hold.settle(JobStatus.FAILED, error.reason, error.message)
     elif isinstance(error, ConnectorFault):
         hold.settle(JobStatus.FAILED, "unreachable", error.message)
+    elif is_disk_full(error):
+        message = _("The server has no room: make some, then try again.")
+        hold.settle(JobStatus.FAILED, "disk_full", message)
     elif isinstance(error, _TRANSIENT):
         message = _("Something the job needs is away: %(error)s.")
         hold.settle(JobStatus.FAILED, "unavailable", message % {"error": type(error).__name__})
@@ -167,18 +171,7 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
             row.nodes = [node.pk for node in same]
             source_linked(source, row.nodes)
         return
-
-    def read(pages: int, total: int) -> None:
-        hold.advance()
-        hold.count("pages", pages, total)
-        hold.progress(_EXTRACTED * pages / total)
-        if pages < total:
-            hold.turn()
-
-    with hold.stage(JobStage.EXTRACT, 0.0):
-        documents = documents_read(source, folder, read, hold.check)
-        for text in [text for each in documents for text in each.warnings][:MOST_WARNINGS]:
-            hold.note("said", level=LogLevel.WARNING, text=text)
+    documents = _extracted(hold, folder, source)
     with hold.stage(JobStage.STORE, _EXTRACTED):
         nodes = nodes_planned(job, source, documents)
         if (role := role_of(user, job.space)) is not None and role >= Role.CURATOR:
@@ -208,6 +201,23 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
         if prepared is not None and not same:
             swap(prepared)
         source_linked(source, row.nodes)
+
+
+def _extracted(hold: Hold, folder: JobFolder, source: Source) -> list[ParsedDocument]:
+    """Return the documents in a source's file, and tell what their parsers have to say of it."""
+
+    def read(pages: int, total: int) -> None:
+        hold.advance()
+        hold.count("pages", pages, total)
+        hold.progress(_EXTRACTED * pages / total)
+        if pages < total:
+            hold.turn()
+
+    with hold.stage(JobStage.EXTRACT, 0.0):
+        documents = documents_read(source, folder, read, hold.check)
+        for text in [text for each in documents for text in each.warnings][:MOST_WARNINGS]:
+            hold.note("said", level=LogLevel.WARNING, text=text)
+    return documents
 
 
 def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:

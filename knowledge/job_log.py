@@ -83,6 +83,25 @@ def job_note(
         )
 
 
+def job_queued(job: IngestJob, *, is_new: bool) -> None:
+    """Note when a job was queued, by the database's clock; of a new one with a line."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH queued AS (
+                UPDATE knowledge_ingestjob SET queued_at = clock_timestamp() WHERE id = %s
+                RETURNING id, queued_at
+            ), line AS (
+                INSERT INTO knowledge_joblogline (job_id, created_at, level, code, data, worker)
+                SELECT id, queued_at, 'info', 'queued', '{}', '' FROM queued WHERE %s
+            )
+            SELECT queued_at FROM queued
+            """,
+            [job.pk, is_new],
+        )
+        job.queued_at = cursor.fetchone()[0]
+
+
 def _short(value: Any) -> Any:
     return value[:MAX_TEXT].replace("\0", "") if isinstance(value, str) else value
 

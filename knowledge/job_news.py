@@ -10,7 +10,7 @@ from knowledge.choices import JobKind, JobStage, JobStatus, LogLevel
 from knowledge.database_time import database_now
 from knowledge.feed_outcomes import run_follow
 from knowledge.holders import worker_name
-from knowledge.job_log import job_note
+from knowledge.job_log import job_note, job_queued
 from knowledge.models import IngestJob
 from project.aio import sync_redis
 from project.events.services import emit
@@ -46,10 +46,7 @@ def _settled_note(job: IngestJob) -> None:
 def emit_updated(job: IngestJob) -> None:
     """Write the event of a job's change of status, and wake who watches it after the commit."""
     if job.status == JobStatus.QUEUED:
-        job.queued_at = database_now()
-        job.save(update_fields=["queued_at"])
-        if not job.attempts:
-            job_note(job, "queued")
+        job_queued(job, is_new=not job.attempts)
     emit(
         "knowledge.job.updated",
         {"job": str(job.pk), "status": job.status, "error": job.error_code or None},

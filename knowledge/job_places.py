@@ -49,7 +49,7 @@ def places_of(jobs: Iterable[IngestJob]) -> dict[uuid.UUID, Place]:
     rows = list(jobs)
     if all(job.has_ended for job in rows):
         return {job.pk: Place(None, None) for job in rows}
-    line = _Line({job.pk for job in rows if job.status == JobStatus.QUEUED})
+    line = _Line({job.pk: job for job in rows if job.status == JobStatus.QUEUED})
     return {job.pk: line.place(job) for job in rows}
 
 
@@ -69,7 +69,7 @@ def due_now() -> models.QuerySet[IngestJob]:
 class _Line:
     """The queue as it is at one moment, for the waiting jobs of some ids."""
 
-    asked: set[uuid.UUID]
+    asked: dict[uuid.UUID, IngestJob]
     _usual: dict[str, Usual | None] = field(default_factory=dict)
 
     @cached_property
@@ -83,10 +83,13 @@ class _Line:
     @cached_property
     def ahead(self) -> Mapping[uuid.UUID, tuple[int, Counter[str]]]:
         """Place of each asked job, and how many jobs of each kind are before it."""
-        waiting = Q(lease_until=None) | Q(lease_until__lte=Now()) | Q(pk__in=self.asked)
+        if len(self.asked) == 1:
+            (job,) = self.asked.values()
+            return {job.pk: _before(job)}
+        waiting = Q(lease_until=None) | Q(lease_until__lte=Now()) | Q(pk__in=list(self.asked))
         rows = IngestJob.objects.filter(waiting, status=JobStatus.QUEUED).order_by()
         order = [F("queued_at").asc(), F("id").asc()]
-        last = rows.filter(pk__in=self.asked).order_by("-queued_at", "-pk").first()
+        last = rows.filter(pk__in=list(self.asked)).order_by("-queued_at", "-pk").first()
         if last is None:
             return {}
         before_last = Q(queued_at__lt=last.queued_at) | Q(queued_at=last.queued_at, pk__lte=last.pk)
@@ -145,6 +148,14 @@ class _Line:
             work += usual.seconds if left is None else left
         pause = (job.lease_until - self.now).total_seconds() if job.lease_until else 0.0
         return max(work / max(1, len(self.held)), pause) + own.seconds
+
+
+def _before(job: IngestJob) -> tuple[int, Counter[str]]:
+    """Return the place of one job, and how many of each kind are before it."""
+    earlier = Q(queued_at__lt=job.queued_at) | Q(queued_at=job.queued_at, pk__lt=job.pk)
+    counts = due_now().filter(earlier).order_by().values_list("kind").annotate(models.Count("pk"))
+    before = Counter(dict(counts))
+    return before.total() + 1, before
 
 
 def _usual(kind: str) -> Usual | None:

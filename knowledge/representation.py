@@ -5,13 +5,13 @@ import uuid
 from typing import Any
 
 from knowledge.job_log import sentence
-from knowledge.job_places import place_of
+from knowledge.job_places import Place, place_of
 from knowledge.models import IngestJob, JobLogLine
 
 
-def job_body(job: IngestJob) -> dict[str, Any]:
-    """Return the whole job, ready for JSON."""
-    place = place_of(job)
+def job_body(job: IngestJob, place: Place | None = None) -> dict[str, Any]:
+    """Return the whole job, ready for JSON; `place` is where it stands, if that is known."""
+    stands = place or place_of(job)
     earlier = duplicate_of(job)
     return {
         "id": str(job.pk),
@@ -22,8 +22,8 @@ def job_body(job: IngestJob) -> dict[str, Any]:
         "status": job.status,
         "stage": job.stage,
         "progress": job.progress,
-        "position": place.position,
-        "eta_seconds": place.eta_seconds,
+        "position": stands.position,
+        "eta_seconds": stands.eta_seconds,
         **job_counts(job),
         "attempts": job.attempts,
         "error": job_error(job),

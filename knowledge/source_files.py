@@ -116,16 +116,20 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether something failed for want of room, here or below the database."""
+    cause = error.__cause__ if isinstance(error, OperationalError) else error
+    return isinstance(cause, DiskFull) or getattr(cause, "errno", None) in _NO_ROOM
+
+
 @contextmanager
 def full_disks_told() -> Iterator[None]:
     """Turn a full disk, here or below the database, into InsufficientStorage."""
     try:
         yield
     except (OSError, OperationalError) as error:
-        cause = error.__cause__ if isinstance(error, OperationalError) else error
-        is_full = isinstance(cause, DiskFull) or getattr(cause, "errno", None) in _NO_ROOM
-        if not is_full:
+        if not is_disk_full(error):
             raise
-        log.error("disk_full", error=str(cause))
+        log.error("disk_full", error=str(error))
         message = _("The server has no room for this file. Nothing was kept; tell its operator.")
         raise InsufficientStorage(message) from None

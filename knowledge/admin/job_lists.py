@@ -80,6 +80,8 @@ def placed(base: type[Any]) -> type[Any]:
     class JobChangeList(base):  # type: ignore[misc]  # the theme has no types
         """Jobs with their places."""
 
+        result_list: Any
+
         def get_results(self, request: HttpRequest) -> None:
             """Fetch the page, and the places of its jobs."""
             super().get_results(request)

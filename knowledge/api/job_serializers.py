@@ -3,14 +3,13 @@
 import uuid
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from knowledge.api.serializers import SourceSerializer
 from knowledge.choices import JobKind, JobStatus, LogLevel
-from knowledge.job_places import Place, place_of
+from knowledge.job_places import Place
 from knowledge.models import IngestJob
-from knowledge.representation import duplicate_of, job_counts, job_error
+from knowledge.representation import job_body
 from project.http.serializers import StrictSerializer
 
 DEAD = "dead"
@@ -35,13 +34,19 @@ class JobCountSerializer(serializers.Serializer):
 class JobSerializer(serializers.ModelSerializer):
     """A job, whole. `places` of the context knows where each of many stands."""
 
-    duplicate_of = serializers.SerializerMethodField()
-    position = serializers.SerializerMethodField()
-    eta_seconds = serializers.SerializerMethodField()
-    pages = serializers.SerializerMethodField()
-    passages = serializers.SerializerMethodField()
-    error = serializers.SerializerMethodField()
-    is_dead = serializers.BooleanField(read_only=True)
+    duplicate_of = serializers.UUIDField(
+        allow_null=True, help_text="An earlier source of the space with the same bytes."
+    )
+    position = serializers.IntegerField(
+        allow_null=True, help_text="The place in the queue from 1; null when it does not wait."
+    )
+    eta_seconds = serializers.IntegerField(
+        allow_null=True, help_text="About how long it takes to the end; null when nobody knows."
+    )
+    pages = JobCountSerializer(allow_null=True)
+    passages = JobCountSerializer(allow_null=True)
+    error = JobErrorSerializer(allow_null=True)
+    is_dead = serializers.BooleanField(help_text="Failed for good, and not dismissed.")
 
     class Meta:
         model = IngestJob
@@ -71,36 +76,10 @@ class JobSerializer(serializers.ModelSerializer):
             "finished_at",
         ]
 
-    def _place(self, job: IngestJob) -> Place:
+    def to_representation(self, instance: IngestJob) -> dict[str, Any]:
+        """Return the job as the socket shows it, too; building the fields would cost more."""
         places: dict[uuid.UUID, Place] = self.context.get("places", {})
-        return places.get(job.pk) or place_of(job)
-
-    def get_duplicate_of(self, job: IngestJob) -> uuid.UUID | None:
-        """Return the earlier source with the same bytes, or null."""
-        return duplicate_of(job)
-
-    def get_position(self, job: IngestJob) -> int | None:
-        """Return the place in the queue from 1, or null when the job is not waiting."""
-        return self._place(job).position
-
-    def get_eta_seconds(self, job: IngestJob) -> int | None:
-        """Return an estimate of the seconds to the end, or null when there is none."""
-        return self._place(job).eta_seconds
-
-    @extend_schema_field(JobCountSerializer(allow_null=True))
-    def get_pages(self, job: IngestJob) -> Any:
-        """Return the pages read, or null before the first."""
-        return job_counts(job)["pages"]
-
-    @extend_schema_field(JobCountSerializer(allow_null=True))
-    def get_passages(self, job: IngestJob) -> Any:
-        """Return the passages embedded, or null before the first."""
-        return job_counts(job)["passages"]
-
-    @extend_schema_field(JobErrorSerializer(allow_null=True))
-    def get_error(self, job: IngestJob) -> dict[str, str] | None:
-        """Return the error's code and message, or null."""
-        return job_error(job)
+        return job_body(instance, places.get(instance.pk))
 
 
 class JobLogSerializer(serializers.Serializer):

@@ -76,6 +76,7 @@ def source_upload(
             created_by=acting_user,
             trace_id=current_trace_id(),
         )
+        job.earlier_source = duplicate.pk if duplicate else None  # type: ignore[attr-defined]  # known
         emit_updated(job)
         send_after_commit(tasks.ingest, str(job.pk))
     return Uploaded(source, job, duplicate)

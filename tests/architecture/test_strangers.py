@@ -49,6 +49,7 @@ OBJECTS = {
     "conversations": "conversation",
     "messages": "message",
     "turns": "turn",
+    "webhooks": "webhook",
 }
 PERSONAL = frozenset({"episodes", "conversations", "messages", "turns"})
 PAGES = {
@@ -147,6 +148,8 @@ def belongings(api: Api, space: Space) -> Belongings:
     suggestion = RelationSuggestion.objects.create(
         space=space, source_id=nodes[0], target_id=nodes[1], score=0.9
     )
+    hook = {"url": f"https://{SECRET}.example/", "types": ["knowledge.node.created"]}
+    webhook = made("webhooks", name=SECRET, **hook)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
     return {
@@ -170,6 +173,8 @@ def belongings(api: Api, space: Space) -> Belongings:
         "change": proposal["changes"][0]["id"],
         "comment": made(f"proposals/{proposal['id']}/comments", body=SECRET)["id"],
         "episode": made("episodes", session=SECRET, content=SECRET)["id"],
+        "webhook": webhook,
+        "delivery": made(f"webhooks/{webhook}/test")["id"],
         "conversation": conversation,
         "message": sent["message"]["id"],
         "turn": sent["turn"]["id"],
@@ -269,11 +274,6 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "evaluations": [space],
         "retrieval-profiles": [{"knobs": {}, "note": "x"}],
         "retrieval-profiles/roll-back": [space | {"reason": "x"}, {"reason": "x"}],
-        "search": [
-            {"query": SECRET, "mode": mode, **scope}
-            for mode in ("hybrid", "keyword", "vector", "graph")
-            for scope in ({}, space, {"spaces": [belongings["space"]]})
-        ],
         "jobs/retry": [{"jobs": [belongings["job"]]}],
         "jobs/dismiss": [{"jobs": [belongings["job"]]}],
         "jobs/restore": [{"jobs": [belongings["job"]]}],
@@ -282,6 +282,11 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
              "spaces": [belongings["space"]]}
         ],
         "synthesis": [space | {"topic": SECRET}, {"topic": SECRET}],
+        "search": [
+            {"query": SECRET, "mode": mode, **scope}
+            for mode in ("hybrid", "keyword", "vector", "graph")
+            for scope in ({}, space, {"spaces": [belongings["space"]]})
+        ],
         "episodes": [space | {"session": "s", "content": "c"}],
         "episodes/bulk": [{"episodes": [space | {"session": "s", "content": "c"}]}],
         "recall": [{"query": SECRET, "limit": 10}],

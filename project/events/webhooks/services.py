@@ -19,7 +19,7 @@ from project.events.choices import DeliveryStatus, DisabledReason
 from project.events.models import Webhook, WebhookDelivery
 from project.events.webhooks.keeping import secret_set
 from project.events.webhooks.outbox import OLDEST, send_soon
-from project.events.webhooks.registry import TEST, offer_of
+from project.events.webhooks.registry import TEST, offer_of, spaces_of
 from project.events.webhooks.signing import secret_new
 from project.http.addresses import Blocked, Guard
 from project.http.api import missing
@@ -211,10 +211,13 @@ def _fields_set(row: Webhook, fields: WebhookFields, scopes: Collection[str] | N
     if "types" in fields:
         row.types = _types(fields["types"])
     if "spaces" in fields:
-        row.spaces = list(dict.fromkeys(fields["spaces"]))
+        row.spaces = list(dict.fromkeys(uuid.UUID(str(each)) for each in fields["spaces"]))
         if len(row.spaces) > MOST_SPACES:
             message = _("At most %(count)s spaces.") % {"count": MOST_SPACES}
             raise Invalid(message, field="spaces")
+        if set(row.spaces) - {pk for pk, _name in spaces_of(row.owner)}:
+            message = _("There is no such space, or it is not the owner's to see.")
+            raise Invalid(message, code="unknown_space", field="spaces")
     _scopes_require(row.types, scopes)
     if "is_enabled" in fields:
         _switch(row, on=fields["is_enabled"])
