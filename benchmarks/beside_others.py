@@ -6,8 +6,9 @@ FOLDER (or ACERVO_BENCH_DATA) holds test sets in the form of BEIR, as for `retri
 three have the same passages and the same vectors of the built-in model, and are asked in turn, so
 that what else the machine does meets all alike. Times are those of a question whose vector is
 there: chromadb in its own process, the script on one connection, Acervo's search in process with
-its caches off; the last column adds the time to embed the question, which all need. The script takes 100 passages each of an HNSW index and of a GIN index by ts_rank,
-in PostgreSQL's own dictionaries, and adds 1 / (60 + rank).
+its caches off; the last column adds the time to embed the question, which all need. The script
+takes 100 passages each of an HNSW index and of a GIN index by ts_rank, in PostgreSQL's own
+dictionaries, and adds 1 / (60 + rank).
 
 Chromadb is asked where this Python has it, or the one that ACERVO_BENCH_CHROMADB names:
 python -m venv /tmp/chroma && /tmp/chroma/bin/pip install chromadb, then that bin/python.
