@@ -208,6 +208,12 @@ class Citation(models.Model):
     start = models.PositiveIntegerField(_("start"))
     end = models.PositiveIntegerField(_("end"))
     page = models.PositiveIntegerField(_("page"), null=True, blank=True)
+    place = models.CharField(
+        _("place"),
+        max_length=500,
+        blank=True,
+        help_text=_("Where in its source: a sheet, a slide, a message, a file of an archive."),
+    )
 
     class Meta:
         verbose_name = _("citation")

@@ -33,6 +33,7 @@ def citation_body(citation: Citation) -> dict[str, Any]:
         "start": citation.start,
         "end": citation.end,
         "page": citation.page,
+        "place": citation.place,
         "url": citation_url(citation),
     }
 

@@ -254,6 +254,7 @@ def _citations(turn: Turn, draft: AnswerDraft) -> list[Citation]:
             start=each.start,
             end=each.end,
             page=each.page,
+            place=each.place[:500],
         )
         for each in draft.citations
     ]

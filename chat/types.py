@@ -113,6 +113,7 @@ class AnswerCitation:
     end: int
     page: int | None
     url: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,10 @@ class SearchResponse:
 
 @dataclass(frozen=True, slots=True)
 class RetrievedPassage:
-    """A passage with its whole text, for answering; several may come from one node."""
+    """A passage with its whole text, for answering; several may come from one node.
+
+    `place` names where in its source it stands, if that is more than a page number.
+    """
 
     node: uuid.UUID
     version: int
@@ -124,3 +127,4 @@ class RetrievedPassage:
     language: str
     score: float
     signals: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""

@@ -78,4 +78,5 @@ class Composer:
             end=passage.end,
             page=passage.page,
             url=passage.url,
+            place=passage.place,
         )

@@ -43,6 +43,9 @@ class CitationSerializer(serializers.Serializer):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     page = serializers.IntegerField(allow_null=True)
+    place = serializers.CharField(
+        allow_blank=True, help_text="A sheet, slide, message or file of an archive, if it has one."
+    )
     url = serializers.CharField()
 
 

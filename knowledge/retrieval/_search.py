@@ -18,6 +18,7 @@ from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.operators import understood
 from knowledge.passages import without_markup
+from knowledge.places import place_names
 from knowledge.retrieval import _cache, _packing
 from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
@@ -146,6 +147,11 @@ def _passages_found(
                 _passage(unit, rows[unit.best.chunk], found)
                 for unit in units
                 if unit.best.chunk in rows
+            ]
+            spans = [(each.node, each.version, each.start) for each in passages]
+            passages = [
+                replace(each, place=place)
+                for each, place in zip(passages, place_names(spans), strict=True)
             ]
     _observe(request.mode, found, time.perf_counter() - started)
     return passages, found.degraded
