@@ -4,7 +4,8 @@ Usage: python benchmarks/embed_batches.py [MILLISECONDS A CALL] [MILLISECONDS A 
 
 A local server answers one call after the other, as one GPU or one rate limit does: each takes its
 latency and, as padding has it, the time of its longest text for every text. Jobs of every shape run
-in as many threads as there are workers; every row begins with an empty cache.
+in as many threads as there are workers; every row begins with an empty cache. By itself, each
+worker has a call under way; the desk has two, so that the server does not wait for the database.
 """
 
 import random
@@ -76,7 +77,7 @@ def run(jobs: list[list[str]], workers: int, server: Server, *, desk: bool) -> t
         known = vector_cache.vectors_get("bench", [each.digest for each in wanted])
         missing = [each for each in wanted if each.digest not in known]
         if desk:
-            texts_embed("bench", missing, server, calls=1)
+            texts_embed("bench", missing, server, calls=2)
         else:
             documents.BATCH = 64
             documents._batches_embed("bench", missing, server, lambda _done: None)

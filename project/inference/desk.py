@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import DatabaseError, connection, transaction
@@ -53,7 +53,7 @@ FOR_OTHERS = BATCH // 4
 CALLS = 4
 """Calls of an endpoint that are under way at once, where it does not say itself."""
 CLAIM = 15.0  # seconds
-POLL = (0.01, 0.1)  # seconds between two looks, from and to
+POLL = (0.02, 0.2)  # seconds between two looks, from and to
 _ALONE = uuid.UUID(int=0)
 """The claim of a text that only its own job may take."""
 
@@ -165,8 +165,7 @@ class _Job:
             raise
         made = {each.digest: vector for each, vector in zip(batch, vectors, strict=True)}
         rows = [(each.digest, each.subject, made[each.digest]) for each in batch]
-        vector_cache.vectors_keep(self._identity, rows)
-        self._withdraw(batch)
+        vector_cache.vectors_keep(self._identity, rows)  # which takes them off the desk
         return made
 
     def _alone(self, own: list[Text]) -> dict[bytes, Vectors]:
@@ -184,9 +183,6 @@ class _Job:
 
     def _collect(self, wanted: Sequence[bytes]) -> dict[bytes, Vectors]:
         """Return what others made; make what is neither there nor on the desk any more."""
-        found = vector_cache.vectors_get(self._identity, wanted)
-        if found:
-            return found
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT text_sha256 FROM inference_waitingtext"
@@ -194,10 +190,13 @@ class _Job:
                 [self._identity, list(wanted)],
             )
             waiting = {bytes(row[0]) for row in cursor.fetchall()}
-        lost = [self._open[digest] for digest in wanted if digest not in waiting][:BATCH]
-        # Between both looks somebody may have finished: then they are in the cache by now.
-        kept = vector_cache.vectors_get(self._identity, [each.digest for each in lost])
-        return kept or self._alone(lost)
+        gone = [digest for digest in wanted if digest not in waiting]
+        found = vector_cache.vectors_get(self._identity, gone)
+        if found or not gone:
+            return found
+        with self._lock:
+            lost = [self._open[digest] for digest in gone if digest in self._open]
+        return self._alone(lost[:BATCH])
 
     # -- the table -------------------------------------------------------------------------------
 
@@ -224,31 +223,12 @@ class _Job:
         """Claim a batch: own texts of like length, and some that wait for others."""
         transaction_lock(f"desk:{self._identity}")
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(DISTINCT claim) FROM inference_waitingtext"
-                " WHERE model = %s AND claimed_until > now() AND claim <> %s",
-                [self._identity, _ALONE],
-            )
-            if cursor.fetchone()[0] >= self._calls:
-                return []
-            cursor.execute(
-                "SELECT text_sha256, subject, text FROM inference_waitingtext"
-                " WHERE model = %s AND text_sha256 = ANY(%s)"
-                " AND (claimed_until IS NULL OR claimed_until < now() OR claim = %s)"
-                " ORDER BY length DESC LIMIT %s",
-                [self._identity, list(wanted), _ALONE, BATCH],
-            )
-            own = [Text(bytes(row[0]), row[1], row[2]) for row in cursor.fetchall()]
+            cursor.execute(_WAITING, self._waiting(wanted))
+            rows = [(row[0], Text(bytes(row[1]), row[2], row[3])) for row in cursor.fetchall()]
+            own = [each for is_own, each in rows if is_own]
+            others = [each for is_own, each in rows if not is_own]
             if not own:
                 return []
-            cursor.execute(
-                "SELECT text_sha256, subject, text FROM inference_waitingtext"
-                " WHERE model = %s AND text_sha256 <> ALL(%s)"
-                " AND (claimed_until IS NULL OR claimed_until < now())"
-                " ORDER BY waits_since LIMIT %s",
-                [self._identity, list(wanted), BATCH],
-            )
-            others = [Text(bytes(row[0]), row[1], row[2]) for row in cursor.fetchall()]
             batch = _batch(own, others)
             cursor.execute(
                 "UPDATE inference_waitingtext SET claim = %s,"
@@ -257,6 +237,11 @@ class _Job:
                 [claim, CLAIM, self._identity, [each.digest for each in batch]],
             )
         return batch
+
+    def _waiting(self, wanted: Sequence[bytes]) -> list[Any]:
+        full = [self._identity, _ALONE, self._calls]
+        own = [self._identity, list(wanted), _ALONE, *full, BATCH]
+        return [*own, self._identity, list(wanted), *full, BATCH]
 
     def _give_back(self, claim: uuid.UUID, *, alone: bool) -> None:
         held = vector_cache.WAITING_AT_MOST.total_seconds() if alone else None
@@ -275,6 +260,21 @@ class _Job:
             )
 
 
+# Own texts, the longest first, and those of others that wait longest; nothing while all calls that
+# the endpoint allows are under way.
+_FULL = """(SELECT count(DISTINCT claim) FROM inference_waitingtext
+    WHERE model = %s AND claimed_until > now() AND claim <> %s) < %s"""
+_WAITING = f"""
+(SELECT true, text_sha256, subject, text FROM inference_waitingtext
+    WHERE model = %s AND text_sha256 = ANY(%s)
+        AND (claimed_until IS NULL OR claimed_until < now() OR claim = %s) AND {_FULL}
+    ORDER BY length DESC LIMIT %s)
+UNION ALL
+(SELECT false, text_sha256, subject, text FROM inference_waitingtext
+    WHERE model = %s AND text_sha256 <> ALL(%s)
+        AND (claimed_until IS NULL OR claimed_until < now()) AND {_FULL}
+    ORDER BY waits_since LIMIT %s)
+"""  # noqa: S608 - of constants
 _AWAY = frozenset(
     {
         Outcome.BREAKER_OPEN,

@@ -99,7 +99,7 @@ def vectors_get(identity: str, digests: Iterable[bytes]) -> dict[bytes, Vectors]
 
 
 def vectors_keep(identity: str, rows: Sequence[tuple[bytes, uuid.UUID, Vectors]]) -> None:
-    """Keep vectors: digest of the text, its subject, the vector.
+    """Keep vectors: digest of the text, its subject, the vector. Nobody waits for them any more.
 
     Inside a transaction of the caller's they are kept after its end. A database that cannot take
     them costs nothing but the work of another time.
@@ -197,6 +197,8 @@ def _insert(identity: str, rows: Sequence[tuple[bytes, uuid.UUID, Vectors]]) -> 
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [lock_key(_LOCK)])
             cursor.execute(
+                "WITH served AS (DELETE FROM inference_waitingtext"
+                " WHERE model = %s AND text_sha256 = ANY(%s)) "
                 "INSERT INTO inference_embeddedtext (text_sha256, model, subject, vector, used_on) "
                 "SELECT DISTINCT ON (text_sha256) text_sha256, %s, subject, vector, CURRENT_DATE "
                 "FROM unnest(%s::bytea[], %s::uuid[], %s::bytea[])"
@@ -205,6 +207,8 @@ def _insert(identity: str, rows: Sequence[tuple[bytes, uuid.UUID, Vectors]]) -> 
                 " WHERE gone.subject = new.subject"
                 ") ORDER BY text_sha256 ON CONFLICT DO NOTHING",
                 [
+                    identity,
+                    [digest for digest, _subject, _vector in part],
                     identity,
                     [digest for digest, _subject, _vector in part],
                     [subject for _digest, subject, _vector in part],
