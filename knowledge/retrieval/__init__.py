@@ -3,8 +3,9 @@
 1. `_shelves`: the tables that hold passages; `_scope`: the spaces, the permitted nodes as SQL, the
    generations and their models.
 2. `_question`: the words of the question with their weights, and its language.
-3. `_vectors` and `_keywords`: the two legs; `_legs`: candidates of both, each with both signals, in
-   one statement.
+3. `_route`: whether to look at all that is permitted, or through an index; `_pruning`: which words
+   make a candidate; `_vectors` and `_keywords`: the two legs; `_legs`: candidates of both, each
+   with both signals, in one statement.
 4. `_snapshot`: the scope of another state (a moment, a release, a proposal), what is counted in it;
    `_gaps`: versions of it that have no passages yet.
 5. `_found`: what comes of it; `_states`: the question counted in the state that is searched.
@@ -22,13 +23,16 @@ Modules import in that direction. The one gate is inside every statement that yi
 """
 
 from knowledge.retrieval._cache import tally
+from knowledge.retrieval._replay import Recorded, record
 from knowledge.retrieval._search import retrieve_passages, search
 from knowledge.retrieval._warming import searches_changed, searches_warm
 from knowledge.retrieval._why import why_not
 from knowledge.retrieval._why_trace import Why
 
 __all__ = [
+    "Recorded",
     "Why",
+    "record",
     "retrieve_passages",
     "search",
     "searches_changed",

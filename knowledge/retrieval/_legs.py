@@ -89,7 +89,9 @@ def _candidates(
         "AS legs (chunk_id, vector_rank, keyword_rank) "
         "GROUP BY chunk_id)"
     )
-    with transaction.atomic() if is_large else nullcontext():
+    # A search has its transaction already: another one would only be a savepoint, two round trips.
+    is_alone = is_large and not connection.in_atomic_block
+    with transaction.atomic() if is_alone else nullcontext():
         if is_large:
             with connection.cursor() as cursor:
                 cursor.execute(scan_settings(route, depth))
