@@ -85,7 +85,7 @@ class Profile:
         gettext_lazy("The similarity of the nearest passage at which the weights are as above."),
     )
     literal_from: float = knob(
-        0.4,
+        0.3,
         0.0,
         0.99,
         "weights",
@@ -95,7 +95,7 @@ class Profile:
         ),
     )
     literal_share: float = knob(
-        0.5,
+        0.35,
         0.0,
         1.0,
         "weights",
@@ -127,7 +127,7 @@ class Profile:
         gettext_lazy("How far the question moves towards the best nodes."),
     )
     neighbours: int = knob(
-        5,
+        4,
         1,
         20,
         "around",
@@ -135,7 +135,7 @@ class Profile:
         gettext_lazy("How many of the nearest nodes one takes over scores from."),
     )
     neighbour_share: float = knob(
-        0.2,
+        0.25,
         0.0,
         1.0,
         "around",
@@ -177,6 +177,14 @@ class Profile:
         "graph",
         gettext_lazy("Share of relations, graph search"),
         gettext_lazy("The same in a search by relations."),
+    )
+    graph_damping: float = knob(
+        0.6,
+        0.05,
+        0.95,
+        "graph",
+        gettext_lazy("Reach of relations"),
+        gettext_lazy("How likely a walk over relations goes on instead of beginning anew."),
     )
     rerank_endpoint: str = knob(
         "",

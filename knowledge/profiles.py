@@ -7,14 +7,16 @@ in the process. So every process sees an activation with its next search, and no
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import structlog
 from django.db import connection
 
 from knowledge.choices import ProfileOrigin
 from knowledge.knobs import BUILT_IN, Profile, profile_from
-from knowledge.models import ProfileActivation, RetrievalProfile
+from knowledge.models import EvaluationRun, ProfileActivation, RetrievalProfile
+from project.accounts.models import User
 from project.locks import transaction_lock
 
 log = structlog.get_logger(__name__)
@@ -90,6 +92,31 @@ def builtin_store() -> RetrievalProfile:
         current.update(is_current=False)
         ProfileActivation.objects.create(profile=row, previous=active.profile if active else None)
     return row
+
+
+def profile_store(
+    values: Mapping[str, Any],
+    *,
+    note: str,
+    origin: ProfileOrigin,
+    author: User | None,
+    base: RetrievalProfile | None,
+    run: EvaluationRun | None = None,
+    figures: Mapping[str, Any] | None = None,
+) -> RetrievalProfile:
+    """Store checked knobs as the next version, in the caller's transaction."""
+    transaction_lock("retrieval-profiles")
+    return RetrievalProfile.objects.create(
+        version=next_version(),
+        knobs=dict(values),
+        note=note,
+        origin=origin,
+        based_on=base,
+        evaluation=run,
+        figures=dict(figures or {}),
+        created_by=author,
+        author_name=author.get_username() if author else "",
+    )
 
 
 def next_version() -> int:

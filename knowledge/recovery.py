@@ -24,6 +24,7 @@ from knowledge.evaluation_leases import runs_unattended
 from knowledge.kind_work import migrations_unattended
 from knowledge.leases import stuck_jobs
 from knowledge.models import IngestJob, Node, Source
+from knowledge.tuning_work import tunings_unattended
 from project.aio import sync_redis
 
 PATIENCE = datetime.timedelta(seconds=30)  # of a queued job
@@ -77,6 +78,11 @@ def nodes_to_index() -> list[uuid.UUID]:
     ).exclude(pk__in=held)
     rows = rows.order_by("updated_at")
     return _not_sent_lately("node", rows.values_list("pk", flat=True)[:LIMIT])
+
+
+def tunings_to_send() -> list[uuid.UUID]:
+    """Return the tunings to send again, oldest first."""
+    return _not_sent_lately("tuning", tunings_unattended(timezone.now(), patience=PATIENCE))
 
 
 def evaluations_to_send() -> list[uuid.UUID]:

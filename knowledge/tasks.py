@@ -23,6 +23,7 @@ from knowledge import (
     statistics,
     vocabulary,
 )
+from knowledge import tuning_work as tunings
 from knowledge.quality import refreshing
 
 from knowledge.relating import refreshing as relating
@@ -50,6 +51,12 @@ def evaluation_work(self: Any, run_id: str) -> None:
 
 
 @shared_task
+def tuning_work(tuning_id: str) -> None:
+    """Learn a retrieval profile from golden questions."""
+    tunings.tuning_work(uuid.UUID(tuning_id))
+
+
+@shared_task
 def proposal_prepare(proposal_id: str) -> None:
     """Have ready what search would find if a proposal were merged."""
     previews.proposal_prepare(uuid.UUID(proposal_id))
@@ -72,6 +79,8 @@ def jobs_recover() -> None:
         proposal_prepare.delay(str(proposal_id))
     for run_id in recovery.evaluations_to_send():
         evaluation_work.delay(str(run_id))
+    for tuning_id in recovery.tunings_to_send():
+        tuning_work.delay(str(tuning_id))
     for migration_id in recovery.migrations_to_send():
         kind_migration_work.delay(str(migration_id))
 

@@ -54,7 +54,7 @@ Progress = Callable[[float], None]
 class Ranking(Protocol):
     """A recorded search."""
 
-    def ranked(self, profile: Profile, limit: int) -> Sequence[Hashable]:
+    def ranked(self, profile: Profile, limit: int, /) -> Sequence[Hashable]:
         """Return ids, best first."""
         ...
 
@@ -198,7 +198,8 @@ def folds_of(samples: Sequence[Sample]) -> list[list[int]]:
         return list(groups.values())
     numbers = list(range(len(samples)))
     random.Random(len(samples)).shuffle(numbers)  # noqa: S311 - parts, hides nothing
-    return [sorted(numbers[start::FOLDS]) for start in range(FOLDS)]
+    count = min(FOLDS, len(samples))
+    return [sorted(numbers[start::count]) for start in range(count)]
 
 
 def compared(

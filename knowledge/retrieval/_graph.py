@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -14,45 +15,118 @@ from knowledge.choices import ChangeAction, RelationStatus
 from knowledge.moments import Moment
 
 NEIGHBOURS: Final = 40
+"""Nodes that relations may add to a search, or raise in it."""
+MOST_NODES: Final = 200
+"""Nodes that a walk may meet."""
 MOST_RELATIONS: Final = 1000
+ITERATIONS: Final = 12
 
 
 Edge = tuple[uuid.UUID, uuid.UUID, float]
 """Source, target and weight of a confirmed relation."""
+Relations = Callable[[list[uuid.UUID]], list[Edge]]
+"""What gives the relations at some nodes, heaviest first."""
+Passing = Callable[[Iterable[uuid.UUID]], set[uuid.UUID]]
+"""What keeps the nodes that are permitted: nothing leads through another."""
 
 
 def led_scores(
     seeds: Mapping[uuid.UUID, float],
     *,
     steps: int,
-    passing: Callable[[Iterable[uuid.UUID]], set[uuid.UUID]],
-    relations: Callable[[list[uuid.UUID]], list[Edge]],
+    damping: float,
+    passing: Passing,
+    relations: Relations,
 ) -> dict[uuid.UUID, tuple[float, uuid.UUID]]:
-    """Return what relations lead to each neighbour, and the node it comes from.
+    """Return what relations lead from the seeds to each node, 0 to 1, and its nearest way there.
 
-    A relation leads its weight's share of its seed's score, in both directions; of several ways the
-    best counts. `passing` keeps the nodes that are permitted: nothing leads through another.
-    `relations` gives those at some nodes.
+    A walk starts from the seeds by their scores, follows relations in both directions, and begins
+    anew with the probability 1 - `damping` (personalised PageRank: Haveliwala, 2002). A relation
+    weighs `weight / sqrt(degree · degree)` (Zhou et al., "Learning with Local and Global
+    Consistency", 2004): a node that everything is related to leads hardly anywhere, and a node with
+    some relations still leads to each. What arrives is told in the scale of the seeds' scores. The
+    walk meets nodes at most `steps` relations away, and MOST_NODES in all.
     """
-    best: dict[uuid.UUID, tuple[float, uuid.UUID]] = {}
-    front = dict(seeds)
-    for _step in range(steps):
-        reached: dict[uuid.UUID, float] = {}
-        for source, target, weight in relations(list(front)):
-            for here, there in ((source, target), (target, source)):
-                if here not in front:
-                    continue
-                led = front[here] * weight
-                if led > best.get(there, (0.0, there))[0]:
-                    best[there] = (led, here)
-                    reached[there] = led
-        allowed = passing(reached) if reached else set()
-        best = {node: way for node, way in best.items() if node not in reached or node in allowed}
-        front = {node: reached[node] for node in allowed if node not in seeds}
+    weights = _around(seeds, steps, passing, relations)
+    if not weights:
+        return {}
+    arrived, ways = _walked(seeds, weights, damping)
+    known = {node: (led, ways[node]) for node, led in arrived.items() if node in ways and led > 0.0}
+    ordered = sorted(known.items(), key=lambda item: (-item[1][0], item[0]))
+    return dict(ordered[:NEIGHBOURS])
+
+
+def _around(
+    seeds: Mapping[uuid.UUID, float], steps: int, passing: Passing, relations: Relations
+) -> dict[uuid.UUID, dict[uuid.UUID, float]]:
+    """Return the weights of relations among the nodes around the seeds, both ways."""
+    known, permitted = set(seeds), set(seeds)
+    seen: dict[tuple[uuid.UUID, uuid.UUID], float] = {}
+    front = list(seeds)
+    for step in range(steps + 1):
         if not front:
             break
-    ordered = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
-    return dict(ordered[:NEIGHBOURS])
+        ends: dict[uuid.UUID, None] = {}
+        for source, target, weight in relations(front):
+            if source != target and weight > 0.0:
+                pair = (min(source, target), max(source, target))
+                seen[pair] = max(weight, seen.get(pair, 0.0))
+                ends |= dict.fromkeys((source, target))
+        new = [node for node in ends if node not in permitted]
+        allowed = passing(new) if new else set()
+        permitted |= allowed
+        if step == steps:
+            break  # these were asked for to know how many relations the outermost have
+        front = [node for node in new if node in allowed][: MOST_NODES - len(known)]
+        known.update(front)
+    degrees: dict[uuid.UUID, float] = {}
+    for pair, weight in seen.items():
+        if permitted.issuperset(pair):  # what is hidden must not show in a score either
+            for node in pair:
+                degrees[node] = degrees.get(node, 0.0) + weight
+    weights: dict[uuid.UUID, dict[uuid.UUID, float]] = {}
+    for (one, other), weight in seen.items():
+        if one in known and other in known:
+            # One weak relation stays weak: a degree below 1 strengthens nothing.
+            share = weight / math.sqrt(max(degrees[one], 1.0) * max(degrees[other], 1.0))
+            weights.setdefault(one, {})[other] = share
+            weights.setdefault(other, {})[one] = share
+    return weights
+
+
+def _walked(
+    seeds: Mapping[uuid.UUID, float],
+    weights: Mapping[uuid.UUID, Mapping[uuid.UUID, float]],
+    damping: float,
+) -> tuple[dict[uuid.UUID, float], dict[uuid.UUID, uuid.UUID]]:
+    """Return what arrives at each node, and the neighbour that most of it comes from.
+
+    A seed is told what comes from others, without what it started with.
+    """
+    start = {node: score for node, score in seeds.items() if score > 0.0}
+    mass = dict(start)
+    came: dict[uuid.UUID, float] = {}
+    ways: dict[uuid.UUID, tuple[float, uuid.UUID]] = {}
+    for _round in range(ITERATIONS):
+        came, ways = {}, {}
+        for node, held in mass.items():
+            for other, share in weights.get(node, {}).items():
+                moved = damping * held * share
+                came[other] = came.get(other, 0.0) + moved
+                if moved > ways.get(other, (0.0, node))[0]:
+                    ways[other] = (moved, node)
+        mass = {
+            node: (1.0 - damping) * start.get(node, 0.0) + came.get(node, 0.0)
+            for node in came.keys() | start.keys()
+        }
+    if not start:
+        return {}, {}
+    best = max(start, key=lambda node: (start[node], node))
+    scale = start[best] / mass[best]
+    return (
+        {node: min(1.0, scale * led) for node, led in came.items()},
+        {node: way for node, (_moved, way) in ways.items()},
+    )
 
 
 def relations_now(nodes: list[uuid.UUID]) -> list[Edge]:

@@ -73,6 +73,7 @@ def _lead(
     led = _graph.led_scores(
         seeds,
         steps=2 if is_full else 1,
+        damping=found.profile.graph_damping,
         passing=passing,
         relations=(
             _graph.relations_now if found.moment is None else _graph.relations_at(found.moment)

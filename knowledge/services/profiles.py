@@ -14,7 +14,7 @@ from knowledge.access import not_found, role_require
 from knowledge.choices import ProfileOrigin
 from knowledge.knobs import checked
 from knowledge.models import EvaluationRun, ProfileActivation, RetrievalProfile, Space
-from knowledge.profiles import builtin_store, next_version, profile_of
+from knowledge.profiles import builtin_store, profile_of, profile_store
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.events.services import emit
@@ -56,31 +56,6 @@ def profile_create(
             raise Invalid(_("There is no such evaluation, or it is not yours."), field="evaluation")
     return profile_store(
         values, note=note, origin=ProfileOrigin.MANUAL, author=acting_user, base=base, run=run
-    )
-
-
-def profile_store(
-    values: Mapping[str, Any],
-    *,
-    note: str,
-    origin: ProfileOrigin,
-    author: User | None,
-    base: RetrievalProfile | None,
-    run: EvaluationRun | None = None,
-    figures: Mapping[str, Any] | None = None,
-) -> RetrievalProfile:
-    """Store checked knobs as the next version, in the caller's transaction."""
-    transaction_lock("retrieval-profiles")
-    return RetrievalProfile.objects.create(
-        version=next_version(),
-        knobs=dict(values),
-        note=note,
-        origin=origin,
-        based_on=base,
-        evaluation=run,
-        figures=dict(figures or {}),
-        created_by=author,
-        author_name=author.get_username() if author else "",
     )
 
 
@@ -195,4 +170,4 @@ def _chooser_require(user: User, space: Space | None) -> None:
         raise Forbidden(message, code="role_needed")
 
 
-__all__ = ["profile_activate", "profile_create", "profile_roll_back", "profile_store"]
+__all__ = ["profile_activate", "profile_create", "profile_roll_back"]
