@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,26 +19,24 @@ from django.utils.translation import ngettext
 from knowledge.access import not_found
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.models import IngestJob, Node
-from knowledge.moments import Moment
 from knowledge.operators import understood
-from knowledge.retrieval import _conditions, _legs, _snapshot
+from knowledge.retrieval import _conditions, _legs
 from knowledge.retrieval._found import Unit
 from knowledge.retrieval._pipeline import find
-from knowledge.retrieval._scope import Reader, Scope, scope_of
+from knowledge.retrieval._scope import Reader
 from knowledge.retrieval._search import check
+from knowledge.retrieval._why_scope import (
+    FILTERS,
+    asked_value,
+    own_value,
+    passes,
+    scope_in,
+    with_field,
+    without_filters,
+)
 from knowledge.retrieval._why_trace import Stage, Trace, Why, stage_names
 from knowledge.retrieval._why_words import keyword_words, last_of_legs, vector_words
 from knowledge.types import SearchRequest
-
-FILTERS = (
-    "kinds",
-    "tags",
-    "language",
-    "created_after",
-    "created_before",
-    "metadata",
-    "external_ids",
-)
 
 
 def why_not(request: SearchRequest, node_id: uuid.UUID, *, user: Reader) -> Why:
@@ -93,8 +90,8 @@ def _space(trace: Trace) -> bool:
 
 def _state(trace: Trace) -> bool:
     """Look whether the node is public in the state that is searched, whatever the filters."""
-    bare = _bare(trace.request)
-    if _passes(_scope(bare, trace.found.moment, trace.user), trace.node):
+    bare = without_filters(trace.request)
+    if passes(scope_in(bare, trace.found.moment, trace.user), trace.node):
         trace.passed("state", trace.node.get_status_display())
         return False
     if trace.found.moment is not None:
@@ -122,18 +119,20 @@ def _filters(trace: Trace) -> bool:
     """Look which filters alone leave the node out."""
     given = {name: getattr(trace.request, name) for name in FILTERS}
     given = {name: value for name, value in given.items() if value is not None}
-    bare = _bare(trace.request)
+    bare = without_filters(trace.request)
     moment = trace.found.moment
     guilty = [
         name
         for name, value in given.items()
-        if not _passes(_scope(_with(bare, name, value), moment, trace.user), trace.node)
+        if not passes(scope_in(with_field(bare, name, value), moment, trace.user), trace.node)
     ]
     if not guilty:
         none = _("There is none.")
         trace.passed("filters", none if not given else _("It fits all of them."))
         return False
-    facts = [f"{name} = {_value(given[name])} ({_own(trace.node, name)})" for name in guilty]
+    facts = [
+        f"{name} = {asked_value(given[name])} ({own_value(trace.node, name)})" for name in guilty
+    ]
     trace.numbers["filters"] = guilty
     words = _("Left out by: %(filters)s.") % {"filters": "; ".join(facts)}
     return trace.lost("filters", words, _("Take that filter away, or change the node."))
@@ -145,12 +144,12 @@ def _operators(trace: Trace) -> bool:
     if conditions is None:
         trace.passed("operators", _("There is none."))
         return False
-    scope = _scope(_bare(trace.request), trace.found.moment, trace.user)
+    scope = scope_in(without_filters(trace.request), trace.found.moment, trace.user)
     guilty = []
     for condition in conditions.every:
         alone = replace(conditions, every=(condition,))
         narrowed, _is_whole = _conditions.narrowed(scope, trace.found.moment, alone)
-        if not _passes(narrowed, trace.node):
+        if not passes(narrowed, trace.node):
             sign = "-" if condition.is_excluded else ""
             guilty.append(f"{sign}{condition.text} ({condition.place})")
     if not guilty:
@@ -269,45 +268,6 @@ def _shown(trace: Trace) -> bool:
         "as a golden one, so that profiles are tuned and changes measured with it."
     )
     return trace.lost("limit", words % {**seen, **numbers}, advice)
-
-
-def _bare(request: SearchRequest) -> SearchRequest:
-    """Return a request without its filters."""
-    nothing: dict[str, Any] = dict.fromkeys(FILTERS)
-    return replace(request, **nothing)
-
-
-def _scope(request: SearchRequest, moment: Moment | None, user: Reader) -> Scope:
-    if moment is None:
-        return scope_of(request, user)
-    return _snapshot.scope_at(request, moment, user)
-
-
-def _with(request: SearchRequest, name: str, value: Any) -> SearchRequest:
-    changes: dict[str, Any] = {name: value}
-    return replace(request, **changes)
-
-
-def _passes(scope: Scope, node: Node) -> bool:
-    return bool(scope.space_ids) and node.pk in _snapshot.passing(scope, [node.pk])
-
-
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _own(node: Node, name: str) -> str:
-    """Return what a node has where a filter asks for something else."""
-    own = {
-        "kinds": node.kind,
-        "tags": ", ".join(node.tags),
-        "language": node.language,
-        "external_ids": node.external_id,
-        "created_after": date_format(timezone.localtime(node.created_at), "SHORT_DATETIME_FORMAT"),
-        "created_before": date_format(timezone.localtime(node.created_at), "SHORT_DATETIME_FORMAT"),
-        "metadata": node.metadata,
-    }[name]
-    return _("it has %(own)s") % {"own": own or "–"}
 
 
 def _scores(unit: Unit) -> dict[str, float]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from knowledge import services
-from knowledge.choices import JobKind, JobStatus, NodeStatus, Visibility
+from knowledge.choices import JobKind, JobStatus, NodeStatus, SearchMode, Visibility
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import Embedding, GoldenQuestion, IngestJob, Node, Space
 from knowledge.retrieval import Why, search, why_not
@@ -51,7 +51,7 @@ def test_a_page_shows_the_steps_of_each_score(
 ) -> None:
     client = signed_in(teammate)
     assert "See how search comes to its answers" in text_of(client.get(PAGE))
-    page = text_of(client.get(PAGE, {"q": "What costs a berth?", "space": space.pk}))
+    page = text_of(client.get(PAGE, {"q": "What costs a berth?", "space": str(space.pk)}))
     best = search(SearchRequest(query="What costs a berth?"), user=teammate).results[0]
     assert best.title == "Mooring fees"
     for part in (f"{best.score:.3f}", "Steps of the score of “Mooring fees”", "+0.", "Embedding",
@@ -73,10 +73,11 @@ def test_two_searches_stand_side_by_side(teammate: User, nodes: dict[str, Node])
         [
             each.title
             for each in search(
-                SearchRequest(query="dry berth at noon", limit=2, mode=mode), user=teammate
+                SearchRequest(query="dry berth at noon", limit=2, mode=mode),
+                user=teammate,
             ).results
         ]
-        for mode in ("hybrid", "vector")
+        for mode in (SearchMode.HYBRID, SearchMode.VECTOR)
     )
     lost = [title for title in first if title not in second]
     assert ("lost, was rank" in page) == bool(lost)
