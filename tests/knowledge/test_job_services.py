@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from knowledge import recovery, services
+from knowledge import leases, recovery, services
 from knowledge.choices import JobStage, JobStatus
 from knowledge.ingestion import job_work
 from knowledge.job_places import Place, place_of, places_of
-from knowledge.leases import MAX_TRIES, JobCancelled, job_hold
+from knowledge.leases import MAX_TRIES, JobCancelled, JobPaused, job_hold
 from knowledge.models import IngestJob, Node, Space
 from project.accounts.choices import Role
 from project.accounts.models import User
@@ -180,3 +180,36 @@ def test_files_without_a_row_are_swept_away(
     assert recovery.files_sweep() == 0
     assert recovery.files_sweep(now=timezone.now().timestamp() + 7200) == 2
     assert list(folder.iterdir()) == []
+
+
+def test_a_long_job_lets_others_have_a_turn(
+    owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "TURN", 0.0)
+    long = begin(owner, space)
+    with job_hold(long.pk) as hold:
+        assert hold is not None
+        hold.turn()  # nobody waits
+        begin(owner, space, "Short")
+        with pytest.raises(JobPaused):
+            hold.turn()
+        hold.pause(0.0)
+    long.refresh_from_db()
+    assert (long.status, long.lease_owner, long.attempts) == (JobStatus.PROCESSING, "", 1)
+    job_work(long.pk)
+    long.refresh_from_db()
+    assert (long.status, long.attempts) == (JobStatus.COMPLETED, 1)
+
+
+def test_clocks_of_machines_do_not_matter(
+    owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = begin(owner, space)
+    with job_hold(job.pk) as hold:
+        assert hold is not None
+        later = timezone.now() + datetime.timedelta(hours=1)
+        monkeypatch.setattr(timezone, "now", lambda: later)  # this machine's clock is off
+        set_to(job, lease_owner="elsewhere:1:x")
+        with job_hold(job.pk) as second:
+            assert second is None
+        assert recovery.jobs_to_send() == []
