@@ -19,12 +19,12 @@ from knowledge.relating.evidence import FEWEST, cited_strength, joint
 from knowledge.relating.likeness import surroundings_of
 from knowledge.retrieval._view import one_view
 
-LEAST = 0.3
+LEAST = 0.4
 """Strength from which a likeness is worth a reader's time."""
 LINKED = 0.9
 """What a confirmed relation of weight 1 says."""
 MOST_RELATIONS = 60
-MOST_LINKED = 12
+MOST_LINKED = 10
 """Related nodes that are shown besides a page, at most; the list over REST has its own limit."""
 
 

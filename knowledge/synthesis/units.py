@@ -41,9 +41,6 @@ COVERED, COVERED_IF_NEAR = 0.45, 0.2
 NEAR, VERY_NEAR = 0.35, 0.5
 """The cosine with which the lower share is enough, and that with which none is needed."""
 EVIDENCE_AMONG = 8
-TOLD = 0.35
-"""The score of a passage that says something of the topic, whichever words its sentences use, where
-a model reads them: scores are on one scale for all questions."""
 MEANING, PLACE = 0.5, 1.0
 """What the cosine of a sentence and the score of its passage add to what its words say: a sentence
 need not name the topic where all of its passage is about it."""
@@ -103,7 +100,7 @@ def quotables_of(
             each.score *= FOREIGN
     order = sorted(range(len(ranked)), key=lambda number: -ranked[number].score)
     is_told = any(_is_evidence(ranked[number]) for number in order[:EVIDENCE_AMONG])
-    if not order or not (is_told or (vectors and best >= TOLD)):
+    if not is_told:
         return Quotables((), np.zeros((0, 0)))
     least = SHARE * ranked[order[0]].score
     kept = [number for number in order if ranked[number].score >= least]

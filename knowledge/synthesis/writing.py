@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from asgiref.sync import async_to_sync
 from django.db import connection
 
-from knowledge.synthesis.checking import place_in, support_of
-from knowledge.synthesis.types import Citation, Section, Sentence, citation_of
+from knowledge.synthesis.checking import bearing
+from knowledge.synthesis.types import Section, Sentence, citation_of
 from knowledge.types import RetrievedPassage
 from project.inference.choices import Tier
 from project.inference.language_models import ChatMessage, complete_chat
@@ -164,22 +164,15 @@ def _borne_out(
     said: str, numbers: Sequence[int], passages: Sequence[RetrievedPassage], language: str
 ) -> Sentence | None:
     known = list(dict.fromkeys(n for n in numbers if 1 <= n <= len(passages)))
-    support = support_of(said, [passages[number - 1] for number in known], language)
-    if support is None:
-        known = [
-            number
-            for number, each in enumerate(passages, start=1)
-            if support_of(said, [each], language) == "checked"
-        ][:1]
-        support = "checked" if known else None
+    support, places = bearing(said, [passages[number - 1] for number in known], language)
+    if support is None:  # it cites the wrong one, or none: does any bear it out?
+        told = (bearing(said, [each], language) for each in passages)
+        support, places = next((each for each in told if each[0] == "checked"), (None, []))
     if support is None:
         return None
-    citations = tuple(_citation(said, passages[number - 1], language) for number in known)
+    cited = {(each.passage.node, each.start, each.end): each for each in places}
+    citations = tuple(citation_of(each.passage, each.start, each.end) for each in cited.values())
     return Sentence(said, citations, support)
-
-
-def _citation(said: str, passage: RetrievedPassage, language: str) -> Citation:
-    return citation_of(passage, *place_in(said, passage, language))
 
 
 def _defused(text: str) -> str:

@@ -13,11 +13,13 @@ from knowledge.synthesis.units import Quotable, Quotables
 from knowledge.synthesis.writing import messages_for, verified
 from knowledge.types import RetrievedPassage
 from project.accounts.models import User
+from project.inference.choices import Tier
 from project.inference.extractive_units import Unit
-from project.inference.models import UsageRecord
+from project.inference.models import ModelEndpoint, UsageRecord
 from tests.conftest import Api
 from tests.knowledge.test_retrieval import make_node
 from tests.support.admin_client import signed_in
+from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.django_db
 TOPIC = {"topic": "mooring fees", "by_model": False}
@@ -148,7 +150,7 @@ def test_sentences_are_chosen_across_aspects_and_nodes_and_not_twice() -> None:
     unit = Unit("x", 0, 1, "sentence", 0)
     rows = tuple(
         Quotable(p, unit, s, frozenset())
-        for p, s in ((0, 1.0), (0, 0.99), (1, 0.8), (2, 0.7), (3, 0.7))
+        for p, s in ((0, 1.0), (0, 0.99), (1, 0.9), (2, 0.9), (3, 0.85))
     )
     likeness = np.eye(5)
     for one, other, value in ((0, 1, 0.95), (0, 2, 0.6), (1, 2, 0.6), (3, 4, 0.7)):
@@ -160,3 +162,38 @@ def test_sentences_are_chosen_across_aspects_and_nodes_and_not_twice() -> None:
     assert chosen[0] == 0
     assert 1 not in chosen  # says what the first says
     assert 3 in chosen[:2]  # the other aspect comes second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_language_model_writes_if_it_can_and_is_accounted_for(
+    quay: dict[str, Node], api: Api, owner: User
+) -> None:
+    said = "## Prices\nA mooring costs 12 euros a night for a small boat [1][2]. Dragons sleep [1]."
+    body = {"topic": "mooring fees"}
+    with ModelServer() as server:
+        server.behave("stub", answer=said)
+        ModelEndpoint.objects.create(
+            name="stub", base_url=server.base_url, model_name="stub", tier=Tier.MODERATE
+        )
+        client = signed_in(owner)
+        assert (
+            "data-synthesis-write" in client.get("/knowledge/synthesis/?q=mooring").content.decode()
+        )
+        made = api.post("/api/v1/synthesis/", body).json()
+        assert (made["method"], made["model"], made["left_out"]) == ("model", "stub", 1)
+        (section,) = made["sections"]
+        assert section["heading"] == "Prices"
+        assert section["sentences"][0]["support"] == "checked"
+        assert len(made["disagreements"]) == 1  # whatever the model makes of it
+        row = UsageRecord.objects.get(kind="chat", purpose="synthesis")
+        assert (row.user_id, row.outcome) == (owner.pk, "ok")
+        page = client.post("/knowledge/synthesis/write/", {"q": "mooring fees"}).content.decode()
+        assert "Written by the language model stub" in page
+        server.behave("stub", answer="The moon is made of cheese [1].")
+        made = api.post("/api/v1/synthesis/", body).json()
+        assert (made["method"], bool(made["sections"])) == ("extractive", True)
+        assert "not borne out" in made["notice"]
+        server.behave("stub", status=400)
+        made = api.post("/api/v1/synthesis/", body).json()
+        assert made["method"] == "extractive"
+        assert "quoted from the sources instead" in made["notice"]
