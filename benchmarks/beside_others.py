@@ -25,7 +25,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import retrieval_quality
 import stage
 
 LIMIT = 10
@@ -132,14 +131,16 @@ def measure(folder: Path, language: str) -> list[list[str]]:
     """Return the rows of a set."""
     from django.contrib.auth.models import AnonymousUser
 
+    from knowledge.corpora import corpus_read
     from knowledge.generations import ensure_generation, generation_model
     from knowledge.retrieval import search
     from knowledge.types import SearchRequest
     from project.inference.embeddings import embed_texts
 
-    documents, queries, grades = retrieval_quality.load(folder)
+    corpus = corpus_read(folder)
+    queries, grades = corpus.questions, corpus.grades
     space = stage.make_space(folder.name, language)
-    rows = [(row["_id"], row.get("title", "") or "-", row["text"]) for row in documents]
+    rows = [(each.id, each.title or "-", each.text) for each in corpus.documents]
     stage.index(stage.make_nodes(space, rows))
     chunks = chunks_of(space)
     model = generation_model(ensure_generation(space.pk))
@@ -182,8 +183,10 @@ def measure(folder: Path, language: str) -> list[list[str]]:
 def _mean_ndcg(
     answers: list[list[str]], queries: list[str], grades: dict[str, dict[str, float]]
 ) -> float:
+    from knowledge.measures import linear_ndcg_at
+
     return statistics.mean(
-        retrieval_quality.ndcg(list(dict.fromkeys(found))[:LIMIT], grades[query])
+        linear_ndcg_at(list(dict.fromkeys(found)), grades[query], LIMIT)
         for query, found in zip(queries, answers, strict=True)
     )
 
