@@ -142,6 +142,13 @@ def _switch(
         before.status, before.retired_at = GenerationStatus.RETIRED, now
         before.written_until = now + KEPT_UP_TO_DATE
         before.save(update_fields=["status", "retired_at", "written_until"])
+        # Only the last one before is kept up to date: each costs an embedding of every change.
+        older = IndexGeneration.objects.filter(
+            space=generation.space_id,
+            status=GenerationStatus.RETIRED,
+            written_until__gt=now + IN_FLIGHT,
+        )
+        older.exclude(pk=before.pk).update(written_until=now + IN_FLIGHT)
         if before.model_key != generation.model_key:
             # Previews have vectors of the model before: the sweep prepares them anew.
             PreviewNode.objects.filter(space=generation.space_id).delete()
