@@ -28,8 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 os.environ.setdefault("ACERVO_SECRET_KEY", "only for this benchmark, which signs nothing")
 
-from knowledge.parsing import Ocr, parse_pages
-from knowledge.parsing import apart as parsing_apart
+from knowledge.parsing import Ocr, _forking, parse_pages
 from knowledge.parsing.apart import Apart
 
 SENTENCES = (
@@ -136,7 +135,7 @@ def small_rows(folder: Path, count: int) -> list[tuple[str, str]]:
 
 def memory_rows(folder: Path) -> list[tuple[str, str]]:
     """Measure memory: of the server, and the most that a forked process had."""
-    server = parsing_apart._servers[0]._process.pid
+    server = _forking._servers[0].pid
     path = folder / "long.pdf"
     most = 0
     with Apart(path, filename="long.pdf") as reading:

@@ -184,7 +184,7 @@ def _entry_titles(documents: list[ParsedDocument], whole: str) -> list[str]:
         if counts[name] > 1:
             is_mail = document.metadata.get("format") == "eml"
             told = document.metadata.get("date") if is_mail else document.entry
-            name = f"{name} ({_linkable(str(told or document.entry))[-90:]})"  # noqa: PLW2901
+            name = f"{name} ({_linkable(str(told or document.entry))[-90:]})"
         number = 2
         free = name
         while free in titles:

@@ -223,7 +223,7 @@ def _overview(nodes: list[Node]) -> Node:
 
 
 def _text(node: Node) -> Text:
-    """Return a part for the matching: named by its place in the file, and the heading it begins with.
+    """Return a part for the matching: named by its place in the file and its first heading.
 
     A title of several parts ends with that heading.
     """

@@ -40,7 +40,7 @@ Detect = Callable[[str], str]
 
 
 def language_told(text: str) -> str:
-    """The language of a text; what tells it is loaded here, for the process that parses lacks it."""
+    """The language of a text; what tells it is loaded here, as the process that parses lacks it."""
     from knowledge.languages import detect_language
 
     return detect_language(text)

@@ -10,17 +10,11 @@ memory, or a page that takes too long is an ``UnreadableDocument`` (``crashed``,
 ``timeout``). Leaving the block kills whatever still runs.
 
 The processes are forked by a server that each process of Acervo starts when it first needs it
-(``_server``): about 5 ms a file instead of half a second to load the libraries. It ends with the
-process that started it. Its environment holds nothing but the search path and a time zone.
+(``_forking``, ``_server``): about 6 ms a file instead of half a second to load the libraries.
 """
 
-import contextlib
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -28,7 +22,8 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from knowledge.parsing._assemble import language_sample, language_told
-from knowledge.parsing._frames import HINT, Frames, send
+from knowledge.parsing._forking import forking_server
+from knowledge.parsing._frames import Frames, send
 from knowledge.parsing._server import MEMORY_EXIT, STATUS
 from knowledge.parsing._speech import gettext as _
 from knowledge.parsing._walk import Place
@@ -44,12 +39,6 @@ from knowledge.parsing.types import (
 
 LOOK_EVERY = 0.25  # seconds between two looks whether the caller still wants it
 MOST_LOST = 5  # documents of a container over which the process may fall before it is given up
-_BASE = Path(__file__).resolve().parents[2]
-_BOOT = (
-    "import sys, socket; sys.path[:] = {path!r}; sys.path.insert(0, {base!r}); "
-    "from knowledge.parsing._server import serve; serve(socket.socket(fileno={handle}))"
-)
-_KEPT = ("PATH", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "TESSDATA_PREFIX", "LD_LIBRARY_PATH")
 
 
 class ParserGone(OSError):
@@ -63,14 +52,6 @@ class ParseBounds:
     memory: int = 1536 * 1024 * 1024
     page_seconds: float = 300.0
     processor_seconds: int = 7200
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How a process ended: its exit status, or minus the signal; the most memory it had."""
-
-    status: int
-    memory: int
 
 
 @dataclass(slots=True)
@@ -172,7 +153,7 @@ class _Process:
         self._watch, watch = socket.socketpair()
         self.data.settimeout(LOOK_EVERY)
         try:
-            _server().order(hint, [file.fileno(), data.fileno(), watch.fileno()])
+            forking_server().order(hint, [file.fileno(), data.fileno(), watch.fileno()])
         except BaseException:
             self.close()
             raise
@@ -253,68 +234,3 @@ def _document(record: dict[str, Any]) -> ParsedDocument:
     spans = [PageSpan(**span) for span in record["pages"]]
     language = language_told(language_sample(record["markdown"]))
     return ParsedDocument(**{**record, "pages": spans, "language": language})
-
-
-class _Server:
-    """The process that forks, as this process sees it."""
-
-    def __init__(self) -> None:
-        self.owner = os.getpid()
-        self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair()
-        boot = _BOOT.format(path=sys.path, base=str(_BASE), handle=theirs.fileno())
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        self._process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-I", "-c", boot],
-            env=environment,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-        )
-        theirs.close()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can take orders."""
-        return self._process.poll() is None
-
-    def order(self, hint: str, handles: list[int]) -> None:
-        """Have a process forked. Raises OSError."""
-        with self._lock:
-            socket.send_fds(
-                self._control, [hint.encode("ascii", "replace")[:HINT].ljust(HINT)], handles
-            )
-
-    def end(self) -> None:
-        """Close the connection, on which it ends."""
-        self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
-
-
-_servers: list[_Server] = []
-_starting = threading.Lock()
-
-
-def _server() -> _Server:
-    """Return this process's server; one that ended, or is a parent's, is replaced."""
-    with _starting:
-        if _servers and _servers[0].owner == os.getpid() and _servers[0].is_alive:
-            return _servers[0]
-        if _servers and _servers[0].owner == os.getpid():
-            _servers[0].end()
-        _servers[:] = [_Server()]
-        return _servers[0]
-
-
-def _forget_after_fork() -> None:
-    """In a fork of this process: its server is the parent's, and so are its locks."""
-    global _starting  # noqa: PLW0603 - a lock that another thread held is held for ever here
-    _starting = threading.Lock()
-    for server in _servers:
-        server._control.close()
-    _servers.clear()
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)

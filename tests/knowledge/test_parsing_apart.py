@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.parsing import ParsedDocument, ParsingError, parse_file
-from knowledge.parsing import apart as parsing_apart
+from knowledge.parsing import ParsedDocument, ParsingError, _forking, parse_file
 from knowledge.parsing.apart import Apart, ParseBounds, ParserGone
 from tests.support.files import make_docx, make_eml, make_pdf, make_zip
 
@@ -37,7 +36,7 @@ def documents(reading: Apart, kept: Path) -> list[ParsedDocument]:
 
 def child_of_server() -> int | None:
     """The process that reads a file now, if there is one."""
-    server = parsing_apart._servers[0]._process.pid if parsing_apart._servers else 0
+    server = _forking._servers[0].pid if _forking._servers else 0
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
@@ -137,11 +136,11 @@ def test_it_holds_no_secret_and_reaches_no_network(
     slow_reading: tuple[list[object], int, threading.Thread],
 ) -> None:
     _outcome, pid, thread = slow_reading
-    server = parsing_apart._servers[0]._process.pid
+    server = _forking._servers[0].pid
     for each in (pid, server):
         environment = Path(f"/proc/{each}/environ").read_bytes()
         names = {pair.partition(b"=")[0].decode() for pair in environment.split(b"\0") if pair}
-        assert names <= set(parsing_apart._KEPT)
+        assert names <= set(_forking.KEPT)
     status = Path(f"/proc/{pid}/status").read_text()
     assert "\nNoNewPrivs:\t1\n" in status
     assert "\nSeccomp:\t2\n" in status  # a filter
@@ -155,7 +154,7 @@ def test_a_worker_that_dies_takes_the_process_along(
     slow_reading: tuple[list[object], int, threading.Thread],
 ) -> None:
     outcome, pid, thread = slow_reading
-    parsing_apart._servers[0]._control.shutdown(2)  # as the kernel does for a dead worker
+    _forking._servers[0]._control.shutdown(2)  # as the kernel does for a dead worker
     thread.join(10)
     assert isinstance(outcome[0], ParserGone)
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
