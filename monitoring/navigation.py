@@ -28,6 +28,8 @@ from knowledge.models import (
     Relation,
     RelationSuggestion,
     Release,
+    RetrievalProfile,
+    RetrievalTuning,
     Source,
     Space,
 )
@@ -70,6 +72,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model(request, IndexGeneration, "manage_search"),
                 _model(request, GoldenQuestion, "target"),
                 _model(request, EvaluationRun, "labs"),
+                _model(request, RetrievalProfile, "tune"),
+                _model(request, RetrievalTuning, "model_training"),
             ],
         },
         {

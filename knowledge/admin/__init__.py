@@ -14,6 +14,7 @@ from knowledge.admin import (
     kind_migrations,
     kinds,
     nodes,
+    profiles,
     proposals,
     quality,
     relations,
@@ -21,6 +22,7 @@ from knowledge.admin import (
     sources,
     spaces,
     suggestions,
+    tunings,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "kind_migrations",
     "kinds",
     "nodes",
+    "profiles",
     "proposals",
     "quality",
     "relations",
@@ -40,4 +43,5 @@ __all__ = [
     "sources",
     "spaces",
     "suggestions",
+    "tunings",
 ]

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from knowledge.choices import Visibility
 from knowledge.models import Space
+from knowledge.profiles import builtin_store
 from knowledge.services import space_create
 from project.accounts.choices import Scope
 from project.accounts.models import ApiKey, User
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     2. The key ACERVO_BOOTSTRAP_API_KEY with all scopes, for that admin. A revoked one stays so.
     3. The model endpoint of ACERVO_LLM_*.
     4. The default space.
+    5. The built-in retrieval profile as a version.
     """
 
     help = "Create the first admin, API key, model endpoint and space where they are missing."
@@ -40,6 +42,7 @@ class Command(BaseCommand):
             self._api_key(admin)
             endpoint_bootstrap_from_env()
             self._space(admin)
+            builtin_store()
         except ApiError as error:
             raise CommandError(error.message) from error
         except ImproperlyConfigured as error:
