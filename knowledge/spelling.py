@@ -25,6 +25,8 @@ PREFIX = 7
 SHARES = {1: 0.6, 2: 0.4}
 """What a word counts that stands in for a typed one, by how many letters they are apart."""
 
+REPLACED_SHARE = 0.3
+
 _IDENTIFIER = re.compile(r"[\d._,/:+&]")
 _AROUND = "@#$\\/=_"
 
@@ -36,10 +38,17 @@ class Near:
     word: str
     term: str
     distance: int
+    typed: str
 
     @property
     def share(self) -> float:
-        """What the word counts, of 1 for the one that was typed."""
+        """What the word counts, of 1 for the one that was typed.
+
+        A short word with one letter for another is as likely to be another word: insect, infect.
+        """
+        is_replaced = len(self.word) == len(self.typed) and set(self.word) != set(self.typed)
+        if is_replaced and len(self.typed) < TWO_FROM:
+            return REPLACED_SHARE
         return SHARES[self.distance]
 
 

@@ -72,7 +72,7 @@ def words_near(space_ids: Sequence[uuid.UUID], typed: Iterable[str]) -> dict[str
         for other, term in rows:
             apart = distance(word, other, farthest(word))
             if 0 < apart <= farthest(word) and (apart == 1 or other[0] == word[0]):
-                nears.append(Near(other, term, apart))
+                nears.append(Near(other, term, apart, word))
         if nears:
             found[word] = tuple(sorted(nears, key=lambda near: (near.distance, near.word)))
     return found

@@ -8,14 +8,15 @@ from knowledge.analysis import fold, term_of
 from knowledge.folding import PART
 from knowledge.retrieval._found import Found
 from knowledge.retrieval._showing import Shown
+from knowledge.spelling import LONGEST, distance
 from knowledge.types import Correction
 
 
 def corrections(found: Found, rows: Iterable[Shown]) -> tuple[Correction, ...]:
     """Return the typed words with what results were found by in their place.
 
-    A word is told as a result has it, in its spelling there: what no result has is not told, so
-    that nothing shows of a text that the reader may not see.
+    A word is told as a result has it, in the form there that is nearest to what was typed: what no
+    result has is not told, so that nothing shows of a text that the reader may not see.
     """
     if not found.nears or not found.question.candidates:
         return ()
@@ -29,7 +30,7 @@ def corrections(found: Found, rows: Iterable[Shown]) -> tuple[Correction, ...]:
     told = []
     for typed, nears in found.nears.items():
         used = {
-            near.term: held.get(near.word) or next(iter(held.values()))
+            near.term: held[min(held, key=lambda word: distance(typed, word, LONGEST))]
             for near in nears
             if (held := spelled.get(near.term))
         }

@@ -6,9 +6,17 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from knowledge.analysis import base_language, former_words, function_words, term_key, term_of, words
+from knowledge.analysis import (
+    base_language,
+    former_words,
+    function_words,
+    likely_language,
+    term_key,
+    term_of,
+    words,
+)
 from knowledge.spelling import Near, plain_words
-from knowledge.statistics import FORMER, Totals
+from knowledge.statistics import FORMER, LANGUAGES, Totals
 from knowledge.stemming import OTHER
 from knowledge.stop_words import STOP_WORDS
 from knowledge.weights import highest_score, rarity
@@ -84,21 +92,19 @@ def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], l
 def _likely(folded: Sequence[str], languages: Iterable[str]) -> str | None:
     """Return the language with most function words in a question; None where that is not clear.
 
-    Those of the scope come first, and English and Portuguese, which people ask in everywhere.
+    Those of the scope, and English and Portuguese, which people ask in everywhere, give way to
+    another one only where it has at least twice as many different ones.
     """
-    hits = function_words(folded, STOP_WORDS)
     near = {*languages, *FORMER}
-    ranked = sorted(hits, key=lambda language: (-hits[language], language not in near))
-    if not ranked:
-        return None
-    best = ranked[0]
-    if best not in near and hits[best] < FOREIGN_FROM:
-        ranked = [language for language in ranked if language in near]
-        best = ranked[0] if ranked else ""
-    rivals = [one for one in ranked[1:] if (one in near) == (best in near)]
-    if not best or (rivals and hits[rivals[0]] == hits[best]):
-        return None
-    return best
+    others = set(STOP_WORDS) - near
+    different = function_words(set(folded), STOP_WORDS)
+    most = max((different[language] for language in near), default=0)
+    for language, hits in different.most_common():
+        if language in others and hits >= max(FOREIGN_FROM, 2 * most):
+            return language
+    return likely_language(
+        folded, [language for language in LANGUAGES.values() if language in near]
+    )
 
 
 def _with_former(
