@@ -53,7 +53,7 @@ _SQL = {
     """,
     "nodes without their last version": """
         SELECT n.id FROM knowledge_node n WHERE NOT EXISTS (
-            SELECT FROM knowledge_historicalnode h WHERE h.id = n.id AND h.version = n.version)
+            SELECT FROM knowledge_nodeversion h WHERE h.id = n.id AND h.version = n.version)
     """,
     "sources without a job": """
         SELECT s.id FROM knowledge_source s
@@ -76,7 +76,7 @@ _SQL = {
         SELECT j.id FROM knowledge_ingestjob j, unnest(j.nodes) AS made (node)
         WHERE j.status = 'completed' AND NOT EXISTS (
             SELECT FROM knowledge_node n WHERE n.id = made.node)
-        AND NOT EXISTS (SELECT FROM knowledge_historicalnode h
+        AND NOT EXISTS (SELECT FROM knowledge_nodeversion h
                         WHERE h.id = made.node AND h.history_type = '-')
     """,
     "relations with an end that is gone": """
