@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from knowledge.models import Relation
+from knowledge.models import Relation, RelationSuggestion
 from knowledge.types import Origin
 from knowledge.version_rows import version_written, versions_insert
 from knowledge.versions import relation_checksum_of
@@ -76,4 +76,5 @@ def relations_remove(
         relation.version += 1
     versions_insert(relations, "-", author=author, reason=reason, origin=origin)
     rows = Relation.objects.filter(pk__in=[relation.pk for relation in relations])
-    rows._raw_delete(rows.db)  # nothing hangs on a relation, and its version is written
+    RelationSuggestion.objects.filter(relation__in=rows).update(relation=None)
+    rows._raw_delete(rows.db)  # nothing else hangs on a relation, and its version is written

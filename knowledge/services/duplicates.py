@@ -1,4 +1,4 @@
-"""What editors do with two nodes that are nearly the same: merge them by a proposal, or part them."""
+"""What is done with two nodes that are nearly the same: merge them by a proposal, or part them."""
 
 from typing import Any
 

@@ -133,6 +133,11 @@ def test_confirming_makes_a_relation_with_its_history_and_can_be_undone(
     node_relate(shelf["dues"].pk)
     assert api.get("/api/v1/relation-suggestions/?status=confirmed").json()["results"]
     assert api.post(f"{path}/undo/", {}).json()["status"] == "open"
+    again = api.post(f"{path}/confirm/", {}).json()["relation"]
+    assert api.delete(f"/api/v1/relations/{again}/").status_code == 204
+    row.refresh_from_db()
+    assert (row.status, row.relation) == ("confirmed", None)  # it was decided, and stays so
+    assert api.post(f"{path}/undo/", {}).json()["status"] == "open"
     assert not Relation.objects.exists()
     assert api.post(f"{path}/undo/", {}).json()["error"]["code"] == "not_decided"
 
