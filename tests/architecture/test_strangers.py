@@ -282,6 +282,7 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
              "spaces": [belongings["space"]]}
         ],
         "synthesis": [space | {"topic": SECRET}, {"topic": SECRET}],
+        "chunk-preview": [{"node": belongings["node"]}, space | {"text": "x"}],
         "search": [
             {"query": SECRET, "mode": mode, **scope}
             for mode in ("hybrid", "keyword", "vector", "graph")
