@@ -24,6 +24,9 @@ from knowledge.statistics import FORMER, LANGUAGES, Totals, totals
 from knowledge.types import SearchRequest
 from knowledge.vocabulary import nearest, words_near
 
+MOST_WORDS = 8
+"""Words of a question up to which misspelled ones are looked up: longer ones say enough without."""
+
 
 def count_present(found: Found, scope: Scope, request: SearchRequest) -> Totals:
     """Return the statistics of a scope, without those of single words if it is empty."""
@@ -110,7 +113,7 @@ def _with_nears(
         and reading.word not in exact
         and not any(counted.passages_with.get(term_key(term)) for term in reading.terms)
     ]
-    if not unknown or not counted.passages:
+    if not unknown or not counted.passages or len(found.readings) > MOST_WORDS:
         return counted
     near = words_near(scope.space_ids, unknown)
     if not near:
