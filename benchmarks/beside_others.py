@@ -115,8 +115,9 @@ class Script:
         ).fetchall()
         # Any of the words: of all of them at once, a question in a sentence finds nothing.
         worded = self.connection.execute(
-            "SELECT id FROM plain_script, replace(plainto_tsquery(%s::regconfig, %s)::text, "
-            "'&', '|')::tsquery AS asked WHERE words @@ asked "
+            "SELECT id FROM plain_script, "
+            "(SELECT replace(plainto_tsquery(%s::regconfig, %s)::text, "
+            "'&', '|')::tsquery AS asked) AS question WHERE words @@ asked "
             f"ORDER BY ts_rank(words, asked) DESC LIMIT {DEPTH}",
             [self.dictionary, text],
         ).fetchall()
