@@ -212,6 +212,14 @@ class Profile:
         gettext_lazy("Weight of reranking"),
         gettext_lazy("How much of a score comes from the reranking model."),
     )
+    rerank_seconds: float = knob(
+        3.0,
+        0.1,
+        30.0,
+        "rerank",
+        gettext_lazy("Seconds for reranking"),
+        gettext_lazy("After which a search goes on without it."),
+    )
     depth: int = knob(
         100,
         20,

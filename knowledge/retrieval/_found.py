@@ -35,6 +35,8 @@ class Unit:
     passages: list[Candidate]
     fused: float = 0.0
     refined: float | None = None
+    reranked: float | None = None
+    before_rerank: float = 0.0
     led: float = 0.0
     led_from: uuid.UUID | None = None
 

@@ -23,6 +23,7 @@ from knowledge.retrieval import _cache, _packing
 from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._pipeline import find
+from knowledge.retrieval._reranking import looked_at, rerank
 from knowledge.retrieval._scope import Reader
 from knowledge.retrieval._showing import Shown, shown
 from knowledge.snippets import snippet
@@ -67,13 +68,14 @@ def _nodes_found(request: SearchRequest, user: Reader) -> SearchResponse:
     with ExitStack() as view:
         found = find(request, user, by_node=True, view=view)
         with found.stage("results"):
-            units = _kept(found, request)
-            rows = shown(found, [unit.best.chunk for unit in units], user)
-            results = [
-                _result(unit, rows[unit.best.chunk], found, explain=request.explain)
-                for unit in units
-                if unit.best.chunk in rows
-            ]
+            rows = _shown(found, request, user)
+    rerank(found, request, rows)
+    with found.stage("results"):
+        results = [
+            _result(unit, rows[unit.best.chunk], found, explain=request.explain)
+            for unit in _kept(found, request)
+            if unit.best.chunk in rows
+        ]
     seconds = time.perf_counter() - started
     _observe(request.mode, found, seconds)
     return SearchResponse(
@@ -141,18 +143,19 @@ def _passages_found(
     with ExitStack() as view:
         found = find(request, user, by_node=False, view=view)
         with found.stage("results"):
-            units = _kept(found, request)
-            rows = shown(found, [unit.best.chunk for unit in units], user)
-            passages = [
-                _passage(unit, rows[unit.best.chunk], found)
-                for unit in units
-                if unit.best.chunk in rows
-            ]
-            spans = [(each.node, each.version, each.start) for each in passages]
-            passages = [
-                replace(each, place=place)
-                for each, place in zip(passages, place_names(spans), strict=True)
-            ]
+            rows = _shown(found, request, user)
+    rerank(found, request, rows)
+    with found.stage("results"):
+        passages = [
+            _passage(unit, rows[unit.best.chunk], found)
+            for unit in _kept(found, request)
+            if unit.best.chunk in rows
+        ]
+        spans = [(each.node, each.version, each.start) for each in passages]
+        passages = [
+            replace(each, place=place)
+            for each, place in zip(passages, place_names(spans), strict=True)
+        ]
     _observe(request.mode, found, time.perf_counter() - started)
     return passages, found.degraded
 
@@ -167,6 +170,13 @@ def check(request: SearchRequest) -> None:
     if not 1 <= request.limit <= MAX_RESULTS:
         message = _("The limit is between 1 and %(count)s.") % {"count": MAX_RESULTS}
         raise Invalid(message, field="limit")
+
+
+def _shown(found: Found, request: SearchRequest, user: Reader) -> dict[uuid.UUID, Shown]:
+    """Return the passages that may be among the results, also once they are reranked."""
+    count = looked_at(found, request)
+    units = found.units[: max(request.limit, count)] if count else _kept(found, request)
+    return shown(found, [unit.best.chunk for unit in units], user)
 
 
 def _kept(found: Found, request: SearchRequest) -> list[Unit]:
@@ -227,6 +237,7 @@ def _signals(unit: Unit, found: Found) -> dict[str, Any]:
         "fused": round(unit.fused, 6),
         "refined": None if unit.refined is None else round(unit.refined, 6),
         "graph": None,
+        "rerank": None,
         "passages": [str(candidate.chunk) for candidate in unit.passages],
     }
     if found.vectors and best.similarity is not None:
@@ -237,6 +248,9 @@ def _signals(unit: Unit, found: Found) -> dict[str, Any]:
             "weight": round(unit.weight, 4),
             "model": query.model_key,
         }
+    if unit.reranked is not None:
+        before = round(unit.before_rerank, 6)
+        signals["rerank"] = {"score": round(unit.reranked, 6), "before": before}
     if unit.led_from is not None:
         signals["graph"] = {"led": round(unit.led, 6), "from": str(unit.led_from)}
     return signals

@@ -64,7 +64,7 @@ def classify(error: BaseException) -> Failure:
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return _from_status(error.status_code, _retry_after(error.response.headers))
+        return from_status(error.status_code, _retry_after(error.response.headers))
     cause = error.__cause__
     if isinstance(error, OversizedAnswer) or isinstance(cause, OversizedAnswer):
         return OVERSIZED
@@ -95,7 +95,8 @@ def backoff_seconds(attempt: int, retry_after: float | None = None) -> float:
     return max(wait, min(retry_after or 0.0, BACKOFF_LIMIT_SECONDS))
 
 
-def _from_status(status: int, retry_after: float | None) -> Failure:
+def from_status(status: int, retry_after: float | None) -> Failure:
+    """Return the failure that a status of HTTP means."""
     if status == 429:
         return Failure(
             Outcome.RATE_LIMITED, _("The model is busy."), retryable=True, retry_after=retry_after
