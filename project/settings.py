@@ -442,6 +442,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "NodeStatus": "knowledge.choices.NodeStatus",
         "RelationStatus": "knowledge.choices.RelationStatus",
+        "SuggestionStatus": "knowledge.choices.SuggestionStatus",
+        "GenerationStatus": "knowledge.choices.GenerationStatus",
+        "DeliveryStatus": "project.events.choices.DeliveryStatus",
         "JobStatus": "knowledge.choices.JobStatus",
         "JobStage": "knowledge.choices.JobStage",
         "JobKind": "knowledge.choices.JobKind",

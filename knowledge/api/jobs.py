@@ -108,19 +108,19 @@ class JobViewSet(ApiViewSet):
         job = services.job_restore(acting_user=caller(request), job=find(self.get_queryset(), pk))
         return Response(JobSerializer(job).data)
 
-    @extend_schema(request=JobsInput, responses=JobsAnswer)
+    @extend_schema(operation_id="jobs_retry_many", request=JobsInput, responses=JobsAnswer)
     @action(detail=False, methods=["post"], url_path="retry", url_name="retry-many")
     def retry_many(self, request: Request) -> Response:
         """Run many failed or cancelled jobs again."""
         return self._each(request, services.job_retry)
 
-    @extend_schema(request=JobsInput, responses=JobsAnswer)
+    @extend_schema(operation_id="jobs_dismiss_many", request=JobsInput, responses=JobsAnswer)
     @action(detail=False, methods=["post"], url_path="dismiss", url_name="dismiss-many")
     def dismiss_many(self, request: Request) -> Response:
         """Take many failed jobs off the list of dead ones."""
         return self._each(request, services.job_dismiss)
 
-    @extend_schema(request=JobsInput, responses=JobsAnswer)
+    @extend_schema(operation_id="jobs_restore_many", request=JobsInput, responses=JobsAnswer)
     @action(detail=False, methods=["post"], url_path="restore", url_name="restore-many")
     def restore_many(self, request: Request) -> Response:
         """Put many dismissed jobs back on the list of dead ones."""

@@ -31,7 +31,7 @@ class SynthesisInput(StrictSerializer):
     )
 
 
-class CitationSerializer(serializers.Serializer):
+class SynthesisCitationSerializer(serializers.Serializer):
     """Where a sentence comes from: `content[start:end]` of that version of the node."""
 
     index = serializers.IntegerField(help_text="The number of the source.")
@@ -49,7 +49,7 @@ class SentenceSerializer(serializers.Serializer):
     """A sentence with its citations; it always has some."""
 
     text = serializers.CharField()
-    citations = CitationSerializer(many=True)
+    citations = SynthesisCitationSerializer(many=True)
     support = serializers.ChoiceField(
         choices=["quoted", "checked", "unchecked"],
         help_text="Unchecked: written by a model from sources in another language.",
@@ -63,7 +63,7 @@ class SectionSerializer(serializers.Serializer):
     sentences = SentenceSerializer(many=True)
 
 
-class SourceSerializer(serializers.Serializer):
+class SynthesisSourceSerializer(serializers.Serializer):
     """A cited node."""
 
     index = serializers.IntegerField()
@@ -102,7 +102,7 @@ class SynthesisSerializer(serializers.Serializer):
     notice = serializers.CharField(allow_blank=True)
     summary = serializers.CharField(help_text="The whole as Markdown.", allow_blank=True)
     sections = SectionSerializer(many=True)
-    sources = SourceSerializer(many=True)
+    sources = SynthesisSourceSerializer(many=True)
     relations = LinkSerializer(many=True)
     disagreements = DisagreementSerializer(many=True)
     left_out = serializers.IntegerField(help_text="A model's sentences that nothing bore out.")
