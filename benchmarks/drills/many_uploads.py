@@ -194,16 +194,20 @@ class Trouble:
         return [row["id"] for row in rows if row["status"] in {"queued", "processing"}]
 
     def delete_node(self) -> bool:
-        """Delete a node, its job's others may still be on their way."""
+        """Delete a node; others of its job may still be on their way."""
+        chosen = until(60, self._deleted, every=0.5)
+        return chosen is not None
+
+    def _deleted(self) -> str | None:
         rows = everything(self.http, f"/api/v1/nodes/?space={self.spaces[0]['id']}")
         known = sorted(row["id"] for row in rows if row["id"] not in self.deleted)
         if not known:
-            return False
+            return None
         chosen = self.chance.choice(known)
         if self.http.delete(f"/api/v1/nodes/{chosen}/").status_code != 204:
-            return False
+            return None
         self.deleted.add(chosen)
-        return True
+        return chosen
 
     def lose_a_space(self) -> bool:
         """Delete a space while its files are read."""
