@@ -24,7 +24,7 @@ from knowledge.cuttings import Cuttings
 from knowledge.models import NodeVersion, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.statistics import TYPICAL_LENGTH, spoken_in
-from knowledge.vocabulary import words_forget, words_learn
+from knowledge.vocabulary import past_terms, words_forget, words_learn
 from knowledge.weights import word_counts
 from project.locks import try_lock
 
@@ -185,7 +185,7 @@ def passages_erase(pairs: Iterable[Pair]) -> None:
     A version that is served has to be taken out of the index first.
     """
     erased = list(pairs)
-    terms = _terms(erased)
+    terms = past_terms(erased)
     _past_delete(erased)
     for space_id, gone in terms.items():
         words_forget(space_id, gone)
@@ -195,21 +195,6 @@ def passages_erase(pairs: Iterable[Pair]) -> None:
             "(SELECT * FROM unnest(%s::uuid[], %s::int[]))",
             _columns(erased),
         )
-
-
-def _terms(pairs: Sequence[Pair]) -> dict[uuid.UUID, set[str]]:
-    """Return the terms of past versions by their spaces."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT space_id, unnest(tsvector_to_array(search)) FROM knowledge_pastchunk "
-            "WHERE (node_id, version) IN (SELECT * FROM unnest(%s::uuid[], %s::int[]))",
-            _columns(pairs),
-        )
-        found: dict[uuid.UUID, set[str]] = {}
-        for space_id, term in cursor.fetchall():
-            if term.isalpha():
-                found.setdefault(space_id, set()).add(term)
-    return found
 
 
 def _past_delete(pairs: Sequence[Pair]) -> None:

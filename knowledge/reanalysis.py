@@ -105,7 +105,7 @@ def _batch(pairs: list[Pair], table: str) -> None:
         held = _locked(pairs, is_served=is_served)
         stored: dict[Pair, list[Any]] = {pair: [] for pair in held}
         with connection.cursor() as cursor:
-            columns = [[pair[0] for pair in held], [pair[1] for pair in held]]
+            columns: list[Any] = [[pair[0] for pair in held], [pair[1] for pair in held]]
             cursor.execute(_STORED.format(table=table), columns)
             for row in cursor.fetchall():
                 stored[row[1], row[2]].append(row)

@@ -128,6 +128,21 @@ def words_forget(space_id: uuid.UUID, terms: Iterable[str]) -> None:
     words_learn(space_id, (pair for pair in again if pair[1] in wanted))
 
 
+def past_terms(pairs: Sequence[tuple[uuid.UUID, int]]) -> dict[uuid.UUID, set[str]]:
+    """Return the terms of past versions by their spaces."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT space_id, unnest(tsvector_to_array(search)) FROM knowledge_pastchunk "
+            "WHERE (node_id, version) IN (SELECT * FROM unnest(%s::uuid[], %s::int[]))",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+        )
+        found: dict[uuid.UUID, set[str]] = {}
+        for space_id, term in cursor.fetchall():
+            if term.isalpha():
+                found.setdefault(space_id, set()).add(term)
+    return found
+
+
 def spellings_fold() -> int:
     """Drop words that are there twice, or that no passage of their space has; return how many rows.
 

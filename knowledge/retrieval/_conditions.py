@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from knowledge.analysis import fold, former_words, term_key, term_of, words
 from knowledge.binary import sequence_pack
+from knowledge.conditions import Condition, Conditions, Place
 from knowledge.moments import Moment
-from knowledge.operators import Condition, Conditions, Place
 from knowledge.passages import without_markup
 from knowledge.retrieval import _gaps
 from knowledge.retrieval._scope import Scope

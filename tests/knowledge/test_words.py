@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from knowledge import analysis, passages, reanalysis, statistics
+from knowledge import analysis, passages, reanalysis, services, statistics
 from knowledge.choices import NodeStatus, SearchMode
-from knowledge.indexing import prepare_nodes, swap, unindex_node
+from knowledge.indexing import index_node, prepare_nodes, swap, unindex_node
 from knowledge.models import Chunk, IndexedVersion, Node, Space, Spelling, TermStatistic
 from knowledge.operators import understood
 from knowledge.retrieval import retrieve_passages, search
@@ -109,9 +109,8 @@ def test_conditions_hold_in_every_mode_and_need_no_other_words(space: Space, own
         assert found("-calado -title:berth", owner, mode) == {"Drafts"}
     # The language of each passage decides what is a form of a word.
     assert found("-the title:calados", owner) == {"Calado"}
-    assert [each.text for each in retrieve_passages("-draft", user=owner, limit=1)][0].startswith(
-        "The drafts"
-    )
+    (passage,) = retrieve_passages("-draft", user=owner, limit=1)
+    assert passage.text.startswith("The drafts")
 
 
 @pytest.mark.parametrize(
@@ -124,9 +123,6 @@ def test_malformed_operators_are_plain_words(query: str) -> None:
 
 
 def test_conditions_hold_in_the_past_and_in_releases(space: Space, owner: User) -> None:
-    from knowledge import services
-    from knowledge.indexing import index_node
-
     node = services.node_create(
         acting_user=owner,
         space=space,
@@ -186,13 +182,13 @@ def test_no_word_of_a_space_shows_to_whoever_may_not_read_it(
         make_node(open_space, "Open", "Everybody knows the lighthouse."),
     )
     hidden = search(SearchRequest("zanzibariun", mode=SearchMode.KEYWORD), user=stranger)
-    assert hidden.results == [] and hidden.corrections == ()
+    assert (hidden.results, hidden.corrections) == ([], ())
     assert found("zanzibariun", owner) == {"Secret"}
     # Nor of a node of the same space that is out of date: a correction is told by what is shown.
     past = timezone.now() - datetime.timedelta(days=1)
     Node.objects.filter(title="Secret").update(valid_until=past)
     expired = search(SearchRequest("zanzibariun", mode=SearchMode.KEYWORD), user=owner)
-    assert expired.results == [] and expired.corrections == ()
+    assert (expired.results, expired.corrections) == ([], ())
 
 
 def test_spellings_go_with_the_last_passage_that_has_them(space: Space) -> None:
@@ -314,3 +310,25 @@ def test_identifiers_are_no_misspelled_words() -> None:
     text = "Does PRO-104 say recieve or info@acervo.example, camelCase and NASA a_b v1.2 x/y?"
     assert plain_words(text) == {"does", "recieve"}
     assert plain_words("ASEMBLY") == {"asembly"}
+
+
+def test_an_erase_forgets_the_words_of_what_it_erases(space: Space, owner: User) -> None:
+    nodes = [
+        services.node_create(
+            acting_user=owner,
+            space=space,
+            title=title,
+            content=content,
+            status=NodeStatus.PUBLISHED,
+        )
+        for title, content in (
+            ("Moorings", "The secret is Zanzibarium, and ropes."),
+            ("Lines", "Ropes and bowlines."),
+        )
+    ]
+    for node in nodes:
+        index_node(node.pk)
+    assert Spelling.objects.filter(word="zanzibarium").exists()
+    services.versions_erase(acting_user=owner, space=space, node_id=nodes[0].pk, reason="Asked.")
+    left = set(Spelling.objects.values_list("word", flat=True))
+    assert left == {"ropes", "lines", "bowlines"}
