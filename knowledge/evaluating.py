@@ -11,9 +11,11 @@ Searches run as a reader of all published nodes of the one space: a run says how
 not what its starter may read. Its results are seen by those who edit the space.
 """
 
+import math
 import time
 import uuid
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -43,6 +45,7 @@ from project.tracing import bind_trace
 SLICE = 20.0  # seconds after which other work of the queue gets its turn
 PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, for a model that is away
 SHOWN = 20  # results that are kept of a search, at least
+LEGS = (SearchMode.KEYWORD, SearchMode.VECTOR)
 STABLE = 50  # searches that ask for no more than this agree in what comes first
 
 log = structlog.get_logger(__name__)
@@ -50,11 +53,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What search found for one question; `after` is None for a run about one state."""
+    """What search found for one question; `after` is None for a run about one state.
+
+    `legs` has the nodes that each leg alone finds in the first state, for a hybrid run.
+    """
 
     before: list[dict[str, Any]]
     after: list[dict[str, Any]] | None
     degraded: list[str]
+    legs: dict[str, list[str]] = field(default_factory=dict)
 
 
 def run_work(run_id: uuid.UUID) -> float | None:
@@ -132,6 +139,7 @@ def metrics_of(run: EvaluationRun) -> dict[str, Any]:
         "questions": len(rows),
         "before": _plain(before),
         "after": _plain(after),
+        **({"legs": legs} if (legs := _legs_of(rows)) else {}),
         "change": _plain(after.change_from(before) if before and after else None),
         **{str(outcome): counts[outcome] for outcome in wanted},
     }
@@ -184,16 +192,21 @@ def _answered(run: EvaluationRun, result: EvaluationResult) -> Answered:
         "k": run.k,
         "mode": run.mode,
         "language": result.language,
+        "profile": run.profile_id,  # whatever is activated meanwhile
     }
     before, degraded = searched(result.text, **about, **state)
+    legs = {}
+    for leg in LEGS if run.mode == SearchMode.HYBRID else ():
+        found, _lacking = searched(result.text, **{**about, "mode": leg}, **state)
+        legs[str(leg)] = [each["node"] for each in found]
     if run.proposal_id is not None:
         other: dict[str, Any] = {"proposal": run.proposal_id}
     elif run.other_generation_id is not None:
         other = {"generation": run.other_generation_id}
     else:
-        return Answered(before, None, degraded)
+        return Answered(before, None, degraded, legs)
     after, degraded_after = searched(result.text, **about, **other)
-    return Answered(before, after, list(dict.fromkeys([*degraded, *degraded_after])))
+    return Answered(before, after, list(dict.fromkeys([*degraded, *degraded_after])), legs)
 
 
 def _is_outdated(run: EvaluationRun) -> bool:
@@ -219,6 +232,9 @@ def _note(run: EvaluationRun, result: EvaluationResult, answered: Answered) -> N
     values: dict[str, Any] = {
         "before": answered.before,
         "degraded": answered.degraded,
+        "legs": {
+            leg: _plain(measures_of(found, grades, run.k)) for leg, found in answered.legs.items()
+        },
         "outcome": Outcome.FOUND if before.recall > 0 else Outcome.MISSED,
         **_columns(before, "before"),
     }
@@ -268,6 +284,20 @@ def _stored(row: EvaluationResult, state: str) -> Measures:
         reciprocal_rank=getattr(row, f"reciprocal_rank_{state}"),
         ndcg=getattr(row, f"ndcg_{state}"),
     )
+
+
+def _legs_of(rows: Iterable[EvaluationResult]) -> dict[str, dict[str, float]]:
+    """Return the means of each leg over the questions that it was asked."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for row in rows:
+        for leg, values in row.legs.items():
+            found.setdefault(leg, []).append(values)
+    return {
+        leg: {
+            name: round(math.fsum(each[name] for each in kept) / len(kept), 6) for name in kept[0]
+        }
+        for leg, kept in found.items()
+    }
 
 
 def _plain(measures: Measures | None) -> dict[str, float] | None:

@@ -26,6 +26,7 @@ from knowledge.models import (
     Proposal,
     Space,
 )
+from knowledge.profiles import active_profile
 from knowledge.revisions import revisions_of
 from project.accounts.models import User
 from project.celery import send_after_commit
@@ -54,6 +55,7 @@ def evaluation_queue(
     """
     questions = _active(space)
     generation = IndexGeneration.objects.filter(space=space, status=GenerationStatus.ACTIVE).first()
+    profile = active_profile([space.pk])
     run = EvaluationRun.objects.create(
         space=space,
         mode=mode,
@@ -63,6 +65,8 @@ def evaluation_queue(
         release=release,
         as_of=as_of,
         generation_id=generation.pk if generation else None,
+        profile_id=profile.id,
+        profile_version=profile.version,
         other_generation_id=other_generation.pk if other_generation else None,
         questions=len(questions),
         questions_key=_key_of(questions),
@@ -98,7 +102,9 @@ def proposal_evaluate(proposal: Proposal, *, acting_user: User | None = None) ->
     transaction_lock(f"evaluation:{proposal.pk}")
     key = _key_of(_active(proposal.space))
     rows = _runs_of(proposal, key).filter(
-        k=proposal.space.gate_k, index_revision=_index_revision(proposal.space)
+        k=proposal.space.gate_k,
+        index_revision=_index_revision(proposal.space),
+        profile_version=active_profile([proposal.space_id]).version,
     )
     newest: EvaluationRun | None = rows.exclude(status=EvaluationStatus.CANCELLED).first()
     return newest or evaluation_queue(proposal.space, acting_user=acting_user, proposal=proposal)

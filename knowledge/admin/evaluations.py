@@ -22,6 +22,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.evaluation_history import history_context, legs_shown
 from knowledge.admin.evaluation_views import (
     STATUS_TONES,
     filters_of,
@@ -125,7 +126,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
     ) -> Any:
         """Show what each question came to."""
         if obj is not None:
-            context |= run_context(obj, request)
+            context |= run_context(obj, request) | {"legs": legs_shown(obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_urls(self) -> list[URLPattern]:
@@ -133,6 +134,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         wrap, base = self.admin_site.admin_view, "<path:object_id>"
         return [
             path("progress/", wrap(self.progress_view), name="knowledge_evaluationrun_progress"),
+            path("history/", wrap(self.history_view), name="knowledge_evaluationrun_history"),
             path(f"{base}/cancel/", wrap(self.cancel_view), name="knowledge_evaluationrun_cancel"),
             path(f"{base}/again/", wrap(self.again_view), name="knowledge_evaluationrun_again"),
             *super().get_urls(),
@@ -144,6 +146,13 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         runs = self.get_queryset(request).filter(pk__in=ids)
         found = {str(run.pk): {"html": progress_cell(run), "ended": run.has_ended} for run in runs}
         return JsonResponse({"runs": found})
+
+    def history_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the figures of a space's runs over time."""
+        spaces = list(Space.objects.editable_by(staff(request)).order_by("-is_default", "name"))
+        shown = history_context(self, request, spaces)
+        context = self.page_context(request, title=_("Search over time"), **shown)
+        return TemplateResponse(request, "admin/knowledge/evaluationrun/history.html", context)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Cancel a run."""

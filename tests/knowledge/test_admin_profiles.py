@@ -5,12 +5,16 @@ import uuid
 import pytest
 from django.test import Client
 
+from knowledge.evaluating import run_work
+from knowledge.indexing import index_node
 from knowledge.knobs import BUILT_IN
 from knowledge.models import RetrievalProfile, RetrievalTuning, Space
 from knowledge.profiles import active_profile
+from knowledge.services import evaluation_start, golden_create, node_create, node_publish
 from project.accounts.models import User
 
 pytestmark = pytest.mark.django_db
+RUNS = "/admin/knowledge/evaluationrun/"
 LIST = "/admin/knowledge/retrievalprofile/"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -58,6 +62,27 @@ def test_learning_is_started_watched_and_cancelled(manager: Client, space: Space
     assert manager.get(f"{path}{row.pk}/progress/").json() == {"percent": 40, "ended": False}
     manager.post(f"{path}{row.pk}/cancel/")
     assert manager.get(f"{path}{row.pk}/progress/").json()["ended"]
+
+
+def test_the_figures_of_each_leg_are_shown_over_time(
+    manager: Client, space: Space, owner: User
+) -> None:
+    assert "Nothing to show yet" in manager.get(f"{RUNS}history/").content.decode()
+    made = node_create(
+        acting_user=owner, space=space, title="Sluice", content="The sluice opens at low tide."
+    )
+    node_publish(acting_user=owner, node=made)
+    index_node(made.pk)
+    golden_create(acting_user=owner, question="When does the sluice open?", nodes={made.pk: 3})
+    run = evaluation_start(acting_user=owner, space=space)
+    run_work(run.pk)
+    run.refresh_from_db()
+    assert run.metrics["legs"]["keyword"] == {"recall": 1.0, "mrr": 1.0, "ndcg": 1.0}
+    assert set(run.metrics["legs"]) == {"keyword", "vector"}
+    assert (run.profile_version, run.generation_id is None) == (0, False)
+    page = manager.get(f"{RUNS}history/?space={space.pk}&measure=mrr").content.decode()
+    assert 'points="0.0,0.0"' in page
+    assert "Each leg alone" in manager.get(f"{RUNS}{run.pk}/change/").content.decode()
 
 
 def test_editors_and_strangers_see_no_profile(
