@@ -108,7 +108,9 @@ def test_it_takes_in_what_is_good_and_a_second_run_changes_nothing(
     published = Node.objects.filter(status=NodeStatus.PUBLISHED)
     assert {node.indexed_version == node.version for node in published} == {True}
     versions, chunks = NodeVersion.objects.count(), Chunk.objects.count()
-    assert set(NodeVersion.objects.values_list("change_origin", flat=True)) == {VersionOrigin.IMPORT}
+    assert set(NodeVersion.objects.values_list("change_origin", flat=True)) == {
+        VersionOrigin.IMPORT
+    }
 
     _code, out, _err = run(path, capsys)
     assert "0 created, 2 updated, 6 unchanged" in out  # N-1 goes there and back

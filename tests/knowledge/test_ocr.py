@@ -57,9 +57,7 @@ def test_words_become_lines_without_noise(stand_in: Path) -> None:
     assert [span.page for span in pages.pages] == [1, 2, 3]
 
 
-def test_the_program_is_asked_in_the_languages_of_the_space(
-    stand_in: Path, settings: Any
-) -> None:
+def test_the_program_is_asked_in_the_languages_of_the_space(stand_in: Path, settings: Any) -> None:
     settings.ACERVO_OCR = str(stand_in)
     found = tesseract()
     assert found is not None
