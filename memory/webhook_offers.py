@@ -10,7 +10,10 @@ from project.events.webhooks.registry import Offer, Told, offer
 
 def may_recall(user: User, told: Told) -> bool:
     """Who keeps the episode."""
-    return Episode.objects.visible_to(user).filter(pk=told.subject_id).exists()
+    return (
+        told.subject_id is not None
+        and Episode.objects.visible_to(user).filter(pk=told.subject_id).exists()
+    )
 
 
 offer(
