@@ -20,6 +20,8 @@ MOST_NODES: Final = 200
 """Nodes that a walk may meet."""
 MOST_RELATIONS: Final = 1000
 ITERATIONS: Final = 12
+SHARPNESS: Final = 2
+"""To which power a seed's score counts: the best hit begins most walks."""
 
 
 Edge = tuple[uuid.UUID, uuid.UUID, float]
@@ -44,13 +46,13 @@ def led_scores(
     anew with the probability 1 - `damping` (personalised PageRank: Haveliwala, 2002). A relation
     weighs `weight / sqrt(degree · degree)` (Zhou et al., "Learning with Local and Global
     Consistency", 2004): a node that everything is related to leads hardly anywhere, and a node with
-    some relations still leads to each. What arrives is told in the scale of the seeds' scores. The
-    walk meets nodes at most `steps` relations away, and MOST_NODES in all.
+    some relations still leads to each. Where most arrives, it counts as the best seed's score times
+    the heaviest weight. The walk meets nodes at most `steps` relations away, and MOST_NODES in all.
     """
-    weights = _around(seeds, steps, passing, relations)
+    weights, heaviest = _around(seeds, steps, passing, relations)
     if not weights:
         return {}
-    arrived, ways = _walked(seeds, weights, damping)
+    arrived, ways = _walked(seeds, weights, damping, heaviest)
     known = {node: (led, ways[node]) for node, led in arrived.items() if node in ways and led > 0.0}
     ordered = sorted(known.items(), key=lambda item: (-item[1][0], item[0]))
     return dict(ordered[:NEIGHBOURS])
@@ -58,8 +60,11 @@ def led_scores(
 
 def _around(
     seeds: Mapping[uuid.UUID, float], steps: int, passing: Passing, relations: Relations
-) -> dict[uuid.UUID, dict[uuid.UUID, float]]:
-    """Return the weights of relations among the nodes around the seeds, both ways."""
+) -> tuple[dict[uuid.UUID, dict[uuid.UUID, float]], float]:
+    """Return the weights of relations among the nodes around the seeds, both ways.
+
+    Also the weight that the heaviest of them was given.
+    """
     known, permitted = set(seeds), set(seeds)
     seen: dict[tuple[uuid.UUID, uuid.UUID], float] = {}
     front = list(seeds)
@@ -85,25 +90,28 @@ def _around(
             for node in pair:
                 degrees[node] = degrees.get(node, 0.0) + weight
     weights: dict[uuid.UUID, dict[uuid.UUID, float]] = {}
+    heaviest = 0.0
     for (one, other), weight in seen.items():
         if one in known and other in known:
             # One weak relation stays weak: a degree below 1 strengthens nothing.
             share = weight / math.sqrt(max(degrees[one], 1.0) * max(degrees[other], 1.0))
             weights.setdefault(one, {})[other] = share
             weights.setdefault(other, {})[one] = share
-    return weights
+            heaviest = max(heaviest, weight)
+    return weights, heaviest
 
 
 def _walked(
     seeds: Mapping[uuid.UUID, float],
     weights: Mapping[uuid.UUID, Mapping[uuid.UUID, float]],
     damping: float,
+    heaviest: float,
 ) -> tuple[dict[uuid.UUID, float], dict[uuid.UUID, uuid.UUID]]:
     """Return what arrives at each node, and the neighbour that most of it comes from.
 
     A seed is told what comes from others, without what it started with.
     """
-    start = {node: score for node, score in seeds.items() if score > 0.0}
+    start = {node: score**SHARPNESS for node, score in seeds.items() if score > 0.0}
     mass = dict(start)
     came: dict[uuid.UUID, float] = {}
     ways: dict[uuid.UUID, tuple[float, uuid.UUID]] = {}
@@ -119,10 +127,11 @@ def _walked(
             node: (1.0 - damping) * start.get(node, 0.0) + came.get(node, 0.0)
             for node in came.keys() | start.keys()
         }
-    if not start:
+    most = max((led for node, led in came.items() if node not in seeds), default=0.0)
+    most = most or max(came.values(), default=0.0)
+    if not most:
         return {}, {}
-    best = max(start, key=lambda node: (start[node], node))
-    scale = start[best] / mass[best]
+    scale = max(seeds.values()) * heaviest / most
     return (
         {node: min(1.0, scale * led) for node, led in came.items()},
         {node: way for node, (_moved, way) in ways.items()},
