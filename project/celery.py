@@ -24,6 +24,7 @@ app.autodiscover_tasks()
 heartbeat.connect_celery()
 
 log = structlog.get_logger(__name__)
+BACKGROUND = 10  # of `nice`
 _TRACE_HEADER = "acervo_trace_id"
 _running: dict[str, ExitStack] = {}
 
@@ -31,6 +32,12 @@ _running: dict[str, ExitStack] = {}
 @signals.setup_logging.connect
 def _keep_our_logs(**_kwargs: object) -> None:
     """Leave logging as the settings made it: with a receiver here, Celery sets up none."""
+
+
+@signals.worker_init.connect
+def _let_people_go_first(**_kwargs: object) -> None:
+    """Work in the background: who waits for a page or an answer has the processors first."""
+    os.nice(BACKGROUND)
 
 
 @signals.before_task_publish.connect
