@@ -228,7 +228,8 @@ def mean_scores(rows: Sequence[Scores]) -> Scores:
 
 def _nodes_remove(ids: list[uuid.UUID]) -> None:
     """Delete nodes that never had a version, and what refers to them, without any history."""
-    referring: list[Any] = [each for each in Node._meta.related_objects if each.field.concrete]
+    every: list[Any] = Node._meta.get_fields(include_hidden=True)
+    referring = [each for each in every if each.one_to_many and each.field.db_constraint]
     # Vectors refer to passages, too.
     for each in sorted(referring, key=lambda each: each.related_model is Chunk):
         rows = each.related_model._base_manager.filter(**{f"{each.field.name}__in": ids})

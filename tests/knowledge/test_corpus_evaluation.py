@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from knowledge import corpus_evaluation
 from knowledge.corpora import CorpusError, corpus_read
 from knowledge.corpus_evaluation import PREFIX, leftovers_remove, reciprocal_ranks, scores_of
 from knowledge.holders import holder_name
-from knowledge.models import Chunk, Node, Space, TermStatistic
+from knowledge.models import Chunk, Embedding, Node, Space, TermStatistic
 
 DOCUMENTS = {
     "d1": "The harbour master opens the sluice at low tide.",
@@ -94,8 +95,9 @@ def test_a_set_is_measured_and_nothing_of_it_stays(
     assert report["scores"]["hybrid"]["ndcg_10"] == 1.0
     assert report["scores"]["keyword"]["recall_100"] == 1.0
     assert set(report["per_question"]) == {"1", "2"}
-    for model in (Space, Node, Chunk, TermStatistic):
+    for model in (Space, Node, Chunk, Embedding, TermStatistic):
         assert not model.objects.exists()
+    connection.check_constraints()
 
 
 @pytest.mark.django_db
