@@ -134,6 +134,8 @@ class ModelEndpoint(models.Model):
         errors: dict[str, str] = {}
         if self.purpose == Purpose.CHAT and self.backend != Backend.OPENAI:
             errors["backend"] = str(_("A language model needs an OpenAI-compatible server."))
+        if self.purpose == Purpose.RERANK and self.backend in {Backend.BUILTIN, Backend.HASHING}:
+            errors["backend"] = str(_("A reranking model needs a server, or fastembed."))
         if self.backend in {Backend.OPENAI, Backend.FASTEMBED} and not self.model_name.strip():
             errors["model_name"] = str(_("Name the model to ask for."))
         if self.backend == Backend.OPENAI:

@@ -13,6 +13,7 @@ from project.inference.choices import CallKind, Outcome, Purpose
 from project.inference.embeddings import embed_texts, model_for_endpoint
 from project.inference.language_models import warm_up
 from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.reranking import RerankUnavailable, rerank_scores
 from project.inference.types import EmbeddingUnavailable, UsageContext
 from project.inference.usage import usage_row, usage_store
 
@@ -39,6 +40,8 @@ def endpoint_try(endpoint: ModelEndpoint, *, user_id: int | None = None) -> Tria
     context = UsageContext(PURPOSE, user_id=user_id)
     if endpoint.purpose == Purpose.EMBEDDING:
         return _embedding(endpoint, context)
+    if endpoint.purpose == Purpose.RERANK:
+        return _reranking(endpoint)
     trial, row = async_to_sync(_chat)(endpoint, context)
     usage_store([row])
     return trial
@@ -52,6 +55,19 @@ def _embedding(endpoint: ModelEndpoint, context: UsageContext) -> Trial:
     except EmbeddingUnavailable as error:
         return Trial(is_ok=False, text=error.message, latency_ms=_since(started))
     text = _("A vector of %(count)s numbers.") % {"count": vectors.shape[1]}
+    return Trial(is_ok=True, text=text, latency_ms=_since(started))
+
+
+def _reranking(endpoint: ModelEndpoint) -> Trial:
+    started = time.monotonic()
+    try:
+        scores = rerank_scores(
+            endpoint.pk, "When is it ready?", ["It is ready.", "Cats purr."], seconds=SECONDS
+        )
+    except RerankUnavailable as error:
+        return Trial(is_ok=False, text=error.message, latency_ms=_since(started))
+    shown = ", ".join(f"{score:.2f}" for score in scores)
+    text = _("Scores of two texts: %(scores)s.") % {"scores": shown}
     return Trial(is_ok=True, text=text, latency_ms=_since(started))
 
 
