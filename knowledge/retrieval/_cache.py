@@ -23,15 +23,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.utils import timezone
 
-from knowledge.models import Space
 from knowledge.retrieval._asked import Asked, Tally
+from knowledge.retrieval._gate import spaces_gate
 from knowledge.retrieval._scope import Reader
 from knowledge.types import SearchRequest
-from project.accounts.models import User
 from project.aio import release_connections
 from project.cache import Computed, LayeredCache
 
@@ -44,8 +42,6 @@ cache = LayeredCache("search", most_entries=2000, most_bytes=32 * 2**20)
 tally = Tally(cache)
 cache.riders.append(tally)
 
-_ANYBODY = -1
-"""Stands for the id of whoever reads in the SQL of the gate."""
 _STATE = """
 SELECT id, index_revision + (
     SELECT count(*) FROM knowledge_spacechange AS change WHERE change.space_id = space.id
@@ -130,16 +126,14 @@ def _state(
     request: SearchRequest, user: Reader, *, since: datetime.datetime | None = None
 ) -> _State:
     """Return what the answer to a request depends on; with `since`, until when it does."""
-    gate, permitting = _gate(
-        is_known=user.is_authenticated, is_active=user.is_active, is_superuser=user.is_superuser
-    )
+    gate, permitting = spaces_gate(user)
     statement = _STATE.format(
         boundary="NULL" if since is None else _BOUNDARY,
         gate=gate,
         among="" if request.spaces is None else " AND id = ANY(%s)",
     )
     parameters: list[Any] = [] if since is None else [since, since]
-    parameters += [user.pk if each == _ANYBODY else each for each in permitting]
+    parameters += permitting
     if request.spaces is not None:
         parameters.append(list(request.spaces))
     with connection.cursor() as cursor:
@@ -147,18 +141,6 @@ def _state(
         rows = cursor.fetchall()
     ends = [end for _pk, _revision, end in rows if end is not None]
     return _State(tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None))
-
-
-@functools.cache
-def _gate(*, is_known: bool, is_active: bool, is_superuser: bool) -> tuple[str, tuple[Any, ...]]:
-    """Return the gate of spaces as SQL with parameters, _ANYBODY for the reader's id.
-
-    Of a reader it depends on nothing else; made once, as making it takes longer than asking it.
-    """
-    anybody = User(pk=_ANYBODY, is_active=is_active, is_superuser=is_superuser)
-    spaces = Space.objects.visible_to(anybody if is_known else AnonymousUser())
-    sql, parameters = spaces.order_by().values("pk").query.sql_with_params()
-    return sql, tuple(parameters)
 
 
 def _request_key(request: SearchRequest) -> dict[str, object]:

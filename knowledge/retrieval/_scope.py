@@ -8,18 +8,25 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import EmptyResultSet
-from django.db.models import FilteredRelation, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from knowledge.analysis import base_language
 from knowledge.choices import GenerationStatus
-from knowledge.models import IndexGeneration, Node, Space
-from knowledge.retrieval._shelves import SERVED, Shelf
+from knowledge.models import IndexGeneration, Node
+from knowledge.retrieval._gate import Sql, nodes_gate, spaces_gate
+from knowledge.retrieval._shelves import SERVED, Shelf, Statement
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.http.errors import Invalid
 
 Reader = User | AnonymousUser
+_SERVING = """
+SELECT space.id, serving.id, model_key, endpoint_id, dimensions, has_ann_index, ann_is_half
+FROM knowledge_space AS space
+LEFT JOIN knowledge_indexgeneration AS serving
+    ON serving.space_id = space.id AND serving.status = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +63,21 @@ class Scope:
 def scope_of(request: SearchRequest, user: Reader) -> Scope:
     """Return where a request of the user looks in the present state."""
     space_ids, generations = spaces_of(request, user)
-    nodes = filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
-    try:
-        sql, parameters = (
-            nodes.order_by().values("pk").query.sql_with_params() if space_ids else ("", ())
-        )
-    except EmptyResultSet:  # an empty list among the filters: nothing can match
-        space_ids, sql, parameters = (), "", ()
+    is_narrow = is_narrowed(request)
+    permitted: Sql = "", ()
+    if space_ids and not is_narrow:
+        permitted = nodes_gate(user, space_ids)
+    elif space_ids:
+        nodes = filtered(Node.objects.searchable_by(user).filter(space__in=space_ids), request)
+        try:
+            permitted = nodes.order_by().values("pk").query.sql_with_params()
+        except EmptyResultSet:  # an empty list among the filters: nothing can match
+            space_ids = ()
     return Scope(
         space_ids=space_ids,
-        permitted=sql,
-        parameters=tuple(parameters),
-        is_narrow=is_narrowed(request),
+        permitted=permitted[0],
+        parameters=tuple(permitted[1]),
+        is_narrow=is_narrow,
         generations=generations,
     )
 
@@ -80,15 +90,13 @@ def spaces_of(
     A generation that the request names stands in for the active one of its space. Raises Invalid
     for one that the user may not search.
     """
-    spaces = Space.objects.visible_to(user)
+    gate, parameters = spaces_gate(user)
+    statement = Statement()
+    statement.add(_SERVING, GenerationStatus.ACTIVE)
+    statement.add(f"WHERE space.id IN ({gate})", *parameters)
     if request.spaces is not None:
-        spaces = spaces.filter(pk__in=request.spaces)
-    active = FilteredRelation(
-        "generations", condition=Q(generations__status=GenerationStatus.ACTIVE)
-    )
-    of_generation = ("model_key", "endpoint", "dimensions", "has_ann_index", "ann_is_half")
-    fields = ("pk", "active", *(f"active__{name}" for name in of_generation))
-    rows = list(spaces.order_by().annotate(active=active).values_list(*fields))
+        statement.add(" AND space.id = ANY(%s)", [*request.spaces])
+    rows = statement.run()
     space_ids = tuple(row[0] for row in rows)
     serving = {row[0]: ServingGeneration(*row[1:]) for row in rows if row[1] is not None}
     if request.generation is not None:
