@@ -10,7 +10,10 @@ from project.events.webhooks.registry import Offer, Told, offer
 
 def may_follow_turn(user: User, told: Told) -> bool:
     """Whose conversation it is."""
-    return Turn.objects.visible_to(user).filter(pk=told.subject_id).exists()
+    return (
+        told.subject_id is not None
+        and Turn.objects.visible_to(user).filter(pk=told.subject_id).exists()
+    )
 
 
 offer(

@@ -252,7 +252,7 @@ def _settle(
         stored.status, stored.error, stored.finished_at = status, error, timezone.now()
         stored.lease_owner, stored.lease_until, stored.done = "", None, 1.0
         if result is not None:
-            known = RetrievalProfile.objects.filter(pk=present).first()
+            known = RetrievalProfile.objects.filter(pk=present).first() if present else None
             stored.compared_to = known or builtin_store()
             if result.figures.is_better:
                 source = _("golden questions of “%(space)s”") % {"space": row.space.name}

@@ -35,7 +35,7 @@ def history_context(admin: ModelAdmin, request: HttpRequest, spaces: list[Space]
     )
     runs = list(rows.order_by("-created_at")[:SHOWN])[::-1]
     values = [_values(run, name) for run in runs]
-    names = {"all": _("All together"), **{leg: leg.label for leg in LINES[1:]}}
+    names: dict[str, Any] = {"all": _("All together"), **{leg: leg.label for leg in LINES[1:]}}
     return {
         "spaces": spaces,
         "chosen": chosen,

@@ -134,7 +134,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         wrap, base = self.admin_site.admin_view, "<path:object_id>"
         return [
             path("progress/", wrap(self.progress_view), name="knowledge_evaluationrun_progress"),
-            path("history/", wrap(self.history_view), name="knowledge_evaluationrun_history"),
+            path("history/", wrap(self.over_time_view), name="knowledge_evaluationrun_history"),
             path(f"{base}/cancel/", wrap(self.cancel_view), name="knowledge_evaluationrun_cancel"),
             path(f"{base}/again/", wrap(self.again_view), name="knowledge_evaluationrun_again"),
             *super().get_urls(),
@@ -147,7 +147,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         found = {str(run.pk): {"html": progress_cell(run), "ended": run.has_ended} for run in runs}
         return JsonResponse({"runs": found})
 
-    def history_view(self, request: HttpRequest) -> HttpResponse:
+    def over_time_view(self, request: HttpRequest) -> HttpResponse:
         """Show the figures of a space's runs over time."""
         spaces = list(Space.objects.editable_by(staff(request)).order_by("-is_default", "name"))
         shown = history_context(self, request, spaces)

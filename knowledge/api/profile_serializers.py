@@ -73,7 +73,7 @@ class KnobSerializer(serializers.Serializer):
 
     name = serializers.CharField()
     group = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # Field has one of its own
     help = serializers.CharField()
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
+from knowledge.access import not_found
 from knowledge.api.profile_serializers import (
     ActivationInput,
     ActivationSerializer,
@@ -22,7 +23,6 @@ from knowledge.models import ProfileActivation, RetrievalProfile, Space
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller
 from project.http.api import ApiViewSet, find
-from project.http.errors import NotFound
 
 
 class ProfileViewSet(ApiViewSet):
@@ -68,7 +68,7 @@ class ProfileViewSet(ApiViewSet):
     def roll_back(self, request: Request) -> Response:
         """Let what held before hold again."""
         if not self.get_queryset().exists():
-            raise NotFound
+            raise not_found()
         row = services.profile_roll_back(acting_user=caller(request), **self._place(request))
         return Response(ActivationSerializer(row).data)
 

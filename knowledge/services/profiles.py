@@ -144,8 +144,8 @@ def _checked(knobs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint_require(endpoint_id: str) -> None:
-    rows = ModelEndpoint.objects.filter(pk=endpoint_id or None, purpose=Purpose.RERANK)
-    if endpoint_id and not rows.exists():
+    rows = ModelEndpoint.objects.filter(purpose=Purpose.RERANK)
+    if endpoint_id and not rows.filter(pk=endpoint_id).exists():
         message = _("There is no model endpoint for reranking with this id.")
         raise Invalid(message, field="knobs.rerank_endpoint")
 

@@ -278,11 +278,17 @@ def reaching(kind: str, belongings: Belongings) -> list[dict[str, Any]]:
         "jobs/dismiss": [{"jobs": [belongings["job"]]}],
         "jobs/restore": [{"jobs": [belongings["job"]]}],
         "webhooks": [
-            {"name": "x", "url": "https://x.example/", "types": ["knowledge.node.created"],
-             "spaces": [belongings["space"]]}
+            {
+                "name": "x",
+                "url": "https://x.example/",
+                "types": ["knowledge.node.created"],
+                "spaces": [belongings["space"]],
+            }
         ],
         "synthesis": [space | {"topic": SECRET}, {"topic": SECRET}],
         "chunk-preview": [{"node": belongings["node"]}, space | {"text": "x"}],
+        "index-generations": [space, space | {"switching": "automatic"}],
+        "search/why-not": [{"query": SECRET, "node": belongings["node"]}],
         "search": [
             {"query": SECRET, "mode": mode, **scope}
             for mode in ("hybrid", "keyword", "vector", "graph")

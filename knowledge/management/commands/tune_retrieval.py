@@ -131,7 +131,8 @@ class Command(BaseCommand):
         version = None
         if result.figures.is_better and not options["dry_run"]:
             with transaction.atomic():
-                base = RetrievalProfile.objects.filter(pk=present.id).first() or builtin_store()
+                rows = RetrievalProfile.objects
+                base = (present.id and rows.filter(pk=present.id).first()) or builtin_store()
                 version = tuned_store(result, base, author=None, source=source).version
         changes = result.profile.differences_to(present)
         if options["as_json"]:
