@@ -73,6 +73,7 @@ def read_tsv(data: bytes, limits: Limits) -> Iterator[RawPage]:
 
 def _separated(text: str, dialect: Any, limits: Limits) -> RawPage:
     warnings: list[str] = []
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # 131,072 characters otherwise
     with readable(csv.Error):
         rows = csv.reader(io.StringIO(text, newline=""), dialect)
         cells = ([_cell(value, limits) for value in row[: limits.columns]] for row in rows)

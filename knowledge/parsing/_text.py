@@ -3,7 +3,8 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 _BOMS = (
@@ -19,6 +20,8 @@ _CONTROLS = re.compile(
 )
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_MAX_FRONT_MATTER = 100_000  # values and characters, with every alias written out
+_MAX_DEPTH = 100
 _BLOCK_START = re.compile(
     r"(?:#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|\d{1,9}(?=[.)](?:\s|$))|\||`{3}|~{3}|\[[^\]]+\]:"
     r"|(?:[-=_*][ \t]*){3,}$)"
@@ -83,7 +86,11 @@ def tidy(markdown: str) -> str:
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:
-    """The YAML mapping at the top of a Markdown text, as JSON values, and the text after it."""
+    """The YAML mapping at the top of a Markdown text, as JSON values, and the text after it.
+
+    What is no mapping, or unfolds to more values or characters than metadata ever has (a few
+    lines of aliases of aliases can be billions), stays text.
+    """
     import yaml
 
     match = _FRONT_MATTER.match(text)
@@ -93,9 +100,29 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
         values = yaml.safe_load(match[1])
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}, text
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not _is_modest(values):
         return {}, text
     return {str(key): json_value(value) for key, value in values.items()}, text[match.end() :]
+
+
+def _is_modest(values: dict[Any, Any]) -> bool:
+    """Whether ``values`` stay small when every alias is written out; ends soon if they do not."""
+    left = _MAX_FRONT_MATTER
+    waiting: list[Iterator[Any]] = [iter([values])]
+    while waiting:
+        try:
+            value = next(waiting[-1])
+        except StopIteration:
+            waiting.pop()
+            continue
+        left -= 1 + (len(value) if isinstance(value, str | bytes) else 0)
+        if left < 0 or len(waiting) > _MAX_DEPTH:
+            return False
+        if isinstance(value, dict):
+            waiting.append(chain.from_iterable(value.items()))
+        elif isinstance(value, list | tuple | set):
+            waiting.append(iter(value))
+    return True
 
 
 def json_value(value: Any, depth: int = 0) -> Any:

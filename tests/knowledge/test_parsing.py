@@ -34,6 +34,19 @@ def test_a_rule_at_the_top_is_no_front_matter(content: str) -> None:
     assert text_of(content, "a.md").markdown == content
 
 
+def test_front_matter_that_unfolds_to_billions_of_values_stays_text() -> None:
+    levels = "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 30))
+    for head in (
+        f"a0: &a0 x\n{levels}",
+        "a: &a [*a]\n",
+        f"a: &a {'x' * 900}\nb: [{'*a,' * 200}]\n",
+    ):
+        document = text_of(f"---\n{head}---\nText\n", "a.md")
+        assert document.metadata == {"format": "markdown"}
+        assert document.markdown.endswith("---\nText\n")
+    assert text_of("---\na: &a [1, 2]\nb: *a\n---\nText\n", "a.md").metadata["b"] == [1, 2]
+
+
 def test_the_title_is_the_first_heading_or_the_name() -> None:
     assert text_of("Intro\n\n## The *best* title\n\nText", "a.md").title == "The best title"
     assert text_of("No heading here", "ferry_fares 2026.txt").title == "ferry fares 2026"
@@ -168,6 +181,12 @@ def test_csv_in_any_dialect_is_a_table(separator: str) -> None:
     assert document.markdown == (
         "| Line | Price |\n| --- | --- |\n| North | a \\| b |\n| South | 14 |\n| West | 15 |\n"
     )
+
+
+def test_a_cell_of_csv_may_be_long() -> None:
+    document = text_of(f"Line,About\nNorth,{'word ' * 40_000}\n", "a.csv")
+    assert document.markdown.startswith("| Line | About |")
+    assert "| North | word word" in document.markdown
 
 
 def test_json_records_are_a_table_and_the_rest_an_outline() -> None:
