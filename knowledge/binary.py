@@ -6,7 +6,7 @@ Layouts after `vector_recv`, `sparsevec_recv` (pgvector) and `tsvectorrecv` (Pos
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from knowledge.types import TERM_SPACE
@@ -14,6 +14,9 @@ from knowledge.types import TERM_SPACE
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+_EIGHT_DIGITS = "%.8g,"
 
 
 def vector_pack(vector: npt.NDArray[np.float32]) -> bytes:
@@ -28,9 +31,17 @@ def vector_unpack(packed: bytes) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed, dtype=">f4", offset=4).astype(np.float32)
 
 
+def vectors_unpack(packed: Sequence[bytes]) -> npt.NDArray[np.float32]:
+    """Return the numbers of some `vector` of equal length, a row each; at least one."""
+    import numpy as np
+
+    rows = np.frombuffer(b"".join(packed), dtype=">f4").reshape(len(packed), -1)
+    return rows[:, 1:].astype(np.float32)
+
+
 def vector_text(vector: npt.NDArray[np.float32]) -> str:
     """Return a `vector` as text, for a query."""
-    return "[" + ",".join(f"{number:.8g}" for number in vector.tolist()) + "]"
+    return f"[{_EIGHT_DIGITS * (len(vector) - 1)}%.8g]" % tuple(vector.tolist())
 
 
 def sparse_pack(weights: Mapping[int, float]) -> bytes:

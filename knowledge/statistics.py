@@ -119,9 +119,9 @@ def totals(space_ids: Sequence[uuid.UUID], keys: Iterable[int] = ()) -> Totals:
         cursor.execute(
             """
             SELECT term, sum(passages), sum(tokens) FROM knowledge_termstatistic
-            WHERE space_id = ANY(%s) AND term = ANY(%s) GROUP BY term
+            WHERE space_id = ANY(%s) AND term = ANY(%s::bigint[]) GROUP BY term
             """,
-            [list(space_ids), wanted],
+            [list(space_ids), _array(wanted)],
         )
         found = {term: (int(passages), int(words)) for term, passages, words in cursor}
     passages, words = found.pop(ALL_PASSAGES, (0, 0))
@@ -132,6 +132,11 @@ def totals(space_ids: Sequence[uuid.UUID], keys: Iterable[int] = ()) -> Totals:
         frozenset(languages),
         {key: count for key, (count, _words) in found.items() if count > 0},
     )
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Return an array as text: many times quicker than a list that is adapted item by item."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def mean_length(counted: Totals) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knowledge import ranking
-from knowledge.binary import sequence_unpack, vector_unpack
+from knowledge.binary import sequence_unpack, vectors_unpack
 from knowledge.choices import SearchMode
 from knowledge.retrieval._found import Found, Unit
 from knowledge.retrieval._legs import Candidate
@@ -48,16 +48,16 @@ def signals_of(question: Question, candidates: list[Candidate], average: float) 
     """Return the signals of candidates; `average` is the mean length of a passage of the scope."""
     import numpy as np
 
-    similarity = np.array([max(candidate.similarity or 0.0, 0.0) for candidate in candidates])
+    similarity = np.array([one.similarity or 0.0 for one in candidates]).clip(min=0.0)
     if not question.highest or not candidates:
         nothing = np.zeros(len(candidates))
         return Signals(candidates, similarity, nothing, nothing)
     # Sequences have a 0 between fields; one more after each passage makes them one array.
-    joined = sequence_unpack(b"".join(one.sequence + _END for one in candidates))
+    joined = sequence_unpack(_END.join([*(one.sequence for one in candidates), b""]))
     starts, lengths = ranking.field_lengths(joined)
     norms = K1 * (1 - B + B * (lengths @ np.array(FIELD_WEIGHTS)) / average)
     phrase = ranking.phrase_scores(joined, starts, question.pairs, norms, K1) / question.highest
-    match = np.array([candidate.bm25 for candidate in candidates]) / question.highest
+    match = np.array([one.bm25 for one in candidates]) / question.highest
     return Signals(candidates, similarity, match, phrase)
 
 
@@ -74,36 +74,36 @@ def units_of(found: Found, signals: Signals, mode: SearchMode, *, by_node: bool)
         match, phrase = np.zeros_like(match), np.zeros_like(phrase)
     found.best_match = max(found.best_match, float(match.max()))
     found.nearest = max(found.nearest, float(signals.similarity.max()))
-    weights = np.array([_weight(found, candidate) for candidate in candidates])
-    numbers: dict[uuid.UUID, int] = {}
-    groups = np.array(
-        [
-            numbers.setdefault(candidate.node if by_node else candidate.chunk, len(numbers))
-            for candidate in candidates
-        ]
-    )
+    numbers: dict[int, int] = {}
+    ids = [one.node.int if by_node else one.chunk.int for one in candidates]
+    members = [numbers.setdefault(each, len(numbers)) for each in ids]
+    groups = np.array(members)
     best_similarity = ranking.group_best(groups, signals.similarity, len(numbers))
     best_match = ranking.group_best(groups, match, len(numbers))
+    weights = _weights(found, candidates)
     own = weights * signals.similarity + (1 - weights) * match
+    scores = weights * best_similarity[groups] + (1 - weights) * best_match[groups]
+    scores = np.minimum(1.0, scores).tolist()
+    # Numbers of Python, as one of NumPy takes longer to get at than to reckon with.
+    similarities, matches = best_similarity.tolist(), best_match.tolist()
+    phrases, of_legs = phrase.tolist(), weights.tolist()
     units: dict[int, Unit] = {}
     for place in np.argsort(-own, kind="stable").tolist():
-        group = int(groups[place])
-        if group in units:
-            units[group].passages.append(candidates[place])
+        group = members[place]
+        if (unit := units.get(group)) is not None:
+            unit.passages.append(candidates[place])
             continue
-        weight = float(weights[place])
-        score = float(weight * best_similarity[group] + (1 - weight) * best_match[group])
         units[group] = Unit(
             best=candidates[place],
-            score=min(1.0, score),
-            similarity=float(best_similarity[group]),
-            match=float(best_match[group]),
-            phrase=float(phrase[place]),
-            weight=weight,
+            score=scores[place],
+            similarity=similarities[group],
+            match=matches[group],
+            phrase=phrases[place],
+            weight=of_legs[place],
             passages=[candidates[place]],
-            fused=min(1.0, score),
+            fused=scores[place],
         )
-    return sorted(units.values(), key=_order)
+    return sorted(units.values(), key=order)
 
 
 def refine(found: Found, vectors: Callable[[Sequence[uuid.UUID]], Packed]) -> None:
@@ -120,9 +120,9 @@ def refine(found: Found, vectors: Callable[[Sequence[uuid.UUID]], Packed]) -> No
     query = found.vectors[0]
     packed = vectors([unit.best.chunk for unit in top])
     rows = np.zeros((len(top), len(query.vector)), dtype=np.float32)
-    for number, unit in enumerate(top):
-        if unit.best.chunk in packed:
-            rows[number] = vector_unpack(packed[unit.best.chunk])
+    known = [number for number, unit in enumerate(top) if unit.best.chunk in packed]
+    if known:
+        rows[known] = vectors_unpack([packed[top[number].best.chunk] for number in known])
     weights = np.array([unit.weight for unit in top])
     similarities = np.array([unit.similarity for unit in top])
     scores = np.array([unit.score for unit in top])
@@ -134,17 +134,23 @@ def refine(found: Found, vectors: Callable[[Sequence[uuid.UUID]], Packed]) -> No
     floor = min(unit.score for unit in top)
     for unit in found.units[profile.neighbourhood :]:
         unit.score = min(unit.score, floor)
-    found.units.sort(key=_order)
+    found.units.sort(key=order)
 
 
-def _order(unit: Unit) -> tuple[float, uuid.UUID]:
-    return -unit.score, unit.best.chunk
+def order(unit: Unit) -> tuple[float, int]:
+    """Return what units are sorted by: the best first, equal ones always the same way."""
+    return -unit.score, unit.best.chunk.int
 
 
-def _weight(found: Found, candidate: Candidate) -> float:
-    """Return the weight of the vector leg for a passage, 0 when there is none at all."""
+def _weights(found: Found, candidates: Sequence[Candidate]) -> Floats:
+    """Return the weight of the vector leg for each passage, 0 when there is none at all."""
+    import numpy as np
+
     if not found.vectors:
-        return 0.0
-    weight = found.vectors[candidate.model or 0].weight
-    weight = ranking.confident_weight(found.profile, weight, found.nearest)
-    return weight * ranking.literal_factor(found.profile, found.best_match)
+        return np.zeros(len(candidates))
+    factor = ranking.literal_factor(found.profile, found.best_match)
+    by_model = [
+        factor * ranking.confident_weight(found.profile, query.weight, found.nearest)
+        for query in found.vectors
+    ]
+    return np.array(by_model)[[one.model or 0 for one in candidates]]

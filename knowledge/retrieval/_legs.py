@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -22,8 +23,7 @@ EVERYTHING = 2_000_000_000
 """A depth that cuts nothing off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A passage and its signals. Ranks count from 1; None: not among the best of that leg.
 
     `similarity` is a cosine, None without a vector of a model that is up; `bm25` is raw.
@@ -180,19 +180,7 @@ def _scored(
         if place:
             statement.add(" UNION ALL")
         _add_signals(statement, shelf, vectors)
-    return [
-        Candidate(
-            chunk=row[0],
-            node=row[1],
-            sequence=bytes(row[2]),
-            similarity=None if row[3] is None else float(row[3]),
-            bm25=float(row[4]),
-            vector_rank=row[5],
-            keyword_rank=row[6],
-            model=row[7],
-        )
-        for row in statement.run()
-    ]
+    return list(map(Candidate._make, statement.run()))
 
 
 def _needs_halves(scope: Scope, query: QueryVector) -> bool:

@@ -42,7 +42,7 @@ def find(request: SearchRequest, user: Reader, *, by_node: bool, view: ExitStack
     if request.mode in {SearchMode.HYBRID, SearchMode.GRAPH} and found.units:
         with found.stage("graph"):
             _lead(found, scope, counted, request.mode, user, by_node=by_node)
-    found.units.sort(key=lambda unit: (-unit.score, unit.best.chunk))
+    found.units.sort(key=_fusing.order)
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -67,13 +69,12 @@ def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], l
 
     `languages` are those of the scope (`knowledge.statistics.LANGUAGES`).
     """
-    folded = words(text)
-    likely = _likely(folded, languages)
+    folded, plain, different = _parsed(text)
+    likely = _likely(folded, different, languages)
     known = tuple(language for language in languages if language != OTHER)
     spoken = known if likely is None else (likely,)
     order = [*spoken, *(language for language in languages if language not in spoken)]
     order = [language for language in order if language in languages]
-    plain = plain_words(text)
     readings: list[Reading] = []
     for word, former in _with_former(text, folded, languages):
         # A stop word of the question's language is none of its words, whatever others make of it.
@@ -89,7 +90,17 @@ def readings_of(text: str, languages: Sequence[str]) -> tuple[tuple[str, ...], l
     return spoken, readings[:MAX_TERMS]
 
 
-def _likely(folded: Sequence[str], languages: Iterable[str]) -> str | None:
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[list[str], frozenset[str], Counter[str]]:
+    """Return a question's words, those that may be misspelled, and its different function words.
+
+    A search reads a question once more when it knows the languages; nobody may change the values.
+    """
+    folded = words(text)
+    return folded, plain_words(text), function_words(set(folded), STOP_WORDS)
+
+
+def _likely(folded: Sequence[str], different: Counter[str], languages: Iterable[str]) -> str | None:
     """Return the language with most function words in a question; None where that is not clear.
 
     Those of the scope, and English and Portuguese, which people ask in everywhere, give way to
@@ -97,7 +108,6 @@ def _likely(folded: Sequence[str], languages: Iterable[str]) -> str | None:
     """
     near = {*languages, *FORMER}
     others = set(STOP_WORDS) - near
-    different = function_words(set(folded), STOP_WORDS)
     most = max((different[language] for language in near), default=0)
     for language, hits in different.most_common():
         if language in others and hits >= max(FOREIGN_FROM, 2 * most):

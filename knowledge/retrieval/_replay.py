@@ -92,7 +92,7 @@ def record(
             wanted = [each for each in _best(signals) if each not in shared]
             if wanted:
                 shared |= _vectors.vectors_of(gathered.scope, found.vectors[0], wanted)
-    light = [replace(candidate, sequence=b"") for candidate in signals.candidates]
+    light = [candidate._replace(sequence=b"") for candidate in signals.candidates]
     return Recorded(
         found.question,
         found.vectors,

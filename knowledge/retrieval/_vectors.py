@@ -149,8 +149,8 @@ def vectors_of(
         vector = "vector::vector" if shelf.are_halves else "vector"
         statement.add(
             f"SELECT {shelf.vector_id}, vector_send({vector}) FROM {table} "
-            f"WHERE {shelf.vector_id} = ANY(%s) AND ",
-            list(chunks),
+            f"WHERE {shelf.vector_id} = ANY(%s::uuid[]) AND ",
+            f"{{{','.join(map(str, chunks))}}}",  # quicker than a list
         )
         if shelf.vectors is None:
             ids = [generation.pk for generation in query.generations]
