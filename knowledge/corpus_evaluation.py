@@ -229,7 +229,10 @@ def mean_scores(rows: Sequence[Scores]) -> Scores:
 def _nodes_remove(ids: list[uuid.UUID]) -> None:
     """Delete nodes that never had a version, and what refers to them, without any history."""
     every: list[Any] = Node._meta.get_fields(include_hidden=True)
-    referring = [each for each in every if each.one_to_many and each.field.db_constraint]
+    pointing = [each for each in every if each.one_to_many or each.one_to_one]
+    referring = [each for each in pointing if each.field.db_constraint]
+    # Checks that run meanwhile wait, and then find that there is no such node.
+    list(Node.objects.select_for_update().filter(pk__in=ids).values_list("pk"))
     # Vectors refer to passages, too.
     for each in sorted(referring, key=lambda each: each.related_model is Chunk):
         rows = each.related_model._base_manager.filter(**{f"{each.field.name}__in": ids})

@@ -14,7 +14,7 @@ from knowledge import corpus_evaluation
 from knowledge.corpora import CorpusError, corpus_read
 from knowledge.corpus_evaluation import PREFIX, leftovers_remove, reciprocal_ranks, scores_of
 from knowledge.holders import holder_name
-from knowledge.models import Chunk, Embedding, Node, Space, TermStatistic
+from knowledge.models import Chunk, Embedding, Node, NodeQuality, Space, TermStatistic
 
 DOCUMENTS = {
     "d1": "The harbour master opens the sluice at low tide.",
@@ -104,6 +104,8 @@ def test_a_set_is_measured_and_nothing_of_it_stays(
 def test_breaking_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken_off(*_args: Any, **_options: Any) -> None:
         assert Node.objects.count() == len(DOCUMENTS)
+        for node in Node.objects.all():  # as the checks do, which run meanwhile
+            NodeQuality.objects.create(node=node, space=node.space)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(corpus_evaluation, "asked", broken_off)
@@ -112,6 +114,7 @@ def test_breaking_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ended.value.code == 130
     assert not Space.objects.exists()
     assert not Node.objects.exists()
+    connection.check_constraints()
 
 
 @pytest.mark.django_db
