@@ -37,7 +37,6 @@ logger = structlog.get_logger(__name__)
 MOST_CHARACTERS = 4000  # of a text: models read some hundreds of words
 MOST_BYTES = 2_000_000  # of an answer
 WRONG_FORM = frozenset({400, 404, 415, 422})
-CHUNKS = 16_384  # bytes
 
 _texts_form: dict[UUID, bool] = {}
 _client_lock = threading.Lock()
@@ -134,7 +133,7 @@ def _posted(endpoint: ModelEndpoint, body: dict[str, Any], deadline: float) -> A
     address = f"{endpoint.base_url.rstrip('/')}/rerank"
     received = bytearray()
     with _http().stream("POST", address, json=body, headers=headers, timeout=timeout) as answer:
-        for piece in answer.iter_bytes(CHUNKS):
+        for piece in answer.iter_bytes():  # as it comes: a full one may never
             received += piece
             if len(received) > MOST_BYTES:
                 raise failures.OversizedAnswer

@@ -36,6 +36,7 @@ class Server(ThreadingHTTPServer):
         self.fault = ""
         self.takes = "documents"
         self.seen: list[dict[str, Any]] = []
+        self.was_left = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,12 +83,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "1000")
         self.end_headers()
         try:
-            for _ in range(40):
+            for _ in range(100):
                 self.wfile.write(b" ")
                 self.wfile.flush()
                 time.sleep(0.05)
         except OSError:
-            pass
+            self.server.was_left.set()
 
     def log_message(self, *_args: Any) -> None: ...
 
@@ -164,6 +165,7 @@ def test_without_the_model_the_order_stays_and_says_so(
     found = ask()
     assert found.degraded == ["rerank"]
     assert [result.title for result in found.results] == ["Page 0", "Page 1"]
+    assert fault != "slow" or server.was_left.wait(1)
 
 
 def test_logits_become_shares(server: Server, endpoint: ModelEndpoint) -> None:
