@@ -44,6 +44,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call bytes by the name of their parameter: files hold times, which differ between workers."""
+    return argname if isinstance(val, bytes) else None
+
+
 def allow_emptying(connection: Any, **_: Any) -> None:
     """Let tests that commit empty their database: elsewhere versions refuse a TRUNCATE."""
     with connection.cursor() as cursor:
