@@ -1,13 +1,19 @@
 """The part of a passage that shows why it was found."""
 
+import itertools
+import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 
 from knowledge.analysis import base_language, fold, term_of
 
 LENGTH = 240
+_ASCII_WORD = re.compile("([a-z0-9]+)")
 _WORD = re.compile(r"[^\W_]+")
 _BREAK = re.compile(r"(?<=[.!?…:;])\s+|\n+")
+_BREAK_AFTER = re.compile(r"[.!?…:;]\s+|\n+")
+"""The same breaks with the sign before: found sooner, and they end at the same places."""
 _SPACES = re.compile(r"\s+")
 _KEEP_INITIALS = frozenset(
     ["en", "pt", "es", "fr", "de", "it", "nl", "ca", "ro", "sv", "da", "no", "nb", "nn", "fi"]
@@ -26,7 +32,7 @@ def snippet(text: str, terms: Mapping[str, float], language: str, *, length: int
     if len(text) <= length:
         return text
     hits = _hits(text, terms, language)
-    starts = sorted({0, *(match.end() for match in _BREAK.finditer(text))})
+    starts = sorted({0, *(match.end() for match in _BREAK_AFTER.finditer(text))})
     start = _best_start(starts, hits, terms, length)
     end = _cut_after(text, start, length)
     inside = _SPACES.sub(" ", text[start:end].strip())
@@ -37,6 +43,8 @@ def _hits(text: str, terms: Mapping[str, float], language: str) -> list[tuple[in
     """Return start, end and term of the words that are among the terms."""
     initials = {term[0] for term in terms if term}
     keeps = base_language(language) in _KEEP_INITIALS
+    if keeps and text.isascii():
+        return _ascii_hits(text, terms, language, initials)
     hits = []
     for match in _WORD.finditer(text):
         word = fold(match.group())
@@ -49,6 +57,21 @@ def _hits(text: str, terms: Mapping[str, float], language: str) -> list[tuple[in
     return hits
 
 
+def _ascii_hits(
+    text: str, terms: Mapping[str, float], language: str, initials: set[str]
+) -> list[tuple[int, int, str]]:
+    """Do the same where folding is a change of case, which keeps every letter in its place."""
+    parts = _ASCII_WORD.split(text.lower())  # words at the odd places, what is between them
+    held = {word: term_of(word, language) for word in {*parts[1::2]} if word[0] in initials}
+    wanted = {word: term for word, term in held.items() if term is not None and term in terms}
+    ends = list(itertools.accumulate(map(len, parts)))[1::2]
+    return [
+        (end - len(word), end, wanted[word])
+        for word, end in zip(parts[1::2], ends, strict=True)
+        if word in wanted
+    ]
+
+
 def _best_start(
     starts: list[int], hits: list[tuple[int, int, str]], terms: Mapping[str, float], length: int
 ) -> int:
@@ -56,14 +79,17 @@ def _best_start(
     # A sentence longer than the window: its middle can only be reached from within.
     within = [max(0, start - length // 4) for start, _end, _term in hits]
     best, most = 0, 0.0
+    begins, ends = [hit[0] for hit in hits], [hit[1] for hit in hits]
+    sentences = {*starts}
     for place in sorted({*starts, *within}):
-        inside = [hit for hit in hits if hit[0] >= place and hit[1] <= place + length]
-        if not inside:
+        first, last = bisect_left(begins, place), bisect_right(ends, place + length)
+        if first >= last:
             continue
-        value = sum(terms[term] for term in {term for _start, _end, term in inside})
+        # Summed exactly: equal sets of terms weigh the same in whichever order they come.
+        value = math.fsum(terms[term] for term in {hit[2] for hit in hits[first:last]})
         # Of windows with the same terms, the one that comes to the point first.
-        value *= 1.0 - 0.1 * (inside[0][0] - place) / length
-        value *= 1.0 if place in starts else 0.9
+        value *= 1.0 - 0.1 * (begins[first] - place) / length
+        value *= 1.0 if place in sentences else 0.9
         if value > most:
             best, most = place, value
     return best

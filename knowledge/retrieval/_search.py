@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -277,7 +278,12 @@ def _explanation(found: Found) -> Mapping[str, Any]:
 
 
 def _observe(mode: str, found: Found, seconds: float) -> None:
-    metrics.searches.labels(mode, "yes" if found.degraded else "no").inc()
-    metrics.search_seconds.labels(mode, "total").observe(seconds)
+    _counter(mode, "yes" if found.degraded else "no").inc()
+    _seconds(mode, "total").observe(seconds)
     for stage, spent in found.timings.items():
-        metrics.search_seconds.labels(mode, stage).observe(spent / 1000)
+        _seconds(mode, stage).observe(spent / 1000)
+
+
+# The metric of some labels, which takes longer to look up than to count with.
+_counter = functools.cache(metrics.searches.labels)
+_seconds = functools.cache(metrics.search_seconds.labels)
