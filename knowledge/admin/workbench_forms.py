@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from rest_framework.exceptions import ParseError
 
 from knowledge.admin.access import staff
 from knowledge.admin.workbench_sides import Side, generation_name, profile_name, side_name
@@ -19,7 +20,8 @@ from knowledge.choices import SearchMode
 from knowledge.models import IndexGeneration, RetrievalProfile, Space
 from knowledge.moments import time_of
 from knowledge.types import MAX_RESULTS, SearchRequest
-from project.http.errors import ApiError
+from project.http.errors import ApiError, Invalid
+from project.http.parsers import JsonParser
 
 QUERY_LIMIT = 2000
 FILTERS = (
@@ -181,8 +183,10 @@ class WorkbenchForm(forms.Form):
         if not text:
             return None
         try:
-            found = json.loads(text)
-        except ValueError:
+            found = JsonParser().parse(io.BytesIO(text.encode()))
+        except Invalid as error:
+            raise forms.ValidationError(error.message) from None
+        except ParseError:
             found = None
         if not isinstance(found, dict):
             raise forms.ValidationError(_('Write an object of JSON, such as {"region": "north"}.'))

@@ -61,6 +61,8 @@ def test_a_page_shows_the_steps_of_each_score(
     wrong = text_of(client.get(PAGE, {"q": "berth", "as_of": "tomorrow?", "metadata": "[1"}))
     assert "A date such as 2026-03-01" in wrong
     assert "Write an object of JSON" in wrong
+    unfit = text_of(client.get(PAGE, {"q": "berth", "metadata": '{"a": "\\u0000"}'}))
+    assert "characters that cannot be stored" in unfit
     later = text_of(client.get(PAGE, {"q": "berth", "as_of": "2020-01-01"}))
     assert 'role="alert"' in later  # what search refuses is said, and nothing breaks
 
