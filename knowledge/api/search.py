@@ -34,6 +34,7 @@ class SearchView(APIView):
 
 def search_request(body: dict[str, Any]) -> SearchRequest:
     """Return the request of a checked body."""
+    is_narrowed = "space" in body or "spaces" in body
     spaces = [*body.pop("spaces", [])]
     if "space" in body:
         spaces.append(body.pop("space"))
@@ -41,7 +42,8 @@ def search_request(body: dict[str, Any]) -> SearchRequest:
         if name in body:
             body[name] = tuple(body[name])
     body["mode"] = SearchMode(body["mode"])
-    return SearchRequest(spaces=tuple(spaces) or None, **body)
+    # An empty list is a choice, too: of no space at all.
+    return SearchRequest(spaces=tuple(spaces) if is_narrowed else None, **body)
 
 
 def _body(answer: SearchResponse) -> dict[str, Any]:

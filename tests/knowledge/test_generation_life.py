@@ -271,6 +271,7 @@ def test_rest_follows_a_generation(
     assert api.post(f"{one}compare/", {}).json()["error"]["code"] == "no_golden_questions"
     asked = {"query": "berth", "generation": whole["id"], "explain": True}
     answer = api.post("/api/v1/search/", asked).json()
+    assert api.post("/api/v1/search/", {"query": "ferry", "spaces": []}).json()["results"] == []
     assert answer["explanation"]["models"][0]["generations"] == [whole["id"]]
     refused = teammate_api.post("/api/v1/search/", asked)
     assert refused.json()["error"]["code"] == "no_such_generation"
