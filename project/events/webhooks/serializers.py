@@ -83,6 +83,9 @@ class DeliverySerializer(serializers.ModelSerializer):
     """A delivery, with its last tries, the newest first."""
 
     message_id = serializers.SerializerMethodField(help_text="What goes as `webhook-id`.")
+    next_attempt_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null unless the delivery waits."
+    )
     history = TriedSerializer(many=True)
 
     class Meta:
