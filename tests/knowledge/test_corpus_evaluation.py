@@ -81,7 +81,8 @@ def test_the_measures_are_those_of_the_textbook() -> None:
     scores = scores_of(["a", "x", "b"], ["a", "x", "b", "c"], {"a": 1.0, "b": 3.0, "c": 1.0})
     ideal = 3 + 1 / 1.584962500721156 + 1 / 2
     assert scores.ndcg_10 == pytest.approx((1 + 3 / 2) / ideal)
-    assert (scores.recall_10, scores.recall_100, scores.mrr_10) == (pytest.approx(2 / 3), 1.0, 1.0)
+    assert scores.recall_10 == pytest.approx(2 / 3)
+    assert (scores.recall_100, scores.mrr_10) == (1.0, 1.0)
     assert reciprocal_ranks(["a", "b"], ["b", "c"]) == ["b", "a", "c"]
 
 
