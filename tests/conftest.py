@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db.backends.signals import connection_created
+from django.utils import translation
 from pytest_django import Settings
 from redis import Redis
 from rest_framework.test import APIClient
@@ -104,6 +105,12 @@ def space(owner: User, teammate: User) -> Space:
 def quick_passwords(settings: Settings) -> None:
     """Hash passwords cheaply: a real hash costs more than most tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Begin every test in the language of the settings: a request leaves its own behind."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(autouse=True)

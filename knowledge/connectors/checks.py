@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from knowledge.connectors.base import ConnectorFault
-from knowledge.parsing import EXTENSIONS
+from knowledge.parsing import EXTENSIONS, PICTURES, Format
 
 
 def address_check(url: str, field: str) -> None:
@@ -49,4 +49,14 @@ def folder_inside(text: str, field: str) -> Path:
 
 def is_readable(name: str) -> bool:
     """Return whether a file of that name promises a format that is read here."""
-    return PurePosixPath(name).suffix.lower().removeprefix(".") in EXTENSIONS
+    return _promised(name) is not None
+
+
+def is_document(name: str) -> bool:
+    """Return whether that is a format of texts: a site's pictures are no pages of it."""
+    promised = _promised(name)
+    return promised is not None and promised not in PICTURES
+
+
+def _promised(name: str) -> Format | None:
+    return EXTENSIONS.get(PurePosixPath(name).suffix.lower().removeprefix("."))

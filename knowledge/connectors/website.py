@@ -44,7 +44,7 @@ from knowledge.connectors.calling import (
     status_fault,
     tag_of,
 )
-from knowledge.connectors.checks import address_check, is_readable
+from knowledge.connectors.checks import address_check, is_document
 from knowledge.connectors.markup import Page, page_read, sitemap_read
 from knowledge.connectors.robots import Robots
 from project.http.fetching import Fetched, address_plain
@@ -222,7 +222,7 @@ class _Walk:
             return None, []
         page = self.page(answer) if content_type in _HTML else Page()
         filename = filename_of(answer.url, content_type)
-        if content_type not in _HTML and not is_readable(filename):
+        if content_type not in _HTML and not is_document(filename):
             return None, []
         links = page.links[:MOST_LINKS]
         if page.is_hidden:
@@ -296,7 +296,7 @@ class _Walk:
             return False
         if len(address) > 2000 or any(fnmatch(path, each) for each in self._left_out()):
             return False
-        return suffix in _PAGES or is_readable(path) or len(suffix) > 6
+        return suffix in _PAGES or is_document(path) or len(suffix) > 6
 
     def _left_out(self) -> list[str]:
         patterns: list[str] = self.connector.values["leave_out"]

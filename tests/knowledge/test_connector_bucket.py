@@ -53,7 +53,7 @@ def server() -> Iterator[BucketServer]:
             "notes/tides.md": b"# Tides",
             "notes/maré alta + vento (2).md": b"# Moon",
             "notes/folder/": b"",
-            "notes/picture.png": b"png",
+            "notes/film.mp4": b"film",
             "other/sun.md": b"# Sun",
         }
         yield running

@@ -52,7 +52,7 @@ def test_it_knows_the_languages_that_have_stemmers(text: str, language: str) -> 
 
 
 def test_a_text_is_analysed_in_its_own_language_whatever_it_is_declared_to_be() -> None:
-    spanish = "La cuota de amarre se paga en los diez días desde la fecha de la factura, o antes."
+    spanish = "La cuota de amarre se paga en los diez días desde la factura, y antes del invierno."
     assert language_of("pt-br", words(spanish)) == "es"
     assert language_of("en", words("O prazo é de dez dias.")) == "pt-br"
     assert language_of("es-mx", words(spanish)) == "es-mx"

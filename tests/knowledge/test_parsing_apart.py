@@ -157,7 +157,7 @@ def test_a_worker_that_dies_takes_the_process_along(
     _forking._servers[0]._control.shutdown(2)  # as the kernel does for a dead worker
     thread.join(10)
     assert isinstance(outcome[0], ParserGone)
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    reader_wait(there=False)
 
 
 def test_letting_go_kills_it_within_a_second(tmp_path: Path) -> None:

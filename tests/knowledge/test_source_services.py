@@ -74,7 +74,7 @@ def test_a_file_name_is_only_a_name(owner: User, space: Space, filename: str, ke
     [
         (b"", {}, Unreadable),
         (b"x" * (2**20 + 1), {}, TooLarge),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, {"filename": "picture.png"}, UnsupportedType),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, {"filename": "film.mp4"}, UnsupportedType),
         (b"%PDF-1.7\n", {"filename": "tides.docx"}, UnsupportedType),
         (b"MZ\0\0", {"filename": "tides.md"}, UnsupportedType),
         (b"# Tides", {"title": "x" * 301}, Invalid),
