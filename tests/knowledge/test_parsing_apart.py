@@ -114,6 +114,7 @@ def in_thread(reading: Apart, outcome: list[object]) -> threading.Thread:
 def slow_reading(tmp_path: Path) -> Iterator[tuple[list[object], int, threading.Thread]]:
     """A file that is being read, by a process that is known."""
     documents(apart(tmp_path, b"Start the server.", "a.txt"), tmp_path / "pages")
+    reader_wait(there=False)
     outcome: list[object] = []
     thread = in_thread(apart(tmp_path, SLOW, "a.html"), outcome)
     pid = reader_wait(there=True)
@@ -153,7 +154,7 @@ def test_it_holds_no_secret_and_reaches_no_network(
 def test_a_worker_that_dies_takes_the_process_along(
     slow_reading: tuple[list[object], int, threading.Thread],
 ) -> None:
-    outcome, pid, thread = slow_reading
+    outcome, _pid, thread = slow_reading
     _forking._servers[0]._control.shutdown(2)  # as the kernel does for a dead worker
     thread.join(10)
     assert isinstance(outcome[0], ParserGone)
