@@ -16,8 +16,8 @@ from knowledge import (
     previews,
     reanalysis,
     recovery,
-    retrieval,
     recutting,
+    retrieval,
     reviews,
     revisions,
     statistics,
@@ -25,8 +25,8 @@ from knowledge import (
 )
 from knowledge import tuning_work as tunings
 from knowledge.quality import refreshing
-
 from knowledge.relating import refreshing as relating
+
 
 @shared_task(bind=True)
 def ingest(self: Any, job_id: str) -> None:
@@ -92,13 +92,6 @@ def files_sweep() -> None:
 
 
 @shared_task
-def nodes_recut() -> None:
-    """Cut nodes anew whose kinds say otherwise by now, for a bounded time; go on if any is left."""
-    if recutting.nodes_recut() and recutting.nodes_to_recut(1):
-        nodes_recut.delay()
-
-
-@shared_task
 def statistics_fold() -> None:
     """Keep the statistics of words small."""
     statistics.statistics_fold()
@@ -129,6 +122,13 @@ def spellings_fold() -> None:
 
 
 @shared_task
+def nodes_recut() -> None:
+    """Cut nodes anew whose kinds say otherwise by now, for a bounded time; go on if any is left."""
+    if recutting.nodes_recut() and recutting.nodes_to_recut(1):
+        nodes_recut.delay()
+
+
+@shared_task
 def past_versions_fill() -> None:
     """Cut the public versions that were replaced before they were indexed."""
     past.versions_fill()
@@ -147,16 +147,16 @@ def quality_refresh() -> None:
 
 
 @shared_task
+def suggestions_refresh() -> None:
+    """Look for the suggested relations of the nodes that are due, for a bounded time."""
+    relating.refresh()
+
+
+@shared_task
 def reviews_remind() -> None:
     """Tell owners of the reviews that are due, once each."""
     reviews.reminders_make()
     reviews.mails_send()
-
-
-@shared_task
-def suggestions_refresh() -> None:
-    """Look for the suggested relations of the nodes that are due, for a bounded time."""
-    relating.refresh()
 
 
 @shared_task
