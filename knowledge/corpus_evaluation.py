@@ -14,7 +14,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import structlog
-from django.db import close_old_connections, connection, transaction
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 
 from knowledge.choices import NodeStatus, SearchMode, Visibility
 from knowledge.corpora import Corpus
@@ -30,6 +36,7 @@ from project.inference.vector_cache import subjects_forget
 K = 10
 DEEP = 100
 BATCH = 250
+TRIES = 20  # to remove nodes that workers lock in another order, or write rows of
 PREFIX = "throwaway-evaluation-"
 LEGS = (SearchMode.KEYWORD, SearchMode.VECTOR, SearchMode.HYBRID)
 RECIPROCAL = "reciprocal_ranks"
@@ -126,9 +133,17 @@ def space_remove(space: Space) -> None:
     if not space.slug.startswith(PREFIX):
         message = "Only a throwaway space is removed like this."
         raise ValueError(message)
+    lost = 0
     while ids := list(Node.objects.filter(space=space).values_list("pk", flat=True)[:BATCH]):
-        with transaction.atomic():
-            _nodes_remove(ids)
+        try:
+            with transaction.atomic():
+                _nodes_remove(ids)
+        except (OperationalError, IntegrityError):  # a worker looks at the same nodes
+            lost += 1
+            if lost > TRIES:
+                raise
+            time.sleep(0.2 * lost)
+            continue
         subjects_forget(ids)
     space.delete()
 

@@ -1,10 +1,12 @@
 """Learning a retrieval profile from questions whose answers are known."""
 
 import json
+import signal
 import sys
 from argparse import ArgumentParser
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -55,12 +57,17 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Record, learn, judge, store."""
+        signal.signal(signal.SIGTERM, _interrupt)
         with ExitStack() as spaces:
             try:
                 if options["space"]:
                     samples, k, ids, source = self._golden(options["space"])
                 else:
                     samples, k, ids, source = self._sets(options["corpus"], spaces)
+                if len(samples) < LEAST:
+                    raise CommandError(missing_words(len(samples)))
+                present = _present(options["version"], ids)
+                result = tuned(samples, present, k=k, progress=self._told)
             except CorpusError as error:
                 raise CommandError(str(error)) from None
             except EmbeddingUnavailable as error:
@@ -68,10 +75,6 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 self.stderr.write("\nBroken off; nothing was stored.")
                 sys.exit(130)
-            if len(samples) < LEAST:
-                raise CommandError(missing_words(len(samples)))
-            present = _present(options["version"], ids)
-            result = tuned(samples, present, k=k, progress=self._told)
         self._report(result, present, source, options)
 
     def _golden(self, slug: str) -> tuple[list[Sample], int, list[Any], str]:
@@ -150,6 +153,10 @@ class Command(BaseCommand):
         if result.figures.is_better and options["dry_run"]:
             self.stdout.write("Better, and not stored: this was a dry run.")
         self.stdout.write(outcome_words(result.figures, version))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _present(version: int | None, space_ids: list[Any]) -> Profile:
