@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-EF_SEARCH = 200
-"""Candidates that a scan keeps: finds the ten nearest of 100,000 vectors."""
+EF_SEARCH = 400
+"""Candidates that a scan keeps. Of 100,000 synthetic vectors, 200 found 0.94 of the ten nearest."""
 MOST_EF_SEARCH = 800
 EF_FROM = 100_000
-"""Vectors from which on more candidates are kept, by the root: 640 for a million."""
+"""Vectors from which on more candidates are kept, by the root."""
 FILTERED_EF = 2
 """Times as many are kept where filters leave out what is near."""
 OVERFETCH = 2
