@@ -11,6 +11,7 @@ Searches run as a reader of all published nodes of the one space: a run says how
 not what its starter may read. Its results are seen by those who edit the space.
 """
 
+import datetime
 import math
 import time
 import uuid
@@ -24,18 +25,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from knowledge.choices import EvaluationStatus, Outcome, SearchMode
-from knowledge.evaluation_leases import (
-    LEASE,
-    LeaseLost,
-    run_claim,
-    run_give_back,
-    run_held,
-    speaking_to_starter,
-)
 from knowledge.measures import Measures, compared, mean_of, measures_of
 from knowledge.models import EvaluationResult, EvaluationRun, Proposal
 from knowledge.previews import proposal_prepare
 from knowledge.retrieval import search
+from knowledge.run_leases import (
+    LEASE,
+    LeaseLost,
+    held_rows,
+    run_claim,
+    run_held,
+    speaking_to_starter,
+)
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.events.services import emit
@@ -70,7 +71,7 @@ def run_work(run_id: uuid.UUID) -> float | None:
     What search refuses (a proposal or release that is gone) fails the run. Any other exception
     gives the run back and is raised.
     """
-    run = run_claim(run_id)
+    run = run_claim(EvaluationRun, run_id)
     if run is None:
         return None
     with bind_trace(run.trace_id), speaking_to_starter(run):
@@ -82,7 +83,7 @@ def run_work(run_id: uuid.UUID) -> float | None:
         except LeaseLost:
             log.info("evaluation_lost", run=str(run.pk))
         except Exception:
-            run_give_back(run)
+            _give_back(run)
             raise
     return None
 
@@ -163,7 +164,7 @@ def _ask(run: EvaluationRun) -> float | None:
     waiting = list(run.results.filter(measured_at=None).order_by("position"))
     for number, result in enumerate(waiting):
         if number and time.monotonic() - began > SLICE:
-            run_give_back(run)
+            _give_back(run)
             return 0.0
         answered = _answered(run, result)
         if _is_outdated(run):
@@ -172,11 +173,20 @@ def _ask(run: EvaluationRun) -> float | None:
             return None
         pause = _pause(run) if answered.degraded else None
         if pause is not None:
-            run_give_back(run, wait=pause)
+            _give_back(run, wait=pause)
             return pause
         _note(run, result, answered)
     _settle(run, EvaluationStatus.COMPLETED)
     return None
+
+
+def _give_back(run: EvaluationRun, *, wait: float = 0.0) -> None:
+    """Let the run be claimed again, after `wait` seconds; a wait is no failed attempt."""
+    until = timezone.now() + datetime.timedelta(seconds=wait) if wait else None
+    counted = {"waits": run.waits + 1, "attempts": max(run.attempts - 1, 0)} if wait else {}
+    held_rows(run).update(
+        status=EvaluationStatus.QUEUED, lease_owner="", lease_until=until, **counted
+    )
 
 
 def _answered(run: EvaluationRun, result: EvaluationResult) -> Answered:

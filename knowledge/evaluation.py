@@ -16,7 +16,6 @@ from django.utils.translation import ngettext
 
 from knowledge import tasks
 from knowledge.choices import EvaluationStatus, GenerationStatus, SearchMode
-from knowledge.evaluation_leases import UNFINISHED
 from knowledge.measures import TOLERANCE
 from knowledge.models import (
     EvaluationResult,
@@ -28,6 +27,7 @@ from knowledge.models import (
 )
 from knowledge.profiles import active_profile
 from knowledge.revisions import revisions_of
+from knowledge.run_leases import UNFINISHED
 from project.accounts.models import User
 from project.celery import send_after_commit
 from project.locks import transaction_lock

@@ -20,11 +20,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from knowledge.choices import JobStatus, NodeStatus
-from knowledge.evaluation_leases import runs_unattended
 from knowledge.kind_work import migrations_unattended
 from knowledge.leases import stuck_jobs
-from knowledge.models import IngestJob, Node, Source
-from knowledge.tuning_work import tunings_unattended
+from knowledge.models import EvaluationRun, IngestJob, Node, RetrievalTuning, Source
+from knowledge.run_leases import runs_unattended
 from project.aio import sync_redis
 
 PATIENCE = datetime.timedelta(seconds=30)  # of a queued job
@@ -82,12 +81,16 @@ def nodes_to_index() -> list[uuid.UUID]:
 
 def tunings_to_send() -> list[uuid.UUID]:
     """Return the tunings to send again, oldest first."""
-    return _not_sent_lately("tuning", tunings_unattended(timezone.now(), patience=PATIENCE))
+    return _not_sent_lately(
+        "tuning", runs_unattended(RetrievalTuning, timezone.now(), patience=PATIENCE)
+    )
 
 
 def evaluations_to_send() -> list[uuid.UUID]:
     """Return the evaluations to send again, oldest first."""
-    return _not_sent_lately("evaluation", runs_unattended(timezone.now(), patience=PATIENCE))
+    return _not_sent_lately(
+        "evaluation", runs_unattended(EvaluationRun, timezone.now(), patience=PATIENCE)
+    )
 
 
 def migrations_to_send() -> list[uuid.UUID]:

@@ -4,36 +4,30 @@ A worker holds the row under a lease that its progress renews; one that a dead w
 again. Only the holder writes the outcome, so a profile is stored once.
 """
 
-import datetime
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import transaction
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge.choices import EvaluationStatus, ProfileOrigin
 from knowledge.evaluating import depth_of
-from knowledge.evaluation_leases import UNFINISHED, LeaseLost
-from knowledge.holders import holder_is_dead, holder_name
 from knowledge.knobs import Profile
 from knowledge.models import GoldenQuestion, RetrievalProfile, RetrievalTuning
 from knowledge.profiles import active_profile, builtin_store, profile_store
 from knowledge.retrieval import record
+from knowledge.run_leases import LEASE, LeaseLost, held_rows, run_claim, speaking_to_starter
 from knowledge.tuning import LEAST, Figures, Sample, Tuned, sampled, tuned
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.http.errors import ApiError
 from project.tracing import bind_trace
 
-LEASE = datetime.timedelta(seconds=180)
-MAX_ATTEMPTS = 3
 TELL_EVERY = 5.0  # seconds
 RECORDING = 0.3  # of the progress
 
@@ -50,11 +44,10 @@ class Unfound:
 
 def tuning_work(tuning_id: uuid.UUID) -> None:
     """Learn a profile for the space of a tuning. Any fault but a lost lease fails the row."""
-    row = tuning_claim(tuning_id)
+    row = run_claim(RetrievalTuning, tuning_id)
     if row is None:
         return
-    language = row.created_by.language if row.created_by else ""
-    with bind_trace(row.trace_id), translation.override(language or settings.LANGUAGE_CODE):
+    with bind_trace(row.trace_id), speaking_to_starter(row):
         try:
             _learn(row)
         except LeaseLost:
@@ -64,35 +57,6 @@ def tuning_work(tuning_id: uuid.UUID) -> None:
         except Exception:
             _settle(row, EvaluationStatus.FAILED, error=_("It broke off; the log says why."))
             raise
-
-
-def tunings_unattended(now: datetime.datetime, *, patience: datetime.timedelta) -> list[uuid.UUID]:
-    """Return the tunings that a message may be missing for, or whose worker died; oldest first."""
-    rows = RetrievalTuning.objects.filter(status__in=UNFINISHED).order_by("created_at", "pk")
-    return [
-        row.pk
-        for row in rows.only("status", "lease_until", "lease_owner", "created_at")
-        if _is_free(row, now)
-        and (row.status == EvaluationStatus.RUNNING or row.created_at < now - patience)
-    ]
-
-
-@transaction.atomic
-def tuning_claim(tuning_id: uuid.UUID) -> RetrievalTuning | None:
-    """Take a tuning for this process; None when it is not to be had."""
-    now = timezone.now()
-    rows = RetrievalTuning.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    row = rows.filter(pk=tuning_id, status__in=UNFINISHED).select_related("created_by").first()
-    if row is None or not _is_free(row, now):
-        return None
-    row.attempts += 1
-    row.status, row.started_at = EvaluationStatus.RUNNING, row.started_at or now
-    row.lease_owner, row.lease_until = holder_name(), now + LEASE
-    if row.attempts > MAX_ATTEMPTS:
-        row.status, row.finished_at = EvaluationStatus.FAILED, now
-        row.error = _("It was interrupted too often.")
-    row.save()
-    return row if row.status == EvaluationStatus.RUNNING else None
 
 
 def golden_samples(
@@ -225,15 +189,9 @@ class _Teller:
         if time.monotonic() - self._told < TELL_EVERY:
             return
         self._told = time.monotonic()
-        held = _held(self._row).update(done=share, lease_until=timezone.now() + LEASE)
+        held = held_rows(self._row).update(done=share, lease_until=timezone.now() + LEASE)
         if not held:
             raise LeaseLost
-
-
-def _held(row: RetrievalTuning) -> Any:
-    return RetrievalTuning.objects.filter(
-        pk=row.pk, status=EvaluationStatus.RUNNING, lease_owner=row.lease_owner
-    )
 
 
 def _settle(
@@ -245,7 +203,7 @@ def _settle(
     present: uuid.UUID | None = None,
 ) -> None:
     with transaction.atomic():
-        stored = _held(row).select_for_update(of=("self",), no_key=True).first()
+        stored = held_rows(row).select_for_update(of=("self",), no_key=True).first()
         if stored is None:
             raise LeaseLost
         stored.questions, stored.degraded = row.questions, row.degraded
@@ -263,8 +221,3 @@ def _settle(
             stored.figures = result.figures.plain()
             stored.outcome = outcome_words(result.figures, version)
         stored.save()
-
-
-def _is_free(row: RetrievalTuning, now: datetime.datetime) -> bool:
-    is_over = row.lease_until is None or row.lease_until <= now
-    return is_over or holder_is_dead(row.lease_owner)

@@ -9,7 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from knowledge.choices import EvaluationStatus, GoldenOrigin, Outcome, SearchMode
+from knowledge.choices import GoldenOrigin, Outcome, SearchMode
+from knowledge.models.leased import LeasedRun
 from knowledge.models.nodes import Node
 from knowledge.models.spaces import Space
 from knowledge.querysets import EvaluationRunQuerySet, GoldenQuestionQuerySet
@@ -121,7 +122,7 @@ class GoldenTarget(models.Model):
         return self.node_id is None
 
 
-class EvaluationRun(models.Model):
+class EvaluationRun(LeasedRun):
     """One asking of all golden questions of a space, of one state or of two.
 
     `before` in results and metrics is the state that was asked for: the current one, that of a
@@ -132,12 +133,6 @@ class EvaluationRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(
         Space, models.CASCADE, related_name="evaluations", verbose_name=_("space")
-    )
-    status = models.CharField(
-        _("status"),
-        max_length=10,
-        choices=EvaluationStatus.choices,
-        default=EvaluationStatus.QUEUED,
     )
     mode = models.CharField(
         _("mode"), max_length=10, choices=SearchMode.choices, default=SearchMode.HYBRID
@@ -175,26 +170,12 @@ class EvaluationRun(models.Model):
     )
     profile_id = models.UUIDField(_("retrieval profile"), null=True, editable=False)
     profile_version = models.PositiveIntegerField(_("version of the profile"), default=0)
-    error = models.TextField(_("error"), blank=True)
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text=_("Without a question asked since.")
     )
     waits = models.PositiveSmallIntegerField(
         default=0, help_text=_("For a model that was away, or vectors that were still being made.")
     )
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True)
-    trace_id = models.CharField(_("trace id"), max_length=64, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        related_name="+",
-        verbose_name=_("started by"),
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    started_at = models.DateTimeField(_("started"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
 
     objects = EvaluationRunQuerySet.as_manager()
 
@@ -214,11 +195,6 @@ class EvaluationRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.space}: {self.created_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
-        return self.status not in {EvaluationStatus.QUEUED, EvaluationStatus.RUNNING}
 
     @property
     def is_comparison(self) -> bool:

@@ -7,8 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from knowledge.choices import EvaluationStatus, ProfileOrigin
+from knowledge.choices import ProfileOrigin
 from knowledge.models.evaluation import EvaluationRun
+from knowledge.models.leased import LeasedRun
 from knowledge.models.spaces import Space
 from knowledge.querysets import (
     ProfileActivationQuerySet,
@@ -143,7 +144,7 @@ class ProfileActivation(models.Model):
         return f"{self.space or '*'}: {self.profile_id}"
 
 
-class RetrievalTuning(models.Model):
+class RetrievalTuning(LeasedRun):
     """The learning of a profile from the golden questions of a space.
 
     `figures` says what was measured, `outcome` in words what came of it; without `profile`, nothing
@@ -153,12 +154,6 @@ class RetrievalTuning(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(
         Space, models.CASCADE, related_name="tunings", verbose_name=_("space")
-    )
-    status = models.CharField(
-        _("status"),
-        max_length=10,
-        choices=EvaluationStatus.choices,
-        default=EvaluationStatus.QUEUED,
     )
     options = models.JSONField(_("options"), default=dict)
     questions = models.PositiveIntegerField(_("questions"), default=0)
@@ -180,21 +175,6 @@ class RetrievalTuning(models.Model):
         related_name="+",
         verbose_name=_("compared to"),
     )
-    error = models.TextField(_("error"), blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(null=True)
-    trace_id = models.CharField(_("trace id"), max_length=64, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        related_name="+",
-        verbose_name=_("started by"),
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    started_at = models.DateTimeField(_("started"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
 
     objects = RetrievalTuningQuerySet.as_manager()
 
@@ -213,8 +193,3 @@ class RetrievalTuning(models.Model):
 
     def __str__(self) -> str:
         return f"{self.space}: {self.created_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
-        return self.status not in {EvaluationStatus.QUEUED, EvaluationStatus.RUNNING}

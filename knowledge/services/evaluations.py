@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from knowledge.access import not_found, role_require
 from knowledge.choices import EvaluationStatus, SearchMode
 from knowledge.evaluation import evaluation_queue, proposal_run_unfinished
-from knowledge.evaluation_leases import UNFINISHED
 from knowledge.models import EvaluationRun, Proposal, Space
 from knowledge.retrieval import search
+from knowledge.run_leases import UNFINISHED
 from knowledge.types import MAX_RESULTS, SearchRequest
 from project.accounts.choices import Role
 from project.accounts.models import User

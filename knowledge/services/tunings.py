@@ -7,8 +7,8 @@ from django.utils import timezone
 from knowledge import tasks
 from knowledge.access import not_found, role_require
 from knowledge.choices import EvaluationStatus
-from knowledge.evaluation_leases import UNFINISHED
 from knowledge.models import GoldenQuestion, RetrievalTuning, Space
+from knowledge.run_leases import UNFINISHED
 from knowledge.tuning import LEAST
 from knowledge.tuning_work import missing_words
 from project.accounts.choices import Role

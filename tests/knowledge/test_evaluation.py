@@ -12,10 +12,10 @@ from pytest_django import Settings
 from knowledge import evaluating, recovery, services, tasks
 from knowledge.choices import EvaluationStatus, Outcome, SearchMode
 from knowledge.evaluating import run_work
-from knowledge.evaluation_leases import MAX_ATTEMPTS, run_claim
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import EvaluationRun, GoldenQuestion, Node, Space
 from knowledge.retrieval import _gathering
+from knowledge.run_leases import MAX_ATTEMPTS, run_claim
 from monitoring.expiry import rows_expire
 from project.accounts.models import User
 from project.http.errors import Forbidden, Invalid, NotFound
@@ -178,7 +178,9 @@ def test_a_holder_that_came_too_late_writes_nothing(
 
     def slow(request: Any, **options: Any) -> Any:
         EvaluationRun.objects.filter(pk=run.pk).update(lease_until=timezone.now())
-        assert run_claim(run.pk) is not None  # another worker takes the run meanwhile
+        assert (
+            run_claim(EvaluationRun, run.pk) is not None
+        )  # another worker takes the run meanwhile
         return real(request, **options)
 
     monkeypatch.setattr(evaluating, "search", slow)

@@ -12,14 +12,13 @@ from django.utils import timezone
 
 from knowledge import services, tuning_work
 from knowledge.choices import EvaluationStatus, ProfileOrigin
-from knowledge.evaluation_leases import LeaseLost
 from knowledge.indexing import index_node
 from knowledge.knobs import BUILT_IN, Profile
 from knowledge.models import RetrievalProfile, RetrievalTuning, Space
 from knowledge.profiles import active_profile
+from knowledge.run_leases import LeaseLost, run_claim, runs_unattended
 from knowledge.services import golden_create, node_create
 from knowledge.tuning import LEAST, Figures, Sample, compared, folds_of, tuned
-from knowledge.tuning_work import tuning_claim, tunings_unattended
 from project.accounts.models import User
 from project.http.errors import Forbidden, Invalid
 from tests.knowledge.test_corpus_evaluation import written
@@ -148,10 +147,10 @@ def test_a_tuning_is_held_by_one_and_may_be_cancelled(
     space: Space, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = RetrievalTuning.objects.create(space=space, created_by=owner)
-    held = tuning_claim(row.pk)
+    held = run_claim(RetrievalTuning, row.pk)
     assert held is not None
-    assert tuning_claim(row.pk) is None
-    assert tunings_unattended(timezone.now(), patience=datetime.timedelta()) == []
+    assert run_claim(RetrievalTuning, row.pk) is None
+    assert runs_unattended(RetrievalTuning, timezone.now(), patience=datetime.timedelta()) == []
     services.tuning_cancel(acting_user=owner, tuning=row)
     with pytest.raises(LeaseLost):
         tuning_work._Teller(held)(0.5)
