@@ -1,7 +1,7 @@
 """Circuit breakers shared by every process through Redis; see `breaker_rules` for the rules.
 
-While Redis is away each process keeps a breaker of its own, and Redis is asked again two seconds
-later: a lost Redis must not stop answers, nor slow them.
+While Redis is away each process keeps a breaker of its own, and Redis is asked again a few seconds
+later: a lost Redis must not stop answers, and one that hangs slows one of them by a second at most.
 """
 
 import asyncio
@@ -11,10 +11,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import redis
 import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from project.aio import redis_client, sync_redis
+from project.aio import redis_client
 from project.inference import metrics
 from project.inference.breaker_rules import (
     SCRIPT,
@@ -40,10 +45,11 @@ logger = structlog.get_logger(__name__)
 
 KEY = "acervo:breaker:"
 REDIS_SECONDS = 1.0
-REDIS_PAUSE_SECONDS = 2.0
+REDIS_PAUSE_SECONDS = 5.0
 DEFAULT_OPEN_SECONDS = 5.0
 
 _redis_away_until = 0.0
+_client: redis.Redis | None = None
 _local: dict[str, LocalBreaker] = {}
 _local_lock = threading.Lock()
 
@@ -96,7 +102,7 @@ class Breaker:
         with _local_lock:
             _local.pop(self.name, None)
         try:
-            sync_redis().delete(KEY + self.name)
+            _redis().delete(KEY + self.name)
         except RedisError as error:
             _redis_lost(error)
         metrics.observe_breaker(self.label, "closed")
@@ -131,7 +137,7 @@ class Breaker:
         if time.monotonic() < _redis_away_until:
             return None
         try:
-            return sync_redis().register_script(SCRIPT)(  # type: ignore[no-any-return]
+            return _redis().register_script(SCRIPT)(  # type: ignore[no-any-return]
                 keys=[KEY + self.name], args=[operation, token, *self.rules.as_arguments()]
             )
         except RedisError as error:
@@ -175,6 +181,24 @@ def forget_local() -> None:
     _redis_away_until = 0.0
     with _local_lock:
         _local.clear()
+
+
+def _redis() -> redis.Redis:
+    """Return this process's client: it waits REDIS_SECONDS once, for a call waits for it.
+
+    Tried again is only a connection that a restarted server left dead: that costs no wait.
+    """
+    global _client  # noqa: PLW0603 - one client a process
+    with _local_lock:
+        if _client is None:
+            _client = redis.Redis.from_url(
+                settings.REDIS_URL,
+                decode_responses=True,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+                retry=Retry(NoBackoff(), 1, (NoConnection,)),
+            )
+        return _client
 
 
 def _redis_lost(error: Exception) -> None:

@@ -1,7 +1,9 @@
 """The circuit breaker on a real Valkey, and without one."""
 
 import asyncio
+import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +19,9 @@ RULES = BreakerRules(minimum_calls=4, failure_share=0.5, open_seconds=0.2, probe
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> None:
+def fresh() -> Iterator[None]:
+    breaker.forget_local()
+    yield
     breaker.forget_local()
 
 
@@ -137,7 +141,7 @@ async def test_without_redis_it_goes_on_in_this_process(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(aio, "_sync_client", None)
+    monkeypatch.setattr(breaker, "_client", None)
     monkeypatch.setattr(aio, "_async_clients", {})
     guard = Breaker("b", RULES)
     for _ in range(4):
@@ -147,6 +151,27 @@ async def test_without_redis_it_goes_on_in_this_process(
         await guard.arecord(permit, ok=False)
     assert not guard.acquire().allowed
     assert guard.state().is_local
+
+
+def test_a_redis_that_hangs_is_waited_for_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:  # connects, and says nothing more
+        settings.REDIS_URL = f"redis://127.0.0.1:{frozen.getsockname()[1]}/0"
+        monkeypatch.setattr(breaker, "_client", None)
+        assert breaker.REDIS_SECONDS <= 1
+        monkeypatch.setattr(breaker, "REDIS_SECONDS", 0.05)
+        guard = Breaker("b", RULES)
+        for _ in range(RULES.minimum_calls):
+            permit = guard.acquire()
+            assert permit.allowed
+            assert permit.is_local
+            guard.record(permit, ok=False)
+        assert guard.state().state == "open"
+        frozen.setblocking(False)
+        frozen.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            frozen.accept()
 
 
 def test_the_local_breaker_keeps_the_same_rules() -> None:
