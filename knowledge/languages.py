@@ -6,6 +6,7 @@ The same text always gives the same answer. Portuguese of any country is called 
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 
 from knowledge.analysis import analysed_as, function_words, words
@@ -22,6 +23,28 @@ _FEWEST_LETTERS = 3
 _EVIDENCE = 8  # function words of another language, before a declared one is doubted
 _DIFFERENT = 3  # different ones that are enough where the declared language has none
 _NAMES = {"pt": "pt-br"}
+
+_CODE = re.compile(r"([a-z]{2,3})(-[a-z0-9]{2,8})*")
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy "
+    "da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu "
+    "hy hz ia id ie ig ii ik in io is it iu iw ja ji jv ka kg ki kj kk kl km kn ko kr ks ku kv kw "
+    "ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mo mr ms mt my na nb nd ne ng nl nn no nr nv "
+    "ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr "
+    "ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo "
+    "za zh zu"
+)
+_TWO_LETTERS = frozenset(_ISO_639_1.split())
+"""The codes of ISO 639-1, and those that it had."""
+
+
+def is_language(code: str) -> bool:
+    """Return whether something may be the code of a language: ``en``, ``pt-br``, ``gsw``.
+
+    Three letters are taken on trust: there are thousands of such codes.
+    """
+    found = _CODE.fullmatch(code.lower())
+    return code == OTHER or (found is not None and (len(found[1]) == 3 or found[1] in _TWO_LETTERS))
 
 
 def detect_language(text: str, *, default: Language = OTHER) -> Language:

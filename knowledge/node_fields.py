@@ -8,6 +8,7 @@ from django.db.models import Field
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from knowledge.languages import is_language
 from knowledge.models import Node
 from knowledge.versions import CONTENT_FIELDS
 from project.accounts.models import User
@@ -58,9 +59,18 @@ def fields_set(node: Node, fields: NodeFields) -> None:
     for name in TIMES:
         if isinstance(values.get(name), str):
             values[name] = _time(name, values[name])
+    if values.get("language", node.language) != node.language:
+        language_require(values["language"])  # what is stored stays as it is
     for name, value in values.items():
         setattr(node, name, value)
     _check(node, values)
+
+
+def language_require(code: str) -> None:
+    """Raise Invalid unless something is the code of a language."""
+    if not is_language(code):
+        message = _("There is no language “%(code)s”: write a code such as “en” or “pt-br”.")
+        raise Invalid(message % {"code": code[:20]}, field="language")
 
 
 def _time(name: str, text: str) -> Any:

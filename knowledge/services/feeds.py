@@ -25,7 +25,7 @@ from knowledge.feed_starting import run_close, run_queue, run_start, running_ref
 from knowledge.job_news import emit_updated, job_settle
 from knowledge.job_sending import job_send
 from knowledge.models import Feed, FeedRun, IngestJob, Space
-from knowledge.node_fields import MAX_TAGS
+from knowledge.node_fields import MAX_TAGS, language_require
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.errors import Conflict, Invalid, Unreadable
@@ -250,6 +250,8 @@ def _fields_set(feed: Feed, values: dict[str, Any]) -> None:
     if variable and not is_variable(variable):
         message = _("The name of the variable begins with %(prefix)s.") % {"prefix": PREFIX}
         raise Invalid(message, field="secret_variable")
+    if values.get("language"):
+        language_require(values["language"])
     for name in FIELDS:
         if name in values:
             setattr(feed, name, values[name])

@@ -14,6 +14,7 @@ from knowledge.access import not_found, role_require
 from knowledge.choices import GoldenOrigin
 from knowledge.models import GoldenQuestion, GoldenTarget, Node, Space
 from knowledge.models.evaluation import QUESTION_LIMIT
+from knowledge.node_fields import language_require
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.errors import Conflict, Invalid
@@ -197,6 +198,8 @@ def _fields_set(golden: GoldenQuestion, fields: GoldenFields) -> None:
             raise Invalid(message, field="tags")
     if "language" in values:
         values["language"] = values["language"].strip().lower()
+        if values["language"] not in {"", golden.language}:
+            language_require(values["language"])
     for name, value in values.items():
         setattr(golden, name, value)
 

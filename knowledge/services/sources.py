@@ -12,9 +12,9 @@ from knowledge.access import role_require
 from knowledge.choices import JobKind, SourceKind
 from knowledge.job_news import emit_updated
 from knowledge.models import IngestJob, Source, Space
-from knowledge.node_fields import MAX_TAGS
+from knowledge.node_fields import MAX_TAGS, language_require
 from knowledge.replacing import replaceable_require
-from knowledge.source_files import file_stored, full_disks_told, name_cleaned, source_insert
+from knowledge.source_files import file_stored, full_disks_told, name_cleaned, stored_news
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit
@@ -68,7 +68,7 @@ def source_upload(
             .order_by("created_at", "pk")
             .first()
         )
-        source_insert(source)
+        source.save(force_insert=True)
         job = IngestJob.objects.create(
             kind=JobKind.SOURCE,
             space=space,
@@ -77,7 +77,7 @@ def source_upload(
             trace_id=current_trace_id(),
         )
         job.earlier_source = duplicate.pk if duplicate else None  # type: ignore[attr-defined]  # known
-        emit_updated(job)
+        emit_updated(job, stored_news(source))
         send_after_commit(tasks.ingest, str(job.pk))
     return Uploaded(source, job, duplicate)
 
@@ -90,6 +90,8 @@ def _check(source: Source) -> None:
     if len(source.tags) > MAX_TAGS or any(len(tag) > 64 for tag in source.tags):
         message = _("At most %(count)s tags of at most 64 characters.") % {"count": MAX_TAGS}
         raise Invalid(message, field="tags")
+    if source.language:
+        language_require(source.language)
     if len(source.language) > 10:
         raise Invalid(_("There is no such language."), field="language")
 

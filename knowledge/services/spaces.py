@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from knowledge.access import role_of, role_require
 from knowledge.choices import NodeStatus, Visibility
 from knowledge.models import Node, Space, SpaceRole
+from knowledge.node_fields import language_require
 from knowledge.release_writing import releases_of_space_remove
 from knowledge.writing import node_remove
 from project.accounts.choices import Role
@@ -144,6 +145,8 @@ def _has_manager(space: Space) -> bool:
 
 def _fields_set(space: Space, fields: SpaceFields) -> None:
     values: dict[str, Any] = {**fields}
+    if values.get("language", space.language) != space.language:
+        language_require(values["language"])
     for name, value in values.items():
         setattr(space, name, value)
     if not _are_questions(space.suggested_questions):

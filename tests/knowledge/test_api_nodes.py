@@ -158,6 +158,7 @@ def test_a_stranger_meets_404_everywhere(api: Api, stranger_api: Api, space: Spa
         ("valid_from", "yesterday"),
         ("status", "lost"),
         ("content", "nul \x00 byte"),
+        ("language", "xx-nope"),
     ],
 )
 def test_a_bad_field_is_named(api: Api, space: Space, field: str, value: object) -> None:
@@ -199,6 +200,10 @@ def test_a_bulk_call_names_every_bad_row(api: Api, space: Space) -> None:
     answer = api.post("/api/v1/nodes/bulk/", {"space": str(space.pk), "nodes": rows})
     assert answer.status_code == 400
     assert set(answer.json()["error"]["details"]["nodes"]) == {"1", "2"}
+    rows = [{"title": "Good"}, {"title": "y", "language": "xx-nope"}]
+    answer = api.post("/api/v1/nodes/bulk/", {"space": str(space.pk), "nodes": rows})
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["details"]["nodes"]["1"]) == {"language"}
 
 
 def test_a_bulk_call_is_a_job(api: Api, space: Space) -> None:

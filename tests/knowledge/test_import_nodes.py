@@ -89,6 +89,7 @@ def test_it_takes_in_what_is_good_and_a_second_run_changes_nothing(
     ]
     rows[2] = {"title": "Without a name", "content": "A rope."}
     rows[4]["valid_until"] = "yesterday"
+    rows[6]["language"] = "xx-nope"
     rows += [
         {"title": "Draft", "status": "draft"},
         {"title": "Note 1, again", "external_id": "N-1"},
@@ -98,11 +99,12 @@ def test_it_takes_in_what_is_good_and_a_second_run_changes_nothing(
 
     code, out, err = run(path, capsys, "--dry-run")
     assert (code, Node.objects.count()) == (1, 0)
-    assert "8 could be stored, 2 not" in out
+    assert "7 could be stored, 3 not" in out
     code, out, err = run(path, capsys)
     assert code == 1
-    assert "7 created, 1 updated, 0 unchanged, 2 refused; 7 passages indexed" in out
+    assert "6 created, 1 updated, 0 unchanged, 3 refused; 6 passages indexed" in out
     assert "line 5: " in err
+    assert "line 7: " in err
     assert "line 10: " in err
     assert Node.objects.get(external_id="N-1").title == "Note 1, again"
     published = Node.objects.filter(status=NodeStatus.PUBLISHED)
@@ -113,7 +115,7 @@ def test_it_takes_in_what_is_good_and_a_second_run_changes_nothing(
     }
 
     _code, out, _err = run(path, capsys)
-    assert "0 created, 2 updated, 6 unchanged" in out  # N-1 goes there and back
+    assert "0 created, 2 updated, 5 unchanged" in out  # N-1 goes there and back
     assert NodeVersion.objects.count() == versions + 2
     assert Chunk.objects.count() == chunks
 

@@ -3,7 +3,7 @@
 import pytest
 
 from knowledge.analysis import words
-from knowledge.languages import detect_language, language_of
+from knowledge.languages import detect_language, is_language, language_of
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,10 @@ def test_a_long_text_is_judged_by_more_than_its_first_page() -> None:
     assert detect_language("The title page is in English, as is the abstract. " + portuguese) == (
         "pt-br"
     )
+
+
+def test_a_code_is_told_from_what_is_none() -> None:
+    for code in ("en", "pt-BR", "zh-Hant-TW", "gsw", "other", "no", "he"):
+        assert is_language(code), code
+    for code in ("", "xx", "xx-nope", "e", "english", "en_us", "en-", "pt br", "é", "12"):
+        assert not is_language(code), code

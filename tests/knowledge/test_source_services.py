@@ -79,6 +79,7 @@ def test_a_file_name_is_only_a_name(owner: User, space: Space, filename: str, ke
         (b"MZ\0\0", {"filename": "tides.md"}, UnsupportedType),
         (b"# Tides", {"title": "x" * 301}, Invalid),
         (b"# Tides", {"tags": ["x" * 65]}, Invalid),
+        (b"# Tides", {"language": "xx-nope"}, Invalid),
     ],
 )
 def test_what_is_refused_leaves_nothing(
