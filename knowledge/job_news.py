@@ -13,7 +13,8 @@ from knowledge.holders import worker_name
 from knowledge.job_log import job_note, job_queued
 from knowledge.models import IngestJob
 from project.aio import sync_redis
-from project.events.services import emit
+from project.events.services import emit_many
+from project.events.types import NewEvent
 
 CHANNEL = "acervo:job:{}"
 log = structlog.get_logger(__name__)
@@ -43,16 +44,20 @@ def _settled_note(job: IngestJob) -> None:
         job_note(job, str(job.status))
 
 
-def emit_updated(job: IngestJob) -> None:
-    """Write the event of a job's change of status, and wake who watches it after the commit."""
+def emit_updated(job: IngestJob, *before: NewEvent) -> None:
+    """Write the event of a job's change of status, and wake who watches it after the commit.
+
+    News that comes `before` it, of the same transaction, goes along with it.
+    """
     if job.status == JobStatus.QUEUED:
         job_queued(job, is_new=not job.attempts)
-    emit(
+    updated = NewEvent(
         "knowledge.job.updated",
         {"job": str(job.pk), "status": job.status, "error": job.error_code or None},
         space_id=job.space_id,
         subject_id=job.pk,
     )
+    emit_many([*before, updated])
     transaction.on_commit(lambda: wake_watchers(job.pk))
 
 

@@ -1,4 +1,4 @@
-"""How a job looks to whoever follows it on a socket: as REST shows it."""
+"""How a job looks to whoever follows it on a socket, as REST shows it; and its source."""
 
 import datetime
 import uuid
@@ -6,7 +6,7 @@ from typing import Any
 
 from knowledge.job_log import sentence
 from knowledge.job_places import Place, place_of
-from knowledge.models import IngestJob, JobLogLine
+from knowledge.models import IngestJob, JobLogLine, Source
 
 
 def job_body(job: IngestJob, place: Place | None = None) -> dict[str, Any]:
@@ -65,6 +65,32 @@ def duplicate_of(job: IngestJob) -> uuid.UUID | None:
         return next(iter(rows.values_list("earlier_source", flat=True)), None)
     known: uuid.UUID | None = job.earlier_source
     return known
+
+
+def source_body(source: Source) -> dict[str, Any]:
+    """Return a source, ready for JSON."""
+    return {
+        "id": str(source.pk),
+        "space": str(source.space_id),
+        "kind": source.kind,
+        "title": source.title,
+        "filename": source.filename,
+        "content_type": source.content_type,
+        "size": source.size,
+        "sha256": source.sha256,
+        "origin": source.origin,
+        "replaces": str(source.replaces_id) if source.replaces_id else None,
+        "language": source.language,
+        "tags": source.tags,
+        "created_by": source.created_by_id,
+        "created_at": _time(source.created_at),
+        "url": source_url(source),
+    }
+
+
+def source_url(source: Source) -> str:
+    """Return where the bytes are downloaded."""
+    return f"/knowledge/sources/{source.pk}/file/"
 
 
 def line_body(line: JobLogLine) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from psycopg.errors import DiskFull
 from knowledge.models import Source
 from knowledge.models.sources import source_path
 from knowledge.parsing import UnreadableDocument, UnsupportedDocument, check_upload
-from project.events.services import emit
+from project.events.services import emit_many
+from project.events.types import NewEvent
 from project.http.errors import InsufficientStorage, TooLarge, Unreadable, UnsupportedType
 
 _HEAD = 64 * 1024  # bytes that tell the type of all but archives
@@ -41,7 +42,12 @@ def name_cleaned(filename: str) -> str:
 def source_insert(source: Source) -> None:
     """Store the row of a source whose file is in place, and the news of it."""
     source.save(force_insert=True)
-    emit(
+    emit_many([stored_news(source)])
+
+
+def stored_news(source: Source) -> NewEvent:
+    """Return the event that tells of a new source."""
+    return NewEvent(
         "knowledge.source.stored",
         {"source": str(source.pk), "sha256": source.sha256, "size": source.size},
         space_id=source.space_id,

@@ -24,7 +24,6 @@ class RateState:
     """Whether a hit was within its limit; `retry_after` in whole seconds when it was not."""
 
     allowed: bool
-    remaining: int
     retry_after: int
 
 
@@ -45,23 +44,28 @@ def _shared() -> SlidingWindowCounterRateLimiter:
     )
 
 
-def _state(*, allowed: bool, reset: float, remaining: int) -> RateState:
-    wait = 0 if allowed else max(1, int(reset - time.time()) + 1)
-    return RateState(allowed, remaining, wait)
+_WITHIN = RateState(allowed=True, retry_after=0)
+
+
+def _beyond(reset: float) -> RateState:
+    return RateState(allowed=False, retry_after=max(1, int(reset - time.time()) + 1))
 
 
 def hit(name: str, key: str, limit: str) -> RateState:
     """Count one hit of `key` against `limit` (such as ``"30/minute"``) under `name`."""
     item = _item(limit)
     try:
-        limiter = _shared()
-        allowed = limiter.hit(item, name, key)
-        stats = limiter.get_window_stats(item, name, key)
+        return _hit(_shared(), item, name, key)
     except RedisError:
-        limiter = _local()
-        allowed = limiter.hit(item, name, key)
-        stats = limiter.get_window_stats(item, name, key)
-    return _state(allowed=allowed, reset=stats.reset_time, remaining=stats.remaining)
+        return _hit(_local(), item, name, key)
+
+
+def _hit(
+    limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, name: str, key: str
+) -> RateState:
+    if limiter.hit(item, name, key):
+        return _WITHIN  # the usual case asks for nothing more
+    return _beyond(limiter.get_window_stats(item, name, key).reset_time)
 
 
 async def ahit(name: str, key: str, limit: str) -> RateState:
@@ -69,13 +73,12 @@ async def ahit(name: str, key: str, limit: str) -> RateState:
     item = _item(limit)
     try:
         limiter = _async_limiter()
-        allowed = await limiter.hit(item, name, key)
+        if await limiter.hit(item, name, key):
+            return _WITHIN
         stats = await limiter.get_window_stats(item, name, key)
     except RedisError:
-        local = _local()
-        allowed = local.hit(item, name, key)
-        stats = local.get_window_stats(item, name, key)
-    return _state(allowed=allowed, reset=stats.reset_time, remaining=stats.remaining)
+        return _hit(_local(), item, name, key)
+    return _beyond(stats.reset_time)
 
 
 def _async_limiter() -> AsyncLimiter:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from knowledge.choices import NodeStatus, RelationStatus
 from knowledge.models import Node, Relation, Source
 from knowledge.models.nodes import kind_validator
+from knowledge.representation import source_body, source_url
 from project.http.serializers import StrictSerializer
 
 BULK_LIMIT = 1000
@@ -214,7 +215,11 @@ class SourceSerializer(serializers.ModelSerializer):
 
     def get_url(self, source: Source) -> str:
         """Return where the bytes are downloaded."""
-        return f"/knowledge/sources/{source.pk}/file/"
+        return source_url(source)
+
+    def to_representation(self, instance: Source) -> dict[str, Any]:
+        """Return the source; building the fields would cost more."""
+        return source_body(instance)
 
 
 class UploadInput(StrictSerializer):

@@ -64,12 +64,11 @@ class UploadViewSet(ApiViewSet):
     def _replaced(self, body: dict[str, Any], space: Space, filename: str) -> Source | None:
         """Return the source that the file replaces; raises Invalid for none of that id."""
         wanted = body.get("replaces", "")
-        rows = Source.objects.visible_to(self.request.user)
         if wanted == SAME_NAME:
             return services.source_named(caller(self.request), space, filename)
         if not wanted:
             return None
-        found = rows.filter(pk=id_of(wanted)).first()
+        found = Source.objects.visible_to(self.request.user).filter(pk=id_of(wanted)).first()
         if found is None:
             raise missing()
         return found

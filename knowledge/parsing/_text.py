@@ -18,6 +18,7 @@ _BOMS = (
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\ufff9-\ufffb\ud800-\udfff]"
 )
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # controls that no text has
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MAX_FRONT_MATTER = 100_000  # values and characters, with every alias written out
@@ -66,8 +67,7 @@ def _wide_encoding(data: bytes) -> str | None:
 def looks_binary(data: bytes) -> bool:
     """Whether the bytes are no text in any encoding :func:`decode` knows."""
     sample = decode(data[:8192])
-    controls = sum(character < " " and character not in "\t\n\r\f\x1b" for character in sample)
-    return controls > len(sample) // 100
+    return len(_NO_TEXT.findall(sample)) > len(sample) // 100
 
 
 def clean(text: str) -> str:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from project.accounts.models import ApiKey, User
 
 TOUCH_EVERY = datetime.timedelta(minutes=1)
+_KNOWN = "acervo_api_key"  # attribute of a request: the secret that it shows, and its key
 
 
 def key_find(secret: str) -> ApiKey | None:
@@ -25,14 +26,22 @@ def key_find(secret: str) -> ApiKey | None:
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer <key>`; `request.auth` is the ApiKey."""
+    """`Authorization: Bearer <key>`; `request.auth` is the ApiKey.
+
+    A request is asked for its key twice where `Idempotency-Key` is given: it remembers it.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         """Return the key's user and the key; raises AuthenticationFailed for an unusable one."""
         scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        key = key_find(secret.strip())
+        secret = secret.strip()
+        http = getattr(request, "_request", request)
+        known, key = getattr(http, _KNOWN, ("", None))
+        if key is None or known != secret:
+            key = key_find(secret)
+            setattr(http, _KNOWN, (secret, key))
         if key is None:
             raise exceptions.AuthenticationFailed(_("This API key is unknown, expired or revoked."))
         return key.user, key
