@@ -5,7 +5,9 @@ address that was looked at: a name server that answers differently a moment late
 """
 
 import ipaddress
+import re
 import socket
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], Sequence[str]]
 
 # What `ipaddress` of some Python versions takes for public, and is not.
@@ -26,6 +29,8 @@ _CLOSED = [
 ]  # fmt: skip
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
 class Blocked(Exception):
@@ -40,6 +45,24 @@ def system_addresses(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a name as the system resolves it. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def address_written(host: str) -> IPAddress | None:
+    """Return the address that a host is before anybody is asked, None for a name.
+
+    Read as the system does: `0x7f.1`, `2130706433` and `0177.0.0.1` are this machine. Raises
+    Blocked for what can be neither.
+    """
+    host = unicodedata.normalize("NFKC", _plain_host(host.strip("[]"))).replace("\u3002", ".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return _LOOPBACK
+    address = _address(host)
+    if address is not None or not _NUMBER.fullmatch(host.rpartition(".")[2]):
+        return address
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        raise Blocked(_("The address names no valid host.")) from None
 
 
 def is_public(address: IPAddress) -> bool:
@@ -95,28 +118,47 @@ class Guard:
             raise OSError(f"{host} has no address")
         for text in found:
             if not self._may(host, port, text):
-                raise Blocked(
-                    _("“%(host)s” is inside a private network, and the operator does not allow it.")
-                    % {"host": host}
-                )
+                raise _inside(host)
         return found
+
+    def check_written(self, host: str, port: int) -> None:
+        """Raise Blocked for a host that no name server can make an allowed one."""
+        host = _plain_host(host)
+        address = address_written(host)
+        if address is not None and not self._may(host, port, str(address)):
+            raise _inside(host)
 
     def is_listed(self, host: str, port: int) -> bool:
         """Return whether the operator names a host, or the address that it is, as allowed."""
-        try:
-            address: IPAddress | None = ipaddress.ip_address(host.strip("[]"))
-        except ValueError:
-            address = None
+        address = _address(host.strip("[]"))
         return any(_matches(entry, host, port, address) for entry in self.allowed)
 
     def _may(self, host: str, port: int, text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text.partition("%")[0])
-        except ValueError:
+        address = _address(text.partition("%")[0])
+        if address is None:
             return False
-        if is_public(address):
-            return True
-        return any(_matches(entry, host, port, address) for entry in self.allowed)
+        return is_public(address) or any(
+            _matches(entry, host, port, address) for entry in self.allowed
+        )
+
+
+def _inside(host: str) -> Blocked:
+    message = _("“%(host)s” is inside a private network, and the operator does not allow it.")
+    return Blocked(message % {"host": host})
+
+
+def _address(text: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _network(text: str) -> IPNetwork | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def _plain_host(host: str) -> str:
@@ -129,11 +171,8 @@ def _plain_host(host: str) -> str:
 def _matches(entry: str, host: str, port: int, address: IPAddress | None) -> bool:
     """Return whether an entry of the allow-list covers a host at an address."""
     entry = entry.strip().lower()
-    try:
-        network = ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        pass
-    else:
+    network = _network(entry)
+    if network is not None:
         mapped = getattr(address, "ipv4_mapped", None)
         return any(each in network for each in (address, mapped) if each is not None)
     name, colon, wanted = entry.rpartition(":")

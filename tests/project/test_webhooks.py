@@ -17,6 +17,7 @@ from project.events.models import Webhook, WebhookDelivery
 from project.events.services import emit
 from project.events.webhooks import calling, sending, services, signing
 from project.events.webhooks.keeping import secrets_of
+from project.http import addresses
 from project.http.errors import Forbidden, Invalid
 from tests.conftest import Api
 from tests.support.receiver import Fault, Receiver, answers, drips, hangs, resets
@@ -228,15 +229,25 @@ def test_only_the_spaces_asked_for_are_told_of(
     assert [row.space_id for row in WebhookDelivery.objects.all()] == [other.pk]
 
 
-def test_addresses_inside_are_not_called(owner: User, space: Space, settings: Settings) -> None:
+def test_addresses_inside_are_not_called(
+    owner: User, space: Space, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.ACERVO_FETCH_ALLOW = []
     urls = """https://127.0.0.1/ https://[::1]/ https://10.0.0.1/ https://2130706433/
+        https://0x7f000001/ https://0X7F.1/ https://0177.0.0.1/ https://127.1/ https://0/
+        https://017700000001/ https://127.0.0.1./ https://localhost./ https://a.localhost/
+        https://[::ffff:7f00:1]/ https://\uff11\uff12\uff17.0.0\u30021/ https://0xa9fea9fe/ https://1.2.3.4.5/
         http://example.org/ https://user@example.org/ ftp://example.org/"""
     for url in urls.split():
         with pytest.raises(Invalid):
             services.webhook_create(acting_user=owner, name="x", url=url, types=TYPES)
     # A name that leads inside is found out at each call, whatever it led to before.
-    services.webhook_create(acting_user=owner, name="x", url="https://localhost.:1/", types=TYPES)
+    monkeypatch.setattr(addresses, "system_addresses", lambda _host, _port: ["127.0.0.1"])
+    for url in ("https://0x08080808/", "https://134744072/", "https://[2606:4700::1111]/"):
+        made = services.webhook_create(acting_user=owner, name="x", url=url, types=TYPES)
+        services.webhook_delete(acting_user=owner, webhook=made.webhook)
+    url = "https://example.org:1/"
+    services.webhook_create(acting_user=owner, name="x", url=url, types=TYPES)
     make_node(owner, space)
     send()
     assert "private network" in WebhookDelivery.objects.get().last_error

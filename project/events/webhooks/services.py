@@ -274,19 +274,12 @@ def _url(text: str) -> str:
         message = _("Enter an address with https://, without user, password and fragment.")
         raise Invalid(message, field="url")
     port = port or (443 if parts.scheme == "https" else 80)
-    guard = Guard(resolver=lambda name, _port: [name])
+    guard = Guard()
     if parts.scheme == "http" and not guard.is_listed(host, port):
         message = _("Events are sent encrypted: enter an address with https://.")
         raise Invalid(message, code="not_encrypted", field="url")
-    if _is_address(host):
-        try:
-            guard.addresses(host, port)
-        except (Blocked, OSError):
-            message = _("This address is inside a private network, and the operator does not allow"
-                        " it.")  # fmt: skip
-            raise Invalid(message, code="blocked", field="url") from None
+    try:
+        guard.check_written(host, port)
+    except Blocked as error:
+        raise Invalid(error.message, code="blocked", field="url") from None
     return url
-
-
-def _is_address(host: str) -> bool:
-    return host == "localhost" or ":" in host or host.replace(".", "").isdigit()
