@@ -113,11 +113,12 @@ def test_the_same_file_again_makes_no_second_node(owner: User, space: Space) -> 
     assert (second.status, second.nodes) == (JobStatus.COMPLETED, [Node.objects.get().pk])
 
 
-def test_a_file_without_text_fails_with_its_reason(owner: User, space: Space) -> None:
-    _source, job, _none = upload(owner, space, pdf("", ""), "blank.pdf")
-    job = work(job)
-    assert (job.status, job.error_code, job.attempts) == (JobStatus.FAILED, "empty", 1)
-    assert job.error_message
+def test_a_file_that_cannot_be_read_fails_with_its_reason(owner: User, space: Space) -> None:
+    locked = make_pdf([["Tides"]], password="secret")
+    for data, code in ((pdf("", ""), "empty"), (locked, "encrypted")):
+        job = work(upload(owner, space, data, "tides.pdf")[1])
+        assert (job.status, job.error_code, job.attempts) == (JobStatus.FAILED, code, 1)
+        assert job.error_message
     assert not Node.objects.exists()
 
 

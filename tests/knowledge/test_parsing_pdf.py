@@ -1,7 +1,9 @@
 """PDF: sentences as they were written, with the page they stand on."""
 
+import io
 import json
 
+import pypdf
 import pytest
 
 from knowledge.chunking import chunk
@@ -185,6 +187,15 @@ def code_of(data: bytes, limits: Limits | None = None) -> str:
         parse(data, filename="a.pdf", limits=limits or Limits())
     assert refusal.value.message
     return refusal.value.code
+
+
+def test_a_lock_on_printing_alone_is_none_on_reading() -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(make_pdf([["The tide turns."]])))
+    writer.encrypt("", "owner's password", algorithm="AES-256")
+    writer.write(restricted := io.BytesIO())
+    assert b"/Encrypt" in restricted.getvalue()
+    found = parse(restricted.getvalue(), filename="a.pdf")
+    assert found.markdown.strip() == "The tide turns."
 
 
 def test_files_that_cannot_be_read_say_why() -> None:
