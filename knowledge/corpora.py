@@ -146,7 +146,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank, numbered from 1."""
     number = 0
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
     assert [document.id for document in corpus.documents] == ["d1", "d2", "d3"]
     assert corpus.questions == {"1": "who opens the sluice", "2": "ferry tickets"}
     assert corpus.grades == {"1": {"d1": 2.0}, "2": {"d2": 1.0}}
+    marked = written(tmp_path / "marked", test="1\td1\t2\n1\td2\t0\n2\td2\t1\n")
+    for file in [*marked.glob("*.jsonl"), marked / "qrels" / "test.tsv"]:
+        file.write_text("\ufeff" + file.read_text("utf-8"), "utf-8")
+    assert replace(corpus_read(marked), name="set") == corpus
 
 
 @pytest.mark.parametrize(
