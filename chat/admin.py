@@ -200,19 +200,9 @@ class TurnAdmin(GoldenOfTurn, ReadOnlyAdmin):
             "question", "answer", "conversation__user", "conversation__space"
         )
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show how the answer came about."""
-        if obj is not None:
-            context |= trace_context(obj) | self.golden_context(request, obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {} if obj is None else trace_context(obj) | self.golden_context(request, obj)
 
 
 def trace_context(turn: Turn) -> dict[str, Any]:

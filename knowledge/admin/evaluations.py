@@ -115,19 +115,9 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
 
     # -- one run -----------------------------------------------------------------------------------
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show what each question came to."""
-        if obj is not None:
-            context |= run_context(obj, request) | {"legs": legs_shown(obj)}
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {} if obj is None else run_context(obj, request) | {"legs": legs_shown(obj)}
 
     def get_urls(self) -> list[URLPattern]:
         """Add the progress of many runs, and the buttons of one."""

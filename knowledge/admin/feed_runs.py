@@ -105,19 +105,9 @@ class FeedRunAdmin(SpaceScopedAdmin):
             and request.resolver_match.url_name == "knowledge_feed_delete"
         )
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show what the run found of each item."""
-        if obj is not None:
-            context |= run_context(obj, request)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {} if obj is None else run_context(obj, request)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the decisions."""

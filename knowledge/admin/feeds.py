@@ -208,30 +208,27 @@ class FeedAdmin(SpaceScopedAdmin):
         """Hand the deletion to the service."""
         services.feed_delete(acting_user=staff(request), feed=obj)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Add the last runs and the buttons."""
         connector = kind_of(request, obj)
-        context["connector"] = kind_facts(connector) if connector is not None else None
-        context["probe_url"] = self.address("probe")
-        context["may_probe"] = self._is_form(request, obj)
-        if obj is not None:
-            runs = obj.runs.select_related("job").order_by("-created_at")[:LAST_RUNS]
-            context["runs"] = [
-                (run, badge(run.get_status_display(), tone_of(RUN_TONES, run.status)),
-                 run_counts(run)) for run in runs
-            ]  # fmt: skip
-            context["waiting"] = obj.runs.filter(status=FeedRunStatus.SUSPICIOUS).first()
-            context["is_running"] = obj.runs.filter(status=FeedRunStatus.RUNNING).exists()
-            context["may_run"] = has_role(request, Role.CURATOR, obj.space_id)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        about = {
+            "connector": kind_facts(connector) if connector is not None else None,
+            "probe_url": self.address("probe"),
+            "may_probe": self._is_form(request, obj),
+        }
+        if obj is None:
+            return about
+        runs = obj.runs.select_related("job").order_by("-created_at")[:LAST_RUNS]
+        shown = [
+            (run, badge(run.get_status_display(), tone_of(RUN_TONES, run.status)), run_counts(run))
+            for run in runs
+        ]
+        return about | {
+            "runs": shown,
+            "waiting": obj.runs.filter(status=FeedRunStatus.SUSPICIOUS).first(),
+            "is_running": obj.runs.filter(status=FeedRunStatus.RUNNING).exists(),
+            "may_run": has_role(request, Role.CURATOR, obj.space_id),
+        }
 
     # -- buttons -----------------------------------------------------------------------------------
 

@@ -84,19 +84,9 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
 
     # -- one generation ----------------------------------------------------------------------------
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show how far it is, how it compares, and what can be done."""
-        if obj is not None:
-            context |= generation_context(obj, request)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {} if obj is None else generation_context(obj, request)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons of one generation."""

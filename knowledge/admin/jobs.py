@@ -158,25 +158,17 @@ class IngestJobAdmin(SpaceScopedAdmin):
             *super().get_urls(),
         ]
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show the job, with its log, as it is now."""
-        if obj is not None:
-            facts = facts_context(obj)
-            context |= {
-                **live_context(obj, request),
-                **facts,
-                "title": _("Job: %(about)s") % {"about": facts["about"]},
-                "subtitle": str(obj.space),
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is None:
+            return {}
+        facts = facts_context(obj)
+        return {
+            **live_context(obj, request),
+            **facts,
+            "title": _("Job: %(about)s") % {"about": facts["about"]},
+            "subtitle": str(obj.space),
+        }
 
     def progress_view(self, request: HttpRequest) -> HttpResponse:
         """Return `{"jobs": {id: {html, ended, …}}}` for `?id=…`, of those that may be seen."""

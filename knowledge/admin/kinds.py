@@ -164,32 +164,22 @@ class KindAdmin(CuttingPages):
         }
         return [str(each) for each in objs], counts, set(), []
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Add what the page shows around the form."""
-        context["example"] = json.dumps(EXAMPLE, indent=2)
-        context["show_history"] = False
-        if obj is not None:
-            stored = Kind.objects.select_related("space").get(pk=obj.pk)
-            context |= {
-                "kind": stored,
-                "usage": nodes_of(stored).count(),
-                "to_recut": count_to_recut(stored.name),
-                "may_try_cutting": has_role(request, Role.CURATOR),
-                "facts": fields_of(stored.metadata_schema),
-                "may_plan": self.has_change_permission(request, stored),
-                "migrations": KindMigration.objects.visible_to(staff(request)).filter(kind=stored)[
-                    :10
-                ],
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        around = {"example": json.dumps(EXAMPLE, indent=2), "show_history": False}
+        if obj is None:
+            return around
+        stored = Kind.objects.select_related("space").get(pk=obj.pk)
+        migrations = KindMigration.objects.visible_to(staff(request)).filter(kind=stored)
+        return around | {
+            "kind": stored,
+            "usage": nodes_of(stored).count(),
+            "to_recut": count_to_recut(stored.name),
+            "may_try_cutting": has_role(request, Role.CURATOR),
+            "facts": fields_of(stored.metadata_schema),
+            "may_plan": self.has_change_permission(request, stored),
+            "migrations": migrations[:10],
+        }
 
     # -- planning a change -----------------------------------------------------------------------
 

@@ -201,43 +201,34 @@ class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
         """Hand relations to their service."""
         relations_save(staff(request), formset)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Add what the page shows around the form."""
-        context["kinds"] = KINDS
-        context["kinds_wanted"] = kinds_wanted(staff(request))
-        context["preview_url"] = self.address("preview")
-        if obj is not None:
-            stored = Node.objects.select_related("space", "owner").filter(pk=obj.pk).first() or obj
-            role = role_of(staff(request), stored.space)
-            form = context["adminform"].form
-            merge = merge_page_of(getattr(request, REFUSAL, None), stored, form)
-            if merge is not None and not form.errors:
-                context["errors"] = ()
-            context |= {
-                "stored": stored,
-                "status_tone": tone_of(STATUS_TONES, stored.status),
-                "index_state": index_state(stored),
-                "moves": moves_of(stored, role),
-                "merge": merge,
-                "quality": self.quality_context(request, stored),
-                **related_context(request, stored),
-                "show_history": False,
-                "may_change": self.has_change_permission(request, stored),
-                "may_propose": role is not None and role >= Role.EDITOR,
-                "may_try_cutting": role is not None and role >= Role.CURATOR,
-                "open_proposals": proposals_about(staff(request), stored),
-            }
-        else:
-            context["may_publish"] = has_role(request, Role.CURATOR)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        around = {
+            "kinds": KINDS,
+            "kinds_wanted": kinds_wanted(staff(request)),
+            "preview_url": self.address("preview"),
+        }
+        if obj is None:
+            return around | {"may_publish": has_role(request, Role.CURATOR)}
+        stored = Node.objects.select_related("space", "owner").filter(pk=obj.pk).first() or obj
+        role = role_of(staff(request), stored.space)
+        merge = merge_page_of(getattr(request, REFUSAL, None), stored, form)
+        if merge is not None and not form.errors:
+            around["errors"] = ()
+        return around | {
+            "stored": stored,
+            "status_tone": tone_of(STATUS_TONES, stored.status),
+            "index_state": index_state(stored),
+            "moves": moves_of(stored, role),
+            "merge": merge,
+            "quality": self.quality_context(request, stored),
+            **related_context(request, stored),
+            "show_history": False,
+            "may_change": self.has_change_permission(request, stored),
+            "may_propose": role is not None and role >= Role.EDITOR,
+            "may_try_cutting": role is not None and role >= Role.CURATOR,
+            "open_proposals": proposals_about(staff(request), stored),
+        }
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """Stay on the page after a change of status."""

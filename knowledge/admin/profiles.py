@@ -101,19 +101,9 @@ class RetrievalProfileAdmin(AcervoAdmin):
 
     # -- one version -----------------------------------------------------------------------------
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show the knobs beside those of another version, the figures, and what held when."""
-        if obj is not None:
-            context |= self._shown(request, obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {} if obj is None else self._shown(request, obj)
 
     def _shown(self, request: HttpRequest, row: RetrievalProfile) -> dict[str, Any]:
         others = RetrievalProfile.objects.exclude(pk=row.pk).order_by("-version")

@@ -58,12 +58,10 @@ class SpaceQuality(_Base):
         """Add the score to the rows of the list."""
         return rows.annotate(quality_score=space_score_of("pk"))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Add the score of a stored space."""
-        space = context.get("original")
-        found = space_scores([space.pk]).get(space.pk) if space is not None else None
+        around = super().form_context(request, obj, form)
+        found = space_scores([obj.pk]).get(obj.pk) if obj is not None else None
         if found:
-            context["space_score"] = {**found, "tone": tone_of_score(found["score"])}
-        return super().render_change_form(request, context, *args, **kwargs)
+            around["space_score"] = {**found, "tone": tone_of_score(found["score"])}
+        return around

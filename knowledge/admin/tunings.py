@@ -95,25 +95,17 @@ class RetrievalTuningAdmin(SpaceScopedAdmin):
         )
         return TemplateResponse(request, "admin/knowledge/retrievaltuning/start.html", context)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show how far it is, or what came of it."""
-        if obj is not None:
-            context |= {
-                "tuning": obj,
-                "percent": round(obj.done * 100),
-                "state": self.state(obj),
-                "figures": figures_shown(RetrievalProfile(figures=obj.figures)),
-                "may_cancel": not obj.has_ended and has_role(request, Role.MANAGER, obj.space_id),
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is None:
+            return {}
+        return {
+            "tuning": obj,
+            "percent": round(obj.done * 100),
+            "state": self.state(obj),
+            "figures": figures_shown(RetrievalProfile(figures=obj.figures)),
+            "may_cancel": not obj.has_ended and has_role(request, Role.MANAGER, obj.space_id),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """Add the progress and the button of one."""

@@ -240,18 +240,9 @@ class ApiKeyAdmin(AcervoAdmin):
         reflect(obj, stored)
         setattr(request, ONCE, secret)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Offer one button: what follows is the page with the secret."""
-        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {"show_save_and_add_another": False, "show_save_and_continue": False}
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Show the secret: in this answer only, which no cache keeps."""

@@ -104,6 +104,23 @@ class AcervoAdmin(ThemedModelAdmin):
             setattr(request, REFUSAL, error)
             return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        change: bool = False,  # noqa: FBT001, FBT002
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        """Show a row, or the form of a new one, with what `form_context` adds."""
+        context |= self.form_context(request, obj, context["adminform"].form)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
+        """Return what the page of a row shows around its form; without `obj`, of a new row."""
+        return {}
+
     def get_form(
         self,
         request: HttpRequest,

@@ -145,22 +145,16 @@ class ModelEndpointAdmin(AcervoAdmin):
         """Hand the endpoint to the service."""
         endpoint_save(acting_user=_person(request), endpoint=obj, api_key=form.api_key())
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Add the breaker and the last calls."""
-        if obj is not None:
-            context["endpoint"] = obj
-            context["breaker"] = breaker.for_endpoint(obj).state()
-            context["breaker_badge"] = _breaker_badge(obj)
-            context["last_calls"] = obj.usage.order_by("-created_at")[:5]
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is None:
+            return {}
+        return {
+            "endpoint": obj,
+            "breaker": breaker.for_endpoint(obj).state(),
+            "breaker_badge": _breaker_badge(obj),
+            "last_calls": obj.usage.order_by("-created_at")[:5],
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """Add the test call and the reset of the breaker."""

@@ -201,27 +201,17 @@ class WebhookAdmin(AcervoAdmin):
         """Delete a webhook through its service."""
         services.webhook_delete(acting_user=person(request), webhook=obj)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show its state and its last deliveries; a new one is followed by its secret."""
-        if obj is not None:
-            context |= {
-                "state": state_badge(obj),
-                "is_mine": obj.owner_id == request.user.pk,
-                "deliveries": list(obj.deliveries.order_by("-created_at", "id")[:SHOWN]),
-                "waiting": obj.deliveries.filter(status="waiting").count(),
-                "failed": obj.deliveries.filter(status="failed").count(),
-            }
-        else:
-            context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is None:
+            return {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return {
+            "state": state_badge(obj),
+            "is_mine": obj.owner_id == request.user.pk,
+            "deliveries": list(obj.deliveries.order_by("-created_at", "id")[:SHOWN]),
+            "waiting": obj.deliveries.filter(status="waiting").count(),
+            "failed": obj.deliveries.filter(status="failed").count(),
+        }
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Show the secret: in this answer only, which no cache keeps."""

@@ -93,27 +93,18 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
             request, rows, lambda row: services.delivery_replay(acting_user=user, delivery=row)
         )
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
+    def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show the message and each try."""
-        if obj is not None:
-            tries = [{**each, "at": parse_datetime(each["at"])} for each in obj.history]
-            context |= {
-                "row": obj,
-                "badge": self.state(obj),
-                "tries": tries,
-                "body": body_of(obj).decode(),
-                "title": obj.type,
-                "subtitle": str(obj.webhook),
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is None:
+            return {}
+        return {
+            "row": obj,
+            "badge": self.state(obj),
+            "tries": [{**each, "at": parse_datetime(each["at"])} for each in obj.history],
+            "body": body_of(obj).decode(),
+            "title": obj.type,
+            "subtitle": str(obj.webhook),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """Add the button that sends again."""
