@@ -17,3 +17,15 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
     assert {name for name in read if name != "PYTHONPATH"} == documented
+
+
+def test_the_schema_says_what_may_be_blank() -> None:
+    """An evaluation's result has no outcome before it is measured, and the schema must say so."""
+    text = (ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8")
+    assert re.search(
+        r"^        outcome:\n          oneOf:\n"
+        r"          - \$ref: '#/components/schemas/ResultOutcomeEnum'\n"
+        r"          - \$ref: '#/components/schemas/BlankEnum'\n",
+        text,
+        re.MULTILINE,
+    )
