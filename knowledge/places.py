@@ -10,25 +10,41 @@ from django.db import connection
 Span = tuple[uuid.UUID, int, int]
 """A node, the number of a version, and an offset in its text."""
 
-_NAMED = """
-SELECT coalesce((
+_LABEL = """coalesce((
     SELECT jsonb_path_query_first(
         held.anchors, '$[*] ? (@.start <= $at && @.end > $at).label',
-        jsonb_build_object('at', wanted.start)
-    ) #>> '{}'
+        jsonb_build_object('at', {rows}.start)
+    ) #>> '{{}}'
     FROM knowledge_nodeversion AS held
-    WHERE held.id = wanted.node AND held.version = wanted.version
+    WHERE held.id = {rows}.node_id AND held.version = {rows}.version
         AND held.erased_at IS NULL AND held.history_type <> '-'
     LIMIT 1
-), '')
+), '')"""
+
+
+def label_sql(rows: str) -> str:
+    """Return the SQL of the label that says where each of `rows` stands; read by `place_name`.
+
+    `rows` is a table or its alias, with `node_id`, `version` and `start`.
+    """
+    return _LABEL.format(rows=rows)
+
+
+def place_name(label: str) -> str:
+    """Return the name of a place; empty for none, and for a page that has only a number."""
+    return "" if label.isdigit() else label
+
+
+_NAMED = f"""
+SELECT {label_sql("wanted")}
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) WITH ORDINALITY
-    AS wanted (node, version, start, place)
+    AS wanted (node_id, version, start, place)
 ORDER BY wanted.place
-"""
+"""  # noqa: S608 - a fixed text
 
 
-def place_names(spans: Sequence[Span]) -> list[str]:
-    """Return the name of each span's place, empty for none and for a page that has only a number.
+def labels_read(spans: Sequence[Span]) -> list[str]:
+    """Return the label of each span, for passages that are stored nowhere.
 
     Who asks may read the spans' nodes already. One statement, however many there are.
     """
@@ -37,5 +53,4 @@ def place_names(spans: Sequence[Span]) -> list[str]:
     columns = [list(column) for column in zip(*spans, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_NAMED, columns)
-        names = [str(row[0]) for row in cursor.fetchall()]
-    return ["" if name.isdigit() else name for name in names]
+        return [str(row[0]) for row in cursor.fetchall()]

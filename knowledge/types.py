@@ -65,7 +65,8 @@ class SearchResult:
     """A node and its best passage.
 
     `content[start:end]` of that version of the node is the passage; `snippet` is its most telling
-    part. `score` runs from 0 to 1 and means the same in every search (knowledge.ranking).
+    part. `place` names where in its source it stands, if that is more than a page number. `score`
+    runs from 0 to 1 and means the same in every search (knowledge.ranking).
     """
 
     node: uuid.UUID
@@ -81,6 +82,7 @@ class SearchResult:
     url: str
     score: float
     signals: Mapping[str, Any] | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def _body(answer: SearchResponse) -> dict[str, Any]:
             "start": each.start,
             "end": each.end,
             "page": each.page,
+            "place": each.place,
             "url": each.url,
             "score": each.score,
         }

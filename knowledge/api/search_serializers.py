@@ -69,6 +69,9 @@ class SearchResultSerializer(serializers.Serializer):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     page = serializers.IntegerField(allow_null=True)
+    place = serializers.CharField(
+        allow_blank=True, help_text="A sheet, slide, message or file of an archive, if it has one."
+    )
     url = serializers.CharField()
     score = serializers.FloatField(help_text="From 0 to 1.")
     signals = serializers.DictField(required=False, help_text="With `explain`: every signal.")

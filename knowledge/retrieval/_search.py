@@ -19,7 +19,6 @@ from knowledge.binary import sequence_unpack
 from knowledge.choices import SearchMode
 from knowledge.operators import understood
 from knowledge.passages import without_markup
-from knowledge.places import place_names
 from knowledge.retrieval import _cache, _packing
 from knowledge.retrieval._corrections import corrections
 from knowledge.retrieval._found import Found, Unit
@@ -152,11 +151,6 @@ def _passages_found(
             for unit in _kept(found, request)
             if unit.best.chunk in rows
         ]
-        spans = [(each.node, each.version, each.start) for each in passages]
-        passages = [
-            replace(each, place=place)
-            for each, place in zip(passages, place_names(spans), strict=True)
-        ]
     _observe(request.mode, found, time.perf_counter() - started)
     return passages, found.degraded
 
@@ -200,6 +194,7 @@ def _result(unit: Unit, row: Shown, found: Found, *, explain: bool) -> SearchRes
         url=row.url,
         score=round(unit.score, 6),
         signals=_signals(unit, found) if explain else None,
+        place=row.place,
     )
 
 
@@ -218,6 +213,7 @@ def _passage(unit: Unit, row: Shown, found: Found) -> RetrievedPassage:
         language=row.language,
         score=round(unit.score, 6),
         signals=_signals(unit, found),
+        place=row.place,
     )
 
 

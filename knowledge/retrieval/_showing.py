@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models.expressions import RawSQL
+
 from knowledge.models import Chunk, Node, NodeVersion, PastChunk, PreviewChunk, PreviewNode, Space
+from knowledge.places import label_sql, labels_read, place_name
 from knowledge.retrieval._found import Found
 from knowledge.retrieval._gaps import GapPassage
 from knowledge.retrieval._scope import Reader, Scope
@@ -32,13 +35,19 @@ class Shown:
     page: int | None
     language: str
     text: str
+    label: str = ""
     state: str = ""
+
+    @property
+    def place(self) -> str:
+        """The name of where in its source it stands, if it has one."""
+        return place_name(self.label)
 
     @property
     def url(self) -> str:
         """The address of the reading page of the version, at the passage, in the state found."""
-        place = f"&start={self.start}&end={self.end}{self.state}"
-        return f"/knowledge/nodes/{self.node}/?version={self.version}{place}"
+        span = f"&start={self.start}&end={self.end}{self.state}"
+        return f"/knowledge/nodes/{self.node}/?version={self.version}{span}"
 
 
 def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
@@ -51,7 +60,7 @@ def shown(found: Found, chunks: Iterable[uuid.UUID], user: Reader) -> dict[uuid.
         if found.moment is not None:
             rows |= _previewed(ids, found.moment.proposal, user)
         return rows
-    in_gaps = {pk: _in_gap(found.gaps[pk]) for pk in ids if pk in found.gaps}
+    in_gaps = _in_gaps([found.gaps[pk] for pk in ids if pk in found.gaps])
     state = f"&{urlencode(found.moment.query)}"
     rows = _past(ids, user) | in_gaps
     return {pk: replace(row, state=state) for pk, row in rows.items()}
@@ -64,7 +73,11 @@ def _in_scope(ids: list[uuid.UUID], scope: Scope) -> dict[uuid.UUID, Shown]:
     statement = Statement()
     statement.add(
         "SELECT chunk.id, chunk.node_id, chunk.version, node.title, node.external_id, "
-        'heading_path, start, "end", page, chunk.language, text FROM knowledge_chunk AS chunk '
+        'heading_path, start, "end", page, chunk.language, text, '
+    )
+    statement.add(label_sql("chunk"))
+    statement.add(
+        " FROM knowledge_chunk AS chunk "
         "JOIN knowledge_node AS node ON node.id = chunk.node_id "
         "WHERE chunk.id = ANY(%s) AND node.id IN (",
         ids,
@@ -81,13 +94,19 @@ def _of_row(
     title: str,
     external_id: str | None,
     heading_path: list[str],
-    *place: Any,
+    *passage: Any,
 ) -> Shown:
-    return Shown(chunk, node, version, title, external_id, tuple(heading_path), *place)
+    return Shown(chunk, node, version, title, external_id, tuple(heading_path), *passage)
+
+
+def _placed(rows: Any) -> Any:
+    """Have passages brought with the labels of their places."""
+    label = RawSQL(label_sql(rows.model._meta.db_table), ())  # noqa: S611 - a fixed text
+    return rows.annotate(label=label)
 
 
 def _served(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
-    rows = (
+    rows = _placed(
         Chunk.objects.filter(pk__in=ids, node__in=Node.objects.searchable_by(user))
         .select_related("node")
         .only(*FIELDS, "node__title", "node__external_id")
@@ -102,7 +121,7 @@ def _past(ids: list[uuid.UUID], user: Reader) -> dict[uuid.UUID, Shown]:
     rows: list[Any] = []
     for model in (Chunk, PastChunk):
         found = model._default_manager.filter(pk__in=ids, space__in=spaces)
-        rows += found.only(*FIELDS, "node_id").order_by()
+        rows += _placed(found.only(*FIELDS, "node_id").order_by())
     versions = _titles({(row.node_id, row.version) for row in rows})
     return {
         row.pk: _shown(row, versions[row.node_id, row.version])
@@ -120,9 +139,10 @@ def _titles(pairs: set[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], An
 
 
 def _previewed(ids: list[uuid.UUID], proposal: Any, user: Reader) -> dict[uuid.UUID, Shown]:
-    rows = PreviewChunk.objects.filter(
+    found = PreviewChunk.objects.filter(
         pk__in=ids, proposal=proposal, space__in=Space.objects.editable_by(user)
-    ).only(*FIELDS, "node_id")
+    )
+    rows = _placed(found.only(*FIELDS, "node_id"))
     nodes = {
         row.node_id: row
         for row in PreviewNode.objects.filter(
@@ -145,10 +165,17 @@ def _shown(row: Any, titled: Any) -> Shown:
         page=row.page,
         language=row.language,
         text=row.text,
+        label=row.label,
     )
 
 
-def _in_gap(held: GapPassage) -> Shown:
+def _in_gaps(passages: list[GapPassage]) -> dict[uuid.UUID, Shown]:
+    spans = [(each.node, each.version, each.indexed.passage.start) for each in passages]
+    pairs = zip(passages, labels_read(spans), strict=True)
+    return {each.id: _in_gap(each, label) for each, label in pairs}
+
+
+def _in_gap(held: GapPassage, label: str) -> Shown:
     passage = held.indexed.passage
     return Shown(
         chunk=held.id,
@@ -162,4 +189,5 @@ def _in_gap(held: GapPassage) -> Shown:
         page=passage.page,
         language=held.indexed.language,
         text=passage.text,
+        label=label,
     )

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.utils import timezone
 from pytest_django import Settings
 
 from knowledge import services
 from knowledge.choices import JobStatus, NodeStatus
 from knowledge.ingestion import job_work
 from knowledge.models import IngestJob, JobLogLine, Node, Relation, Source, Space
-from knowledge.retrieval import retrieve_passages
+from knowledge.retrieval import retrieve_passages, search
+from knowledge.types import SearchRequest
 from project.accounts.models import User
+from tests.conftest import Api
 from tests.support.files import make_eml, make_pdf, make_xlsx, make_zip
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +54,11 @@ def by_place(job: IngestJob) -> dict[str, Node]:
 
 
 def places(user: User, space: Space, query: str) -> Any:
+    """Where the best passage stands; a search for nodes tells the same of it."""
     best = retrieve_passages(query, user=user, spaces=[space.pk], limit=1)[0]
+    request = SearchRequest(query, limit=1, spaces=(space.pk,))
+    [found] = search(request, user=user).results
+    assert (found.node, found.page, found.place) == (best.node, best.page, best.place)
     return best.node, best.page, best.place
 
 
@@ -100,5 +107,9 @@ def test_citations_name_the_sheet(owner: User, space: Space) -> None:
     book = make_xlsx({"Fares": [["Line", "Price"], ["North", 5]], "Crew": [["Name"], ["Ana"]]})
     upload(owner, space, book, "book.xlsx")
     assert places(owner, space, "price of the North line")[1:] == (None, "Fares")
+    body = {"query": "price of the North line", "space": str(space.pk)}
+    answer = Api(owner).post("/api/v1/search/", body).json()
+    past = Api(owner).post("/api/v1/search/", body | {"as_of": timezone.now().isoformat()}).json()
+    assert answer["results"][0]["place"] == past["results"][0]["place"] == "Fares"
     upload(owner, space, PLAN, "plan.pdf")
     assert places(owner, space, "boats leave the pier at nine")[1:] == (1, "")
