@@ -1,8 +1,9 @@
 """Why a search does not show a node: the stage that lost it, with the numbers.
 
 The search itself is made once more (`find`), and the node is followed through what came of it. What
-the pipeline does not keep is asked of its own statements: the scope with one filter at a time, the
-legs with no cut-off. A node that the user may not open answers like one that there is not.
+the pipeline does not keep is asked of its own statements, of the node alone: the scope with one
+filter at a time, the signals of its passages; and of a small scope, its ranks in legs with no
+cut-off. A node that the user may not open answers like one that there is not.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from knowledge.models import IngestJob, Node
 from knowledge.operators import understood
 from knowledge.retrieval import _conditions, _legs
 from knowledge.retrieval._found import Unit
+from knowledge.retrieval._legs import Candidate
 from knowledge.retrieval._pipeline import find
 from knowledge.retrieval._scope import Reader
 from knowledge.retrieval._search import check
 from knowledge.retrieval._why_scope import (
     FILTERS,
     asked_value,
+    only,
     own_value,
     passes,
     scope_in,
@@ -35,8 +38,11 @@ from knowledge.retrieval._why_scope import (
     without_filters,
 )
 from knowledge.retrieval._why_trace import Stage, Trace, Why, stage_names
-from knowledge.retrieval._why_words import keyword_words, last_of_legs, vector_words
+from knowledge.retrieval._why_words import is_near, keyword_words, last_of_legs, vector_words
 from knowledge.types import SearchRequest
+
+RANKED = 50_000
+"""Passages among which the exact rank of one is told: it takes a look at each."""
 
 
 def why_not(request: SearchRequest, node_id: uuid.UUID, *, user: Reader) -> Why:
@@ -144,7 +150,8 @@ def _operators(trace: Trace) -> bool:
     if conditions is None:
         trace.passed("operators", _("There is none."))
         return False
-    scope = scope_in(without_filters(trace.request), trace.found.moment, trace.user)
+    bare = scope_in(without_filters(trace.request), trace.found.moment, trace.user)
+    scope = only(bare, trace.node) if bare.space_ids else bare
     guilty = []
     for condition in conditions.every:
         alone = replace(conditions, every=(condition,))
@@ -163,9 +170,7 @@ def _operators(trace: Trace) -> bool:
 def _index(trace: Trace) -> bool:
     """Look whether the node has passages, and vectors of the generation that is searched."""
     node, found = trace.node, trace.found
-    scope = found.scope
-    assert scope is not None
-    own = _legs.candidates_of_nodes(scope, found.question, found.vectors, [node.pk])
+    own = _own(trace)
     own_gaps = [each for each in found.gaps.values() if each.node == node.pk]
     trace.numbers |= {"passages": len(own) + len(own_gaps), "version": node.version}
     trace.numbers["indexed_version"] = node.indexed_version
@@ -202,21 +207,14 @@ def _legs_reached(trace: Trace) -> bool:
     if any(unit.best.node == node.pk for unit in found.units):
         trace.passed("legs", _("It was one of them."))
         return False
-    scope = found.scope
-    assert scope is not None
-    exact = _legs.ranks_of_nodes(scope, found.question, found.vectors, [node.pk])
+    exact = _own(trace, with_ranks=found.scope_passages <= RANKED)
     last = last_of_legs(found)
     parts = [
         *vector_words(found, trace.numbers, exact, last),
         *keyword_words(found, trace.numbers, exact, last),
     ]
     trace.numbers["depth"] = found.depth
-    is_near = any(
-        rank is not None and rank <= found.depth
-        for each in exact
-        for rank in (each.vector_rank, each.keyword_rank)
-    )
-    if is_near and not found.is_exact:
+    if not found.is_exact and is_near(found, exact, last):
         parts.append(_("An exact scan would have it: the HNSW index passed it by."))
         advice = _("Narrow the search by a filter, or give the profile a greater depth.")
     else:
@@ -225,6 +223,16 @@ def _legs_reached(trace: Trace) -> bool:
             "found; a greater depth of the profile takes more candidates."
         )
     return trace.lost("legs", " ".join(parts), advice)
+
+
+def _own(trace: Trace, *, with_ranks: bool = False) -> list[Candidate]:
+    """Return the node's passages with their signals, and their ranks among all where asked for."""
+    scope, found = trace.found.scope, trace.found
+    assert scope is not None
+    if with_ranks:
+        return _legs.ranks_of_nodes(scope, found.question, found.vectors, [trace.node.pk])
+    own = only(scope, trace.node)
+    return _legs.candidates_of_nodes(own, found.question, found.vectors, [trace.node.pk])
 
 
 def _shown(trace: Trace) -> bool:

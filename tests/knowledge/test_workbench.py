@@ -13,7 +13,7 @@ from knowledge import services
 from knowledge.choices import JobKind, JobStatus, NodeStatus, SearchMode, Visibility
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import Embedding, GoldenQuestion, IngestJob, Node, Space
-from knowledge.retrieval import Why, search, why_not
+from knowledge.retrieval import Why, _legs, _why, search, why_not
 from knowledge.types import SearchRequest
 from project.accounts.models import User
 from project.http.errors import NotFound
@@ -149,7 +149,7 @@ def test_the_stage_that_lost_a_node_is_named(
 
 
 def test_the_exact_rank_is_told_beside_the_cut_off(
-    owner: User, space: Space, nodes: dict[str, Node]
+    owner: User, space: Space, nodes: dict[str, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile = services.profile_create(
         acting_user=_super(owner), knobs={"depth": 20}, note="Shallow"
@@ -161,6 +161,15 @@ def test_the_exact_rank_is_told_beside_the_cut_off(
     assert lost.stage == "legs"
     assert lost.numbers["keyword"]["rank"] > lost.numbers["depth"]
     assert lost.numbers["keyword"]["bm25"] < lost.numbers["keyword"]["cut_off"]
+
+    # Where ranking all would take long, only the node itself is looked at.
+    monkeypatch.setattr(_why, "RANKED", 0)
+    monkeypatch.setattr(_legs, "ranks_of_nodes", None)
+    large = why(nodes["Tides"], _super(owner), "berth", **asked)
+    assert large.stage == "legs"
+    assert large.numbers["keyword"] == {**lost.numbers["keyword"], "rank": None}
+    assert "BM25" in large.words
+    assert why(nodes["Tides"], _super(owner), "berth -berth", **asked).stage == "operators"
 
 
 def _super(user: User) -> User:
