@@ -73,8 +73,8 @@ def preparation(message_fd: int) -> Program:
 def children(web_socket: int) -> list[Program]:
     """Everything that serves. Web processes share one listening socket."""
     web = [sys.executable, "-m", "project.web", "--fd", str(web_socket)]
-    count = env_int("ACERVO_WEB_PROCESSES", 1, minimum=1)
-    # An agent is one thread's worth of Python: a second one answers faster when many ask at once.
+    # Each is one thread's worth of Python: a second one answers faster when many ask at once.
+    count = env_int("ACERVO_WEB_PROCESSES", min(2, os.cpu_count() or 1), minimum=1)
     agents = env_int("ACERVO_AGENT_PROCESSES", min(2, os.cpu_count() or 1), minimum=1)
     concurrency = env_int("ACERVO_WORKER_CONCURRENCY", min(2, os.cpu_count() or 1), minimum=1)
     worker = [

@@ -22,6 +22,7 @@ class Server(uvicorn.Server):
     """Shows its life once it serves."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        _warm_up()
         await super().startup(sockets=sockets)
         from project.heartbeat import pulse  # needs the settings, which exist by now
 
@@ -30,6 +31,13 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.pulse.cancel()
         await super().shutdown(sockets=sockets)
+
+
+def _warm_up() -> None:
+    """Import the views before the first request comes: a burst after a start would wait for it."""
+    from django.urls import get_resolver  # needs the settings, which exist by now
+
+    _ = get_resolver().url_patterns
 
 
 def configuration() -> uvicorn.Config:

@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -81,8 +81,9 @@ class IdempotencyMiddleware:
     def _run(self, request: HttpRequest, record: IdempotencyRecord) -> HttpResponseBase:
         with transaction.atomic():
             # Held to the end: nobody takes the place of a request that is still being worked on.
-            rows = IdempotencyRecord.objects.select_for_update()
-            if rows.filter(pk=record.pk, locked_until=record.locked_until).first() is None:
+            rows = IdempotencyRecord.objects.select_for_update().order_by()
+            own = rows.filter(pk=record.pk, locked_until=record.locked_until)
+            if not own.values_list("pk", flat=True):
                 raise _in_progress()
             response = self.get_response(request)
             if _is_refused(response):
@@ -165,15 +166,12 @@ def _claim(actor: str, key: str, digest: str) -> tuple[IdempotencyRecord, bool]:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         now = timezone.now()
-        try:
-            with transaction.atomic():
-                made = IdempotencyRecord.objects.create(
-                    actor=actor, key=key, digest=digest, locked_until=now + LOCK
-                )
-        except IntegrityError:
-            record = IdempotencyRecord.objects.filter(actor=actor, key=key).first()
-        else:
+        made = IdempotencyRecord(
+            actor=actor, key=key, digest=digest, created_at=now, locked_until=now + LOCK
+        )
+        if _insert(made):
             return made, True
+        record = IdempotencyRecord.objects.filter(actor=actor, key=key).first()
         if record is None:
             continue  # its request failed and took the record away; try to be the one
         if record.digest != digest:
@@ -186,6 +184,24 @@ def _claim(actor: str, key: str, digest: str) -> tuple[IdempotencyRecord, bool]:
         if time.monotonic() > deadline:
             raise _in_progress()
         time.sleep(0.05)
+
+
+def _insert(record: IdempotencyRecord) -> bool:
+    """Store a claim unless the key has one; one statement, which is a transaction of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO http_idempotencyrecord
+                (actor, key, digest, content_type, body, created_at, locked_until)
+            VALUES (%s, %s, %s, '', '', %s, %s)
+            ON CONFLICT (actor, key) DO NOTHING RETURNING id
+            """,
+            [record.actor, record.key, record.digest, record.created_at, record.locked_until],
+        )
+        row = cursor.fetchone()
+    if row is not None:
+        record.pk = row[0]
+    return row is not None
 
 
 def _take_over(record: IdempotencyRecord, now: datetime.datetime) -> bool:

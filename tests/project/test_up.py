@@ -119,7 +119,7 @@ def test_it_serves_survives_kills_refuses_a_second_one_and_leaves_nothing_behind
     port = choose_port(seed=8642)
     (data / "models").mkdir(parents=True)
     shutil.copy(minilm.ensure_model_file(), data / "models")  # building it is another test's
-    first = run_up(data, port)
+    first = run_up(data, port, ACERVO_WEB_PROCESSES="1")
     everybody: list[int] = []
     try:
         log = data / "logs" / "acervo.log"
