@@ -42,6 +42,9 @@ LAST_RUNS = 8
 class FeedAdmin(SpaceScopedAdmin):
     """Managers set feeds up; curators run them; editors look."""
 
+    empty_words = gettext_lazy(
+        "A feed reads a folder, website, repository, bucket or mailbox again and again."
+    )
     form = FeedForm
     add_role = change_role = delete_role = Role.MANAGER
     list_display = ("summary", "space", "last_run", "found", "next_run", "is_enabled")

@@ -46,6 +46,9 @@ _LIVE = "admin/knowledge/ingestjob/live.html"
 class IngestJobAdmin(SpaceScopedAdmin):
     """Jobs are made by uploads and bulk calls: here they are watched, tried again and cancelled."""
 
+    empty_words = gettext_lazy(
+        "Uploads, feeds and indexes are worked on by jobs: add a source, and its job shows up here."
+    )
     list_display = ("summary", "progress_now", "space", "attempts", "created_by", "created_at")
     list_display_links = ("summary",)
     list_select_related = ("space", "source", "created_by")

@@ -58,6 +58,9 @@ PREVIEW_CHARS = 400_000
 class NodeAdmin(QualityPages, HistoryPages, VersionPages, SpaceScopedAdmin):
     """Every save goes through the services: it makes a version, or is refused and loses nothing."""
 
+    empty_words = gettext_lazy(
+        "Nodes are the texts that search finds and answers cite: write one, or add a source."
+    )
     form = NodeForm
     formfield_overrides = {DateTimeField: {"widget": UnfoldAdminSplitDateTimeVerticalWidget}}
     inlines = [RelationsOut, RelationsIn]

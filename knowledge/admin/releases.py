@@ -35,6 +35,9 @@ PREVIEW = 20
 class ReleaseAdmin(ReleasePages, SpaceScopedAdmin):
     """Releases are made and read here; nothing changes them."""
 
+    empty_words = gettext_lazy(
+        "A release names the state of a space, to be read, compared and exported later."
+    )
     list_display = ("summary", "space", "node_count", "relation_count", "as_of", "made_by", "sum")
     list_display_links = ("summary",)
     list_select_related = ("space",)

@@ -35,6 +35,10 @@ MOST_NODES = 30
 class SourceAdmin(SpaceScopedAdmin):
     """What was read, as it came in. A source never changes: upload another one."""
 
+    empty_words = gettext_lazy(
+        "Files that you upload, and those that feeds bring in, are kept here beside the "
+        "nodes made from them."
+    )
     list_display = (
         "summary", "space", "kind", "size_words", "node_count", "last_job", "created_by",
         "created_at",

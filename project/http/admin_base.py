@@ -17,7 +17,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from project.http.errors import ApiError
 
@@ -70,6 +70,9 @@ class AcervoAdmin(ThemedModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = False
+    empty_title: Any = gettext_lazy("Nothing here yet")
+    empty_words: Any = ""
+    """What a list without rows tells: what would be in it, and how it gets there."""
 
     @property
     def media(self) -> forms.Media:
@@ -158,12 +161,21 @@ class AcervoAdmin(ThemedModelAdmin):
         return reverse(name, args=args)
 
     def page_context(self, request: HttpRequest, **extra: Any) -> dict[str, Any]:
-        """Return what every page of the admin needs, for pages of our own."""
+        """Return what every page of the admin needs, for pages of our own.
+
+        The header leads to the list and to the `original`; it says the `title` where that is news.
+        """
+        title = str(extra.get("title", ""))
+        said = {
+            str(self.opts.verbose_name_plural).casefold(),
+            str(extra.get("original")).casefold(),
+        }
         return {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "app_label": self.opts.app_label,
             "media": self.media,
+            "page_title": "" if title.casefold() in said else title,
             **extra,
         }
 

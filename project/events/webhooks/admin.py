@@ -109,6 +109,10 @@ class StateFilter(DropdownFilter):  # type: ignore[misc]  # the theme has no typ
 class WebhookAdmin(AcervoAdmin):
     """Addresses that are told of events."""
 
+    empty_words = gettext_lazy(
+        "A webhook tells another program what happens here: name its address, and what it "
+        "is to hear of."
+    )
     form = WebhookForm
     list_display = ("summary", "state", "type_count", "last_success_at", "owner", "created_at")
     list_display_links = ("summary",)

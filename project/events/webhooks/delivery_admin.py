@@ -40,6 +40,9 @@ TONES = {
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """Deliveries are written with their events; here they are looked at and sent again."""
 
+    empty_words = gettext_lazy(
+        "Every message to a webhook is kept here, with each try and what was answered."
+    )
     list_display = ("summary", "state", "attempts", "last_status", "next_try", "happened_at")
     list_display_links = ("summary",)
     list_select_related = ("webhook",)
