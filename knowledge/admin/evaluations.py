@@ -33,7 +33,7 @@ from knowledge.admin.evaluation_views import (
     state_words,
     summary_cards,
 )
-from knowledge.admin.golden import golden_counts
+from knowledge.admin.golden import most_asked_first
 from knowledge.choices import Outcome, SearchMode
 from knowledge.models import EvaluationRun, IndexGeneration, Proposal, Space
 from project.accounts.choices import Role
@@ -59,6 +59,12 @@ def progress_cell(run: EvaluationRun) -> SafeString:
 class EvaluationRunAdmin(SpaceScopedAdmin):
     """Runs are written by their workers: here they are started, watched, read and cancelled."""
 
+    empty_title = gettext_lazy("Nothing was evaluated yet")
+    empty_words = gettext_lazy(
+        "Make golden questions first, then evaluate the space as it is now. Proposals are "
+        "evaluated from their own page: what search finds now beside what it would find "
+        "after the merge."
+    )
     list_display = ("summary", "space", "progress_now", "recall", "mrr", "created_by", "created_at")
     list_display_links = ("summary",)
     list_select_related = ("space", "created_by")
@@ -197,7 +203,7 @@ class EvaluationRunAdmin(SpaceScopedAdmin):
         context = self.page_context(
             request,
             title=_("Start an evaluation"),
-            spaces=[(space, golden_counts(space)) for space in spaces],
+            spaces=most_asked_first(spaces),
             typed=typed,
             modes=SearchMode.choices,
         )

@@ -1,6 +1,7 @@
 """Golden questions: the list, the form with its nodes, trying one out, and files of many."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
@@ -239,6 +240,12 @@ class GoldenQuestionAdmin(SpaceScopedAdmin):
         wanted = uuid_or_none(request.POST.get("space", ""))
         spaces = Space.objects.editable_by(staff(request))
         return spaces.filter(pk=wanted).first() if wanted else None
+
+
+def most_asked_first(spaces: Iterable[Space]) -> list[tuple[Space, dict[str, int]]]:
+    """Return spaces with their `golden_counts`, those with most questions to ask first."""
+    counted = [(space, golden_counts(space)) for space in spaces]
+    return sorted(counted, key=lambda each: -each[1]["active"])
 
 
 def golden_counts(space: Space) -> dict[str, int]:

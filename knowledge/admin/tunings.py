@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from knowledge import services
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.admin.evaluation_views import STATUS_TONES
-from knowledge.admin.golden import golden_counts
+from knowledge.admin.golden import most_asked_first
 from knowledge.admin.profile_shown import figures_shown
 from knowledge.models import RetrievalProfile, RetrievalTuning, Space
 from knowledge.tuning import LEAST
@@ -30,6 +30,10 @@ from project.http.errors import ApiError
 class RetrievalTuningAdmin(SpaceScopedAdmin):
     """Rows are written by their workers: here they are started, watched, read and cancelled."""
 
+    empty_words = gettext_lazy(
+        "Learning tries every knob on the golden questions of a space, and stores a "
+        "version that finds more."
+    )
     view_role = Role.CURATOR
     list_display = ("summary", "space", "state", "profile", "created_by", "created_at")
     list_display_links = ("summary",)
@@ -86,10 +90,12 @@ class RetrievalTuningAdmin(SpaceScopedAdmin):
                 messages.error(request, _("Name a space."))
             except ApiError as error:
                 messages.error(request, error.message)
+        offered = most_asked_first(spaces)
         context = self.page_context(
             request,
             title=_("Learn a retrieval profile"),
-            spaces=[(space, golden_counts(space)) for space in spaces],
+            may_learn=any(counts["active"] >= LEAST for _space, counts in offered),
+            spaces=offered,
             least=LEAST,
             typed=request.POST.get("space", request.GET.get("space", "")),
         )
