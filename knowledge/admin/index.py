@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.forms.widgets import Script
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -17,6 +17,8 @@ from knowledge import services
 from knowledge.access import role_of
 from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
 from knowledge.admin.jobs import progress_cell
+from knowledge.ann import ANN_FROM
+from knowledge.ann_progress import ann_progress
 from knowledge.choices import GenerationStatus, GenerationSwitching, JobStatus
 from knowledge.generation_choosing import newest_comparison, verdict_of
 from knowledge.generation_reading import fill_of, generation_before, vectors_held
@@ -42,6 +44,7 @@ HISTORY = 10  # switches that a page shows
 class IndexGenerationAdmin(SpaceScopedAdmin):
     """Built beside the one that serves, compared, switched, rolled back, deleted; by services."""
 
+    empty_words = gettext_lazy("A space has its first index as soon as a node in it is published.")
     view_role = Role.CURATOR
     add_role = Role.MANAGER
     list_display = ("summary", "space", "status_badge", "job_now", "activated_at", "created_at")
@@ -92,6 +95,7 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
         """Add the buttons of one generation."""
         wrap, base, name = self.admin_site.admin_view, "<path:object_id>", "knowledge_generation"
         return [
+            path(f"{base}/progress/", wrap(self.progress_view), name=f"{name}_progress"),
             path(f"{base}/compare/", wrap(self.compare_view), name=f"{name}_compare"),
             path(f"{base}/activate/", wrap(self.activate_view), name=f"{name}_activate"),
             path(f"{base}/retry/", wrap(self.retry_view), name=f"{name}_retry"),
@@ -99,6 +103,13 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
             path(f"{base}/remove/", wrap(self.remove_view), name=f"{name}_remove"),
             *super().get_urls(),
         ]
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return how far the HNSW index is."""
+        build = ann_progress(self._opened(request, object_id).pk)
+        if build is None:
+            return JsonResponse({"ended": True})
+        return JsonResponse({"percent": build.percent, "text": build.words, "ended": False})
 
     def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask the golden questions of what serves and of this one."""
@@ -196,10 +207,11 @@ class IndexGenerationAdmin(SpaceScopedAdmin):
             else:
                 return self.redirect_to(generation.pk)
         spaces = Space.objects.with_role(staff(request), Role.MANAGER).order_by("name")
+        counted = [(space, Chunk.objects.filter(space=space).count()) for space in spaces]
         context = self.page_context(
             request,
             title=_("Build an index"),
-            spaces=[(space, Chunk.objects.filter(space=space).count()) for space in spaces],
+            spaces=sorted(counted, key=lambda each: -each[1]),
             endpoints=list(_endpoints()),
             builtin=default_model().key,
             switchings=_switchings(),
@@ -231,6 +243,8 @@ def generation_context(generation: IndexGeneration, request: HttpRequest) -> dic
         "state": state_badge(generation),
         "fill": fill,
         "percent": round(100 * fill.share, 1),
+        "ann": ann_progress(generation.pk),
+        "ann_from": ANN_FROM,
         "job": job,
         "progress": progress_cell(job) if job is not None else "",
         "run": run,

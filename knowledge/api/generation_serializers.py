@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from knowledge.ann_progress import ann_progress
 from knowledge.choices import GenerationStatus, GenerationSwitching
 from knowledge.generation_choosing import newest_comparison, verdict_of
 from knowledge.generation_reading import fill_of
@@ -109,12 +110,20 @@ class ComparisonSerializer(serializers.Serializer):
     metrics = serializers.DictField()
 
 
+class AnnBuildSerializer(serializers.Serializer):
+    """An HNSW index that is being built."""
+
+    phase = serializers.CharField(help_text="As PostgreSQL names it.")
+    share = serializers.FloatField(help_text="How much of the phase is done, 0 to 1.")
+
+
 class GenerationWhole(GenerationSerializer):
     """A generation with what it holds, and its last comparison."""
 
     passages = serializers.SerializerMethodField()
     vectors = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
+    ann_build = serializers.SerializerMethodField()
     comparison = serializers.SerializerMethodField()
 
     class Meta(GenerationSerializer.Meta):
@@ -123,6 +132,7 @@ class GenerationWhole(GenerationSerializer):
             "passages",
             "vectors",
             "progress",
+            "ann_build",
             "comparison",
         ]
 
@@ -142,6 +152,12 @@ class GenerationWhole(GenerationSerializer):
     def get_progress(self, generation: Any) -> float:
         """Return how much of the space it holds, 0 to 1."""
         return round(float(generation.fill.share), 4)
+
+    @extend_schema_field(AnnBuildSerializer(allow_null=True))
+    def get_ann_build(self, generation: IndexGeneration) -> dict[str, Any] | None:
+        """Return how far its HNSW index is; null unless one is being built."""
+        build = ann_progress(generation.pk)
+        return None if build is None else {"phase": build.phase, "share": round(build.share, 4)}
 
     @extend_schema_field(ComparisonSerializer(allow_null=True))
     def get_comparison(self, generation: IndexGeneration) -> dict[str, Any] | None:

@@ -1,15 +1,22 @@
 """A generation from its first vector to its deletion, while nodes are written and models fail."""
 
 import datetime
+import os
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from knowledge import generation_building, services
+from knowledge.ann import ann_index_ensure
+from knowledge.ann_progress import ann_progress
 from knowledge.choices import GenerationStatus, GenerationSwitching, JobStatus, NodeStatus
 from knowledge.evaluating import run_work
 from knowledge.generation_choosing import built_settle, compared_settle, verdict_of
@@ -37,6 +44,7 @@ from tests.knowledge.test_golden_services import make_golden, make_node
 from tests.support.model_server import ModelServer
 
 DIMENSIONS = 16
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture(scope="module")
@@ -282,3 +290,36 @@ def test_rest_follows_a_generation(
     rows = api.get(f"{path}switches/?space={space.pk}").json()["results"]
     assert [row["is_rollback"] for row in rows] == [True, False]
     assert Node.objects.filter(status=NodeStatus.PUBLISHED).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_build_of_an_index_says_how_far_it_is(
+    api: Api, client: Client, owner: User, space: Space, nodes: list[Node]
+) -> None:
+    generation = ensure_generation(space.pk)
+    path = f"/api/v1/index-generations/{generation.pk}/"
+    assert api.get(path).json()["ann_build"] is None
+
+    def build() -> None:
+        ann_index_ensure(generation, least=1)
+        connection.close()
+
+    User.objects.filter(pk=owner.pk).update(is_staff=True)
+    client.force_login(owner, BACKEND)
+    builder = threading.Thread(target=build)
+    database = connection.settings_dict["NAME"]
+    with psycopg.connect(os.environ["DATABASE_URL"], dbname=database) as writer:
+        writer.execute("LOCK TABLE knowledge_embedding IN ROW EXCLUSIVE MODE")
+        builder.start()
+        deadline = time.monotonic() + 20
+        while ann_progress(generation.pk) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        build_now = api.get(path).json()["ann_build"]
+        shown = client.get(f"/admin/knowledge/indexgeneration/{generation.pk}/change/")
+        polled = client.get(f"/admin/knowledge/indexgeneration/{generation.pk}/progress/").json()
+    builder.join(20)
+    assert (build_now["phase"], build_now["share"]) == ("waiting for writers before build", 0)
+    assert "waiting for older transactions" in shown.content.decode()
+    assert polled["ended"] is False
+    assert ann_progress(generation.pk) is None
+    assert api.get(path).json()["has_ann_index"] is True

@@ -1,4 +1,4 @@
-/* Keeps the progress of the learning of a profile up to date, and shows what came of it. */
+/* Keeps a progress up to date, of the learning of a profile or of an index, and shows what came of it. */
 
 const EVERY = 3000; // milliseconds
 
@@ -10,10 +10,10 @@ async function look() {
   try {
     const answer = await fetch(place.dataset.tuning);
     if (!answer.ok) return;
-    const { percent, ended } = await answer.json();
+    const { percent, text, ended } = await answer.json();
     if (ended) return location.reload();
     place.querySelector("progress").value = percent;
-    place.querySelector("output").textContent = `${percent} %`;
+    place.querySelector("output").textContent = text ?? `${percent} %`;
   } catch {
     // the server is away: the next look may find it
   }
