@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from knowledge.choices import JobStage, LogLevel
 from knowledge.models import IngestJob, JobLogLine
@@ -29,21 +29,29 @@ LINES: dict[str, str | Promise] = {
     ),
     "stage": gettext_lazy("%(stage)s."),
     "stage_done": gettext_lazy("%(stage)s: done after %(seconds)s s."),
-    "pages": gettext_lazy("%(count)s pages read."),
-    "planned": gettext_lazy("The file becomes %(count)s nodes."),
-    "passages": gettext_lazy("%(count)s passages."),
+    "pages": ngettext_lazy("%(count)s page read.", "%(count)s pages read.", "count"),
+    "planned": ngettext_lazy(
+        "The file becomes %(count)s node.", "The file becomes %(count)s nodes.", "count"
+    ),
+    "passages": ngettext_lazy("%(count)s passage.", "%(count)s passages.", "count"),
     "retry": gettext_lazy(
         "Try %(tries)s of %(most)s ended: %(reason)s The next one begins in %(wait)s s or a little"
         " later."
     ),
     "handed_back": gettext_lazy("The worker was told to stop and gave the job back."),
     "lost": gettext_lazy("The worker lost the job: it did not reach the database in time."),
-    "waits": gettext_lazy("The job waits for the %(count)s jobs of its items."),
+    "waits": ngettext_lazy(
+        "The job waits for the %(count)s job of its items.",
+        "The job waits for the %(count)s jobs of its items.",
+        "count",
+    ),
     "turn": gettext_lazy("Others wait: the job goes to the end of the queue for a turn."),
     "cancel_asked": gettext_lazy("%(who)s asked for the job to end."),
     "cancelled": gettext_lazy("Cancelled."),
     "failed": gettext_lazy("Failed for good: %(reason)s"),
-    "completed": gettext_lazy("Completed: %(count)s nodes."),
+    "completed": ngettext_lazy(
+        "Completed: %(count)s node.", "Completed: %(count)s nodes.", "count"
+    ),
     "dismissed": gettext_lazy("%(who)s took it off the list of failures."),
     "restored": gettext_lazy("%(who)s put it back on the list of failures."),
     "duplicate": gettext_lazy("The space already had this file: its nodes stay as they are."),
@@ -111,10 +119,9 @@ def sentence(line: JobLogLine) -> str:
     data = dict(line.data)
     if "stage" in data:
         data["stage"] = JobStage(data["stage"]).label
-    template = str(LINES.get(line.code, line.code))
     try:
-        return template % data
-    except (KeyError, ValueError):
+        return str(LINES.get(line.code, line.code) % data)
+    except (KeyError, TypeError, ValueError):
         return line.code
 
 
