@@ -38,7 +38,7 @@ EVALUATIONS = 10
 class RetrievalProfileAdmin(AcervoAdmin):
     """Curators read versions; managers make them and choose for their spaces."""
 
-    list_display = ("summary", "origin", "holds", "held_out", "author_name", "created_at")
+    list_display = ("summary", "origin", "holds", "held_out", "author", "created_at")
     list_display_links = ("summary",)
     list_filter = (("origin", ChoicesDropdownFilter),)
     search_fields = ("note", "author_name")
@@ -63,6 +63,11 @@ class RetrievalProfileAdmin(AcervoAdmin):
         if not places:
             return badge(_("not active"), "muted")
         return format_html_join(" ", "{}", ((badge(place, "success"),) for place in places))
+
+    @display(description=gettext_lazy("By"), ordering="author_name")
+    def author(self, row: RetrievalProfile) -> str:
+        """Show who made it."""
+        return row.author_name or "–"
 
     @display(description=gettext_lazy("held out"))
     def held_out(self, row: RetrievalProfile) -> str:

@@ -45,6 +45,8 @@ class CallPurpose(TextChoices):
     INDEX = "index", _("Indexing")
     QUERY = "query", _("Searching")
     QUALITY = "quality", _("Checking texts")
+    MERGE = "merge", _("Suggesting merges")
+    SYNTHESIS = "synthesis", _("Summarising topics")
     TEST = "test", _("Testing the connection")
 
 
