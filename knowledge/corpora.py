@@ -66,13 +66,17 @@ def corpus_read(folder: Path, *, split: str = "test") -> Corpus:
         message = _("%(path)s: no question has a document that answers it.")
         raise CorpusError(message % {"path": folder / "qrels" / f"{split}.tsv"})
     known = {document.id for document in documents}
+    wanted = {document for rows in grades.values() for document in rows}
+    if not wanted & known:
+        message = _("%(path)s: none of the documents that it names is in corpus.jsonl.")
+        raise CorpusError(message % {"path": folder / "qrels" / f"{split}.tsv"})
     return Corpus(
         name=folder.resolve().name,
         documents=documents,
         questions={question: text for question, text in texts.items() if question in grades},
         grades=grades,
         unjudged=len(texts) - len(grades),
-        missing=len({each for rows in grades.values() for each in rows} - known),
+        missing=len(wanted - known),
     )
 
 
@@ -151,7 +155,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line
     except FileNotFoundError:
-        raise CorpusError(_("%(path)s is missing.") % {"path": path}) from None
+        message = _(
+            "%(path)s is missing. A set is a folder with corpus.jsonl, queries.jsonl and a file of "
+            "judgements, qrels/test.tsv."
+        )
+        raise CorpusError(message % {"path": path}) from None
     except UnicodeDecodeError as error:
         _fail(path, number + 1, _("this is not UTF-8 (%(error)s).") % {"error": error.reason})
     except OSError as error:

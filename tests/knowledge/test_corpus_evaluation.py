@@ -65,6 +65,7 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
         ({"test": "1\td1\n"}, "test.tsv:1:"),
         ({"test": "1\td1\t1\n1\td2\tmuch\n"}, "test.tsv:2:"),
         ({"test": "1\td1\t0\n"}, "no question has a document"),
+        ({"test": "1\tgone\t1\n"}, "none of the documents that it names"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file_and_line(

@@ -134,7 +134,7 @@ class Command(BaseCommand):
                 f"{report.name}: a search took {report.seconds * 1000:.0f} ms (median); "
                 f"indexing took {report.index_seconds:.0f} s"
                 + (f"; without {', '.join(report.degraded)}" if report.degraded else "")
-                + (f"; {report.missing} judged documents are missing" if report.missing else "")
+                + (f"; judged but missing: {report.missing}" if report.missing else "")
             )
 
 

@@ -18,6 +18,7 @@ from project.accounts.models import User
 from project.http.errors import ApiError
 
 MOST_SHOWN = 100
+_FORMS = (import_lines.__doc__ or "").partition("\n")[2]  # what a line looks like
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     130 when it was interrupted. Run it again after that: what is stored is passed over.
     """
 
-    help = f"Store and index nodes from a file of any size. {import_lines.__doc__}"
+    help = f"Store and index nodes from a file of any size.\n{_FORMS}"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take the file, where it goes and how to go about it."""
@@ -87,6 +88,8 @@ class Command(BaseCommand):
             f"{counts.unchanged} unchanged, {counts.refused} refused; "
             f"{counts.passages} passages indexed. Import {counts.id}."
         )
+        if not counts.lines:
+            self.stderr.write("The file has no line with a node.")
         if counts.lacks_vectors:
             self.stderr.write("No model gave vectors: a sweep will index the rest later.")
         if counts.is_stopped:
