@@ -39,7 +39,10 @@ IN_FLIGHT = datetime.timedelta(minutes=5)
 
 
 def ensure_generation(space_id: uuid.UUID) -> IndexGeneration:
-    """Return the active generation of a space, made of the default model if there is none."""
+    """Return the active generation of a space, made of the default model if there is none.
+
+    Raises Space.DoesNotExist for one that was deleted meanwhile.
+    """
     active = IndexGeneration.objects.filter(space=space_id, status=GenerationStatus.ACTIVE)
     found = active.first()
     if found:
@@ -47,6 +50,7 @@ def ensure_generation(space_id: uuid.UUID) -> IndexGeneration:
     model = default_model()
     with transaction.atomic():
         transaction_lock(f"generation:{space_id}")
+        Space.objects.select_for_update(no_key=True).only("pk").get(pk=space_id)
         return active.first() or IndexGeneration.objects.create(
             space_id=space_id,
             endpoint_id=model.endpoint_id,

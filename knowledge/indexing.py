@@ -109,12 +109,12 @@ def prepare_nodes(
     The nodes need not be stored. `progress` is told how many passages are done, and of how many;
     whoever repeats this finds each batch of vectors in the cache of `project.inference`. Gives the
     database connection back while the models work. Raises EmbeddingUnavailable for a model that
-    serves; what is built or kept beside it waits for nobody and is filled in later.
+    serves; what is built or kept beside it waits for nobody and is filled in later. Nodes of a
+    space that was deleted meanwhile are left out.
     """
     prepared = nodes_cut(nodes)
-    space_ids = list({node.space_id for node in prepared})
-    for space_id in space_ids:
-        ensure_generation(space_id)
+    space_ids = [each for each in {node.space_id for node in prepared} if _has_generation(each)]
+    prepared = [node for node in prepared if node.space_id in space_ids]
     by_model: dict[EmbeddingModel, list[IndexGeneration]] = {}
     for generation in generations_written(space_ids):
         with _may_be_away(generation):
@@ -219,6 +219,15 @@ def _may_be_away(*generations: IndexGeneration) -> Iterator[None]:
         if any(generation.status == GenerationStatus.ACTIVE for generation in generations):
             raise
         log.warning("generation_left_behind", model=generations[0].model_key, reason=error.reason)
+
+
+def _has_generation(space_id: uuid.UUID) -> bool:
+    """See to it that a space has a generation; False for one that is gone."""
+    try:
+        ensure_generation(space_id)
+    except Space.DoesNotExist:
+        return False
+    return True
 
 
 def _share(progress: Progress, number: int, count: int) -> Progress:

@@ -81,8 +81,7 @@ def job_work(job_id: uuid.UUID) -> float | None:
         try:
             _WORK[JobKind(hold.job.kind)](hold, folder)
         except LeaseLost:
-            log.warning("job_lease_lost", job=str(job_id))
-            hold.note("lost", level=LogLevel.WARNING)
+            _say_lost(hold)
             return None
         except JobCancelled:
             hold.settle(JobStatus.CANCELLED)
@@ -112,8 +111,25 @@ def job_work(job_id: uuid.UUID) -> float | None:
     return None
 
 
+def _say_lost(hold: Hold) -> None:
+    if not _is_gone(hold.job.pk):
+        log.warning("job_lease_lost", job=str(hold.job.pk))
+        hold.note("lost", level=LogLevel.WARNING)
+
+
+def _is_gone(job_id: uuid.UUID) -> bool:
+    """Return whether a job was deleted, as with its space; then nobody needs what it kept."""
+    if IngestJob.objects.filter(pk=job_id).exists():
+        return False
+    log.info("job_gone", job=str(job_id))
+    JobFolder(job_id).remove()
+    return True
+
+
 def _try_again(hold: Hold, error: Exception) -> float | None:
     """Queue the job for another try, each later than the last; fail it after the fifth."""
+    if _is_gone(hold.job.pk):
+        return None
     tries = int(hold.job.checkpoint.get("tries", 1))
     is_ours = not isinstance(error, ConnectorFault)  # what another server does needs no traceback
     log.warning(
