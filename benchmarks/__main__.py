@@ -23,6 +23,8 @@ def main() -> int:
         "__init__",
         "__main__",
         "stage",
+        "asking",
+        "processes",
         "scale_web",
         "beside_chromadb",
         "synthetic",
