@@ -160,7 +160,7 @@ def _database(url: str) -> dict[str, Any]:
         message = "DATABASE_URL must look like postgresql://user:password@host:5432/name."
         raise ImproperlyConfigured(message)
     return {
-        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "ENGINE": "project.database",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
