@@ -29,6 +29,10 @@ class Addresses:
     redis_url: str | None
 
 
+class KeeperGone(EmbeddedError):
+    """The keeper ended without a word."""
+
+
 def say(line: str) -> None:
     """Tell the person at the terminal."""
     sys.stderr.write(f"{line}\n")
@@ -69,6 +73,15 @@ class EmbeddedServers:
         self.join()
         if self._keeper_is_missing():
             self.keeper = self._start_keeper()
+        try:
+            return self.wait()
+        except KeeperGone:
+            if self.keeper is not None:
+                raise
+        # A keeper that had stopped its servers lets go of the users first, and was taken for one
+        # that goes on: it ended in the moment between.
+        self.join()
+        self.keeper = self._start_keeper()
         return self.wait()
 
     def join(self) -> None:
@@ -95,7 +108,7 @@ class EmbeddedServers:
                 self.stop()
                 if state is not None and state.status == "failed":
                     raise EmbeddedError(state.message, state.advice)
-                raise EmbeddedError(
+                raise KeeperGone(
                     "The process that keeps the servers ended unexpectedly.",
                     f"read {self.data / 'logs' / 'servers.log'} and start again",
                 )

@@ -225,3 +225,21 @@ def test_the_state_tells_nothing_secret(data: Path) -> None:
     servers.stop()
     assert load_settings(data).valkey_password not in state
     assert json.loads(state)["status"] == "ready"
+
+
+def test_a_keeper_that_ends_as_somebody_comes_is_followed_by_another(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = EmbeddedServers(data, postgres=False, say=lambda _line: None)
+    look, looks = servers._keeper_is_missing, []
+
+    def a_moment_late() -> bool:
+        looks.append(1)
+        return len(looks) > 1 and look()  # it still had its lock
+
+    monkeypatch.setattr(servers, "_keeper_is_missing", a_moment_late)
+    try:
+        assert servers.start().redis_url
+        assert servers.keeper is not None
+    finally:
+        servers.stop()
