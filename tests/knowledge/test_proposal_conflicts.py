@@ -1,85 +1,22 @@
 """What a branch and what others wrote meanwhile cannot both have, and how that is settled."""
 
-import uuid
 from typing import Any
 
 import pytest
 
 from knowledge import services
-from knowledge.choices import NodeStatus
-from knowledge.models import Node, NodeVersion, Proposal, ProposalChange, Relation, Space
-from knowledge.proposal_conflicts import MergeConflict, MergeRefused
+from knowledge.models import Node, NodeVersion, Space
+from knowledge.proposal_conflicts import MergeRefused
 from project.accounts.models import User
 from project.http.errors import Invalid
+from tests.support.desk import MINE, THEIRS, Desk, stored
 
 pytestmark = pytest.mark.django_db
-
-TEXT = "The tide comes at noon.\n\nBoats wait in the harbour.\n"
-MINE = TEXT.replace("noon", "two")
-THEIRS = TEXT.replace("noon", "one")
-
-
-class Desk:
-    """The owner, who writes proposals and what happens meanwhile."""
-
-    def __init__(self, owner: User, space: Space) -> None:
-        self.user, self.space = owner, space
-        self.proposal = services.proposal_create(
-            acting_user=owner, space=space, title="My proposal"
-        )
-
-    def node(self, title: str = "Tides", **fields: Any) -> Node:
-        values = {"content": TEXT, "status": "draft", **fields}
-        return services.node_create(acting_user=self.user, space=self.space, title=title, **values)
-
-    def propose(self, action: str, **values: Any) -> ProposalChange:
-        return services.change_add(
-            acting_user=self.user, proposal=self.proposal, action=action, **values
-        )
-
-    def edit(self, node: Node, **fields: Any) -> ProposalChange:
-        return self.propose("edit", node=node.pk, fields=fields)
-
-    def meanwhile(self, node: Node, **fields: Any) -> None:
-        services.node_update(acting_user=self.user, node=node, **fields)
-
-    def conflicts(self) -> list[MergeConflict]:
-        return services.proposal_conflicts(acting_user=self.user, proposal=self.proposal)
-
-    def only(self, kind: str) -> MergeConflict:
-        """Return the one conflict there is, and see that a merge is refused for it."""
-        self.accept()
-        with pytest.raises(MergeRefused) as refusal:
-            self.merge()
-        (conflict,) = refusal.value.conflicts
-        assert (conflict.kind, [conflict.id]) == (kind, [each.id for each in self.conflicts()])
-        return conflict
-
-    def accept(self) -> None:
-        self.proposal.refresh_from_db()
-        if self.proposal.status == "draft":
-            services.proposal_submit(acting_user=self.user, proposal=self.proposal)
-            services.proposal_review(
-                acting_user=self.user, proposal=self.proposal, verdict="approved"
-            )
-
-    def merge(self, resolutions: dict[str, Any] | None = None) -> Proposal:
-        self.accept()
-        return services.proposal_merge(
-            acting_user=self.user, proposal=self.proposal, resolutions=resolutions
-        )
-
-    def settle(self, conflict: MergeConflict, **resolution: Any) -> None:
-        self.merge({conflict.id: resolution})
 
 
 @pytest.fixture
 def desk(owner: User, space: Space) -> Desk:
     return Desk(owner, space)
-
-
-def stored(node: Node) -> Node:
-    return Node.objects.get(pk=node.pk)
 
 
 @pytest.mark.parametrize(
@@ -277,153 +214,6 @@ def test_two_nodes_of_a_proposal_with_one_external_id(desk: Desk) -> None:
         ("First", "n-1"),
         ("Second", None),
     }
-
-
-def test_a_relation_to_a_node_that_is_archived_by_now(desk: Desk) -> None:
-    source, target = desk.node("Source"), desk.node("Target")
-    desk.propose("relate", source=source.pk, target=target.pk, kind="explains")
-    services.node_archive(acting_user=desk.user, node=target)
-    conflict = desk.only("end_archived")
-    assert (conflict.field, conflict.others) == ("target", (str(target.pk),))
-    desk.settle(conflict, choice="ours")
-    assert Relation.objects.get().kind == "explains"
-
-
-def test_a_relation_to_a_node_that_is_deleted_by_now(desk: Desk) -> None:
-    source, target = desk.node("Source"), desk.node("Target")
-    desk.propose("relate", source=source.pk, target=target.pk)
-    desk.edit(source, tags=["sea"])
-    services.node_delete(acting_user=desk.user, node=target)
-    conflict = desk.only("end_deleted")
-    assert conflict.choices == ("theirs",)
-    desk.settle(conflict, choice="theirs")
-    assert (Relation.objects.count(), stored(source).tags) == (0, ["sea"])
-
-
-def test_a_relation_to_a_node_that_the_proposal_archives_itself(desk: Desk) -> None:
-    source, target = desk.node("Source"), desk.node("Target")
-    desk.propose("relate", source=source.pk, target=target.pk)
-    desk.propose("archive", node=target.pk)
-    desk.settle(desk.only("end_archived"), choice="theirs")
-    assert not Relation.objects.exists()
-
-
-def test_a_relation_to_a_node_that_the_proposal_makes(desk: Desk) -> None:
-    source = desk.node("Source")
-    pk = uuid.uuid4()
-    desk.propose("create", node=pk, fields={"title": "Target"})
-    desk.propose("relate", source=source.pk, target=pk, fields={"weight": 0.5})
-    desk.merge()
-    relation = Relation.objects.get()
-    assert (relation.target_id, relation.weight, relation.version) == (pk, 0.5, 1)
-    assert relation.versions.get().change_origin_id == desk.proposal.pk
-
-
-@pytest.mark.parametrize("by_link", [False, True])
-def test_the_branch_archives_what_others_have_begun_to_use(desk: Desk, *, by_link: bool) -> None:
-    node, other = desk.node(status="published"), desk.node("Other")
-    desk.propose("archive", node=node.pk)
-    if by_link:
-        desk.meanwhile(other, content="See [[Tides]].")
-    else:
-        services.relation_create(acting_user=desk.user, source=other, target=node)
-    conflict = desk.only("archived_related")
-    assert conflict.theirs == ["Other"]
-    desk.settle(conflict, choice="theirs")
-    assert stored(node).status == NodeStatus.PUBLISHED
-
-
-def test_what_was_related_before_the_branch_began_is_archived_with_it_in_mind(desk: Desk) -> None:
-    node, other = desk.node(), desk.node("Other")
-    services.relation_create(acting_user=desk.user, source=other, target=node)
-    desk.propose("archive", node=node.pk)
-    desk.merge()
-    assert stored(node).status == NodeStatus.ARCHIVED
-
-
-def test_a_link_to_a_node_that_is_archived_by_now(desk: Desk) -> None:
-    node, target = desk.node(), desk.node("Harbour")
-    desk.edit(node, content=TEXT + "\nSee [[Harbour]].\n")
-    services.node_archive(acting_user=desk.user, node=target)
-    conflict = desk.only("link_to_archived")
-    assert (conflict.others, conflict.choices) == ((str(target.pk),), ("ours",))
-    desk.settle(conflict, choice="ours")
-    assert "[[Harbour]]" in stored(node).content
-
-
-def relation_of(desk: Desk, **values: Any) -> Relation:
-    return services.relation_create(
-        acting_user=desk.user, source=desk.node("Source"), target=desk.node("Target"), **values
-    )
-
-
-def test_relations_are_merged_value_by_value(desk: Desk) -> None:
-    from knowledge.relation_writing import relation_write
-
-    relation = relation_of(desk, weight=0.2, metadata={"a": 1, "b": 1})
-    desk.propose(
-        "relation_edit",
-        relation=relation.pk,
-        fields={"weight": 0.9, "metadata": {"a": 2, "b": 1}},
-    )
-    theirs = Relation.objects.get(pk=relation.pk)
-    theirs.metadata = {"a": 3, "b": 2}
-    relation_write(theirs, Relation.objects.get(pk=relation.pk), author=desk.user)
-    conflict = desk.only("relation_value")
-    assert (conflict.field, conflict.path, conflict.ours) == ("metadata", ("a",), 2)
-    desk.settle(conflict, choice="ours")
-    after = Relation.objects.get()
-    assert (after.weight, after.metadata, after.version) == (0.9, {"a": 2, "b": 2}, 3)
-
-
-@pytest.mark.parametrize(("choice", "count"), [("ours", 0), ("theirs", 1)])
-def test_the_removal_of_a_relation_that_was_changed(desk: Desk, choice: str, count: int) -> None:
-    from knowledge.relation_writing import relation_write
-
-    relation = relation_of(desk)
-    desk.propose("unrelate", relation=relation.pk)
-    theirs = Relation.objects.get(pk=relation.pk)
-    theirs.weight = 0.1
-    relation_write(theirs, Relation.objects.get(pk=relation.pk), author=desk.user)
-    desk.settle(desk.only("relation_changed"), choice=choice)
-    assert Relation.objects.count() == count
-
-
-@pytest.mark.parametrize(("choice", "count"), [("ours", 1), ("theirs", 0)])
-def test_the_change_of_a_relation_that_was_removed(desk: Desk, choice: str, count: int) -> None:
-    relation = relation_of(desk, weight=0.3)
-    desk.propose("relation_edit", relation=relation.pk, fields={"metadata": {"a": 1}})
-    services.relation_delete(acting_user=desk.user, relation=relation)
-    desk.settle(desk.only("relation_deleted"), choice=choice)
-    rows = Relation.objects.values_list("weight", "metadata")
-    assert list(rows) == [(0.3, {"a": 1})] * count
-
-
-def test_a_removed_relation_is_gone_and_one_that_both_removed_too(desk: Desk) -> None:
-    relation = relation_of(desk)
-    desk.propose("unrelate", relation=relation.pk)
-    services.relation_delete(acting_user=desk.user, relation=relation)
-    desk.merge()
-    assert not Relation.objects.exists()
-
-
-def test_a_relation_that_both_made_is_made_once(desk: Desk) -> None:
-    source, target = desk.node("Source"), desk.node("Target")
-    desk.propose("relate", source=source.pk, target=target.pk, fields={"weight": 0.4})
-    services.relation_create(acting_user=desk.user, source=source, target=target, weight=0.6)
-    conflict = desk.only("relation_value")
-    desk.settle(conflict, value=0.5)
-    assert Relation.objects.get().weight == 0.5
-
-
-def test_a_relation_that_the_merged_text_makes_as_well(desk: Desk) -> None:
-    source, target = desk.node("Source"), desk.node("Target")
-    desk.edit(source, content="See [[Target]].")
-    desk.propose(
-        "relate", source=source.pk, target=target.pk, kind="links_to", fields={"weight": 0.5}
-    )
-    desk.merge()
-    assert Relation.objects.get().weight == 0.5
 
 
 def test_a_resolution_of_what_changed_since_is_refused(desk: Desk) -> None:
