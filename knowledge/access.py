@@ -7,9 +7,10 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from knowledge.choices import NodeStatus
-from knowledge.models import Node, NodeVersion, Publication, Space, SpaceRole, VersionTag
+from knowledge.models import IngestJob, Node, NodeVersion, Publication, Space, SpaceRole, VersionTag
 from knowledge.querysets import Reader
 from project.accounts.choices import Role
+from project.accounts.models import User
 from project.http.errors import Forbidden, NotFound
 
 
@@ -37,6 +38,14 @@ def role_require(user: Reader, space: Space, role: Role) -> None:
         raise not_found()
     message = _("This needs the role “%(role)s” in the space “%(space)s”.")
     raise Forbidden(message % {"role": role.label, "space": space.name}, code="role_needed")
+
+
+def job_author(job: IngestJob, role: Role = Role.EDITOR) -> User:
+    """Return who asked for a job. Raises NotFound or Forbidden when they may not write any more."""
+    if job.created_by is None:
+        raise NotFound(_("The user who asked for the job is gone."))
+    role_require(job.created_by, job.space, role)
+    return job.created_by
 
 
 def node_lock(user: Reader, node: Node, *, role: Role | None = None) -> Node:

@@ -23,8 +23,8 @@ MAX_ROWS = 1000
 PATHS = "nodes"
 
 
-def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Try every row without storing any.
+def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> list[Node]:
+    """Try every row without storing any; return the nodes as they would be.
 
     Raises Invalid whose details map the numbers of the rows at fault to what is wrong with them.
     """
@@ -53,6 +53,7 @@ def rows_check(user: User, space: Space, rows: Sequence[Mapping[str, Any]]) -> N
     if problems:
         message = _("%(count)s of the nodes cannot be stored.") % {"count": len(problems)}
         raise Invalid(message, field=PATHS, details=problems)
+    return list(tried.values())
 
 
 def rows_write(

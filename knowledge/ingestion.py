@@ -16,16 +16,14 @@ from collections.abc import Callable
 
 import redis
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 
-from knowledge.access import role_of, role_require
-from knowledge.bulk import rows_check, rows_write
+from knowledge.access import job_author, role_of
 from knowledge.choices import JobKind, JobStage, JobStatus, LogLevel, NodeStatus, VersionOrigin
 from knowledge.connectors.base import ConnectorFault
-from knowledge.documents import documents_read, node_id, nodes_planned, part_relations
+from knowledge.documents import documents_read, nodes_planned, part_relations
 from knowledge.feed_runs import feed_work
 from knowledge.generation_work import build_work, removal_work
 from knowledge.importing import address_fetch
@@ -36,7 +34,6 @@ from knowledge.leases import MAX_TRIES, Hold, JobCancelled, JobPaused, LeaseLost
 from knowledge.models import IngestJob, Node, Source
 from knowledge.parsing import ParsedDocument, ParsingError
 from knowledge.relation_writing import relations_insert
-from knowledge.release_import import ReleaseArchive, release_restore
 from knowledge.replacing import (
     is_superseded,
     nodes_before,
@@ -45,19 +42,16 @@ from knowledge.replacing import (
     source_linked,
 )
 from knowledge.source_files import is_disk_full
+from knowledge.stored_work import bulk_work, release_work
 from knowledge.types import Origin
 from knowledge.writing import nodes_insert
 from project.accounts.choices import Role
-from project.accounts.models import User
 from project.http.errors import ApiError, NotFound
 from project.inference.types import EmbeddingUnavailable, InferenceError, UsageContext
 from project.locks import transaction_lock
 
 MOST_WARNINGS = 50  # of a file, in the log of its job
-BULK_BATCH = 64  # nodes indexed in one swap
-RELEASE_FILE = "release.zip"  # in the folder of a job that imports one
 _EXTRACTED, _EMBEDDED = 0.4, 0.95  # progress at the end of those stages of a source
-_STORED = 0.2  # progress when the rows of a bulk job are stored
 _TRANSIENT = (
     OperationalError,
     InterfaceError,
@@ -173,7 +167,7 @@ def _work_source(hold: Hold, folder: JobFolder) -> None:
     source = job.source
     if source is None:
         raise NotFound(_("The source is gone."))
-    user = _author(job)
+    user = job_author(job)
     if is_superseded(source):
         hold.note("superseded")
         with hold.finishing() as row:
@@ -263,7 +257,7 @@ def _prepared(hold: Hold, nodes: list[Node]) -> PreparedIndex | None:
 
 def _work_import(hold: Hold, folder: JobFolder) -> None:
     if hold.job.source is None:
-        user = _author(hold.job)
+        user = job_author(hold.job)
         with hold.stage(JobStage.EXTRACT, 0.0):
             source = address_fetch(hold.job, user)
             hold.keep(source=source)
@@ -271,80 +265,7 @@ def _work_import(hold: Hold, folder: JobFolder) -> None:
 
 
 def _work_feed(hold: Hold, _folder: JobFolder) -> None:
-    feed_work(hold, _author(hold.job))
-
-
-def _work_bulk(hold: Hold, _folder: JobFolder) -> None:
-    job = hold.job
-    rows = job.payload["rows"]
-    user = _author(job)
-    if not job.nodes:
-        with hold.stage(JobStage.EXTRACT, 0.0):
-            rows_check(user, job.space, rows)
-        with hold.stage(JobStage.STORE, 0.05), transaction.atomic():
-            ids = [node_id(job, number) for number in range(len(rows))]
-            reason = job.payload.get("reason", "")
-            origin = Origin(VersionOrigin.IMPORT, job.pk)
-            nodes = rows_write(user, job.space, rows, ids=ids, reason=reason, origin=origin)
-            job.nodes = [node.pk for node in nodes]
-            hold.keep(nodes=job.nodes)
-    _index_all(hold)
-    with hold.finishing():
-        pass  # the nodes are stored and indexed: all that is left is to say so
-
-
-def _work_release(hold: Hold, folder: JobFolder) -> None:
-    job = hold.job
-    _author(job, Role.MANAGER)
-    if not job.nodes:  # a repetition finds all of it here already, and writes nothing
-        with folder.file_open(RELEASE_FILE) as file:
-            with hold.stage(JobStage.EXTRACT, 0.0):
-                archive = ReleaseArchive(file, progress=lambda share: hold.progress(0.1 * share))
-            with hold.stage(JobStage.STORE, 0.1), transaction.atomic():
-                # No progress is written here: that would lock the job's row to the end.
-                ground = release_restore(archive, job.space, lambda _share: hold.check())
-                release = {"id": str(archive.release.id), "name": archive.release.name}
-                done = {"release": release, **ground.restored.as_json()}
-                hold.keep(nodes=ground.to_index, checkpoint=job.checkpoint | {"restored": done})
-    _index_all(hold)
-    with hold.finishing():
-        pass  # the release is stored and indexed: all that is left is to say so
-
-
-def _index_all(hold: Hold) -> None:
-    """Index the stored nodes of a job, a batch after the other."""
-    job = hold.job
-    with hold.stage(JobStage.EMBED, _STORED):
-        for at in range(0, len(job.nodes), BULK_BATCH):
-            if not _index(hold, job.nodes[at : at + BULK_BATCH]):
-                break
-            hold.advance()
-            done = min(1.0, (at + BULK_BATCH) / len(job.nodes))
-            hold.progress(_STORED + (_EMBEDDED - _STORED) * done)
-            if done < 1:
-                hold.turn()
-
-
-def _index(hold: Hold, ids: list[uuid.UUID]) -> bool:
-    """Index stored nodes; False where no model gives vectors: the sweep indexes them then."""
-    behind = Node.objects.filter(pk__in=ids, status=NodeStatus.PUBLISHED).exclude(
-        indexed_version=F("version")
-    )
-    usage = UsageContext("ingest", hold.job.created_by_id, hold.job.space_id)
-    try:
-        for _try in range(2):  # the generation that serves may change while a model works
-            nodes = list(behind.all())
-            if nodes:
-                prepared = prepare_nodes(nodes, usage=usage)
-                swap(prepared)
-                hold.add("passages", prepared.passages)
-    except EmbeddingUnavailable:
-        if not hold.is_last_try:
-            raise
-        log.warning("nodes_left_to_the_sweep", job=str(hold.job.pk))
-        hold.note("without_vectors", level=LogLevel.WARNING)
-        return False
-    return True
+    feed_work(hold, job_author(hold.job))
 
 
 def _work_generation(hold: Hold, _folder: JobFolder) -> None:
@@ -353,14 +274,6 @@ def _work_generation(hold: Hold, _folder: JobFolder) -> None:
 
 def _work_removal(hold: Hold, _folder: JobFolder) -> None:
     removal_work(hold)
-
-
-def _author(job: IngestJob, role: Role = Role.EDITOR) -> User:
-    """Return who asked for the job. Raises ApiError when they may not write any more."""
-    if job.created_by is None:
-        raise NotFound(_("The user who asked for the job is gone."))
-    role_require(job.created_by, job.space, role)
-    return job.created_by
 
 
 def _nodes_of_same_content(source: Source) -> list[Node]:
@@ -375,10 +288,10 @@ def _nodes_of_same_content(source: Source) -> list[Node]:
 
 _WORK: dict[JobKind, Callable[[Hold, JobFolder], None]] = {
     JobKind.SOURCE: _work_source,
-    JobKind.BULK: _work_bulk,
+    JobKind.BULK: bulk_work,
     JobKind.GENERATION: _work_generation,
     JobKind.REMOVAL: _work_removal,
-    JobKind.RELEASE: _work_release,
+    JobKind.RELEASE: release_work,
     JobKind.IMPORT: _work_import,
     JobKind.FEED: _work_feed,
 }

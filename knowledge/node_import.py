@@ -10,36 +10,34 @@ is, one without makes a node whose id follows from what it says.
 
 from __future__ import annotations
 
-import contextvars
 import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from knowledge.bulk import rows_check, rows_write
 from knowledge.choices import NodeStatus, VersionOrigin
+from knowledge.database_lane import Lane
 from knowledge.import_lines import Line
 from knowledge.indexing import PreparedIndex, prepare_nodes, swap
 from knowledge.models import Node, Space
 from knowledge.relabelling import passages_relabel
 from knowledge.types import Origin
 from project.accounts.models import User
-from project.aio import release_connections
 from project.http.errors import ApiError, Invalid
 from project.inference.types import EmbeddingUnavailable, UsageContext
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 BATCH = 128  # lines
+FIRST = 32  # of the first batch: the model waits for it
 BATCH_CHARACTERS = 1_000_000
 
 
@@ -83,7 +81,7 @@ class NodeImport:
     def run(self, lines: Iterator[Line]) -> Imported:
         """Take in all lines. Raises what the reading of them raises."""
         batches = _batches(lines)
-        with _Lane() as lane:
+        with Lane() as lane:
             coming = lane.start(self._next, batches)
             putting: Future[None] | None = None
             while (nodes := coming.result()) is not None:
@@ -193,50 +191,18 @@ class NodeImport:
         self.stored(self.counts)
 
 
-class _Lane:
-    """One thread for the database, beside the one that embeds; none inside a transaction."""
-
-    def __init__(self) -> None:
-        is_alone = connection.in_atomic_block  # whose connection another thread does not have
-        self._pool = None if is_alone else ThreadPoolExecutor(1, "import")
-
-    def __enter__(self) -> _Lane:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def start(self, call: Callable[..., T], *args: Any) -> Future[T]:
-        """Begin a call after those that were started before."""
-        if self._pool is not None:
-            return self._pool.submit(contextvars.copy_context().run, partial(_run, call, *args))
-        done: Future[T] = Future()
-        try:
-            done.set_result(call(*args))
-        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
-            done.set_exception(error)
-        return done
-
-
-def _run(call: Callable[..., T], *args: Any) -> T:
-    try:
-        return call(*args)
-    finally:
-        release_connections()
-
-
 def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
     """Yield lines in batches bounded by number and size, with no external id twice in any."""
     batch: list[Line] = []
     named: set[str] = set()
-    characters = 0
+    characters, most = 0, min(FIRST, BATCH)
     for line in lines:
         name = line.values.get("external_id")
-        is_full = len(batch) >= BATCH or characters > BATCH_CHARACTERS
+        is_full = len(batch) >= most or characters > BATCH_CHARACTERS
         if batch and (is_full or (name and name in named)):
             yield batch
             batch, named, characters = [], set(), 0
+            most = min(BATCH, 2 * most)
         batch.append(line)
         characters += len(line.values.get("content", ""))
         if name:

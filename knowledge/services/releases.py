@@ -14,11 +14,11 @@ from knowledge import tasks
 from knowledge.access import not_found, role_require
 from knowledge.choices import JobKind
 from knowledge.exporting.zip_reader import ArchiveReader
-from knowledge.ingestion import RELEASE_FILE
 from knowledge.job_files import JobFolder
 from knowledge.job_news import emit_updated
 from knowledge.models import IngestJob, Release, Space
 from knowledge.release_writing import release_write, releases_removable
+from knowledge.stored_work import RELEASE_FILE
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit

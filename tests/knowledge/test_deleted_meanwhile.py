@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
-from knowledge import generation_building, indexing, ingestion, services
+from knowledge import generation_building, indexing, ingestion, services, stored_work
 from knowledge.choices import GenerationStatus, JobStatus, NodeStatus
 from knowledge.ingestion import job_work
 from knowledge.models import (
@@ -127,7 +127,7 @@ def test_a_bulk_job_goes_on_without_the_node_that_went(
     def deed() -> None:
         services.node_delete(acting_user=owner, node=Node.objects.get(external_id="1"))
 
-    before(indexing, "embed_texts", deed)
+    before(stored_work, "swap", deed)
     assert job_work(job.pk) is None
     job.refresh_from_db()
     kept = Node.objects.get()

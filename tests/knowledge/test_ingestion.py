@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
-from knowledge import documents, indexing, ingestion, leases, services, tasks
+from knowledge import documents, indexing, ingestion, leases, services, stored_work, tasks
 from knowledge.choices import GenerationStatus, JobStage, JobStatus, NodeStatus
 from knowledge.ingestion import job_work
 from knowledge.models import (
@@ -322,15 +322,38 @@ def test_many_nodes_are_stored_and_indexed_by_a_job(owner: User, space: Space) -
 def test_a_bulk_job_that_died_goes_on(
     owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingestion, "BULK_BATCH", 2)
+    monkeypatch.setattr(stored_work, "BATCH", 2)
     rows = [{"title": f"Note {n}", "content": f"Buoy {n}."} for n in range(5)]
     job = services.nodes_bulk(acting_user=owner, space=space, rows=rows)
-    crash_after(monkeypatch, ingestion, "swap")
+    crash_after(monkeypatch, stored_work, "swap")
     with pytest.raises(Crash):
         job_work(job.pk)
     assert work(job).status == JobStatus.COMPLETED
     assert Node.objects.filter(indexed_version=1).count() == 5
     assert NodeVersion.objects.count() == 5
+
+
+def test_the_rows_of_a_bulk_job_are_embedded_while_they_are_stored(
+    owner: User, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedding, embed, write = threading.Event(), indexing.embed_texts, stored_work.rows_write
+    calls: list[int] = []
+
+    def embed_texts(*args: Any, **options: Any) -> Any:
+        embedding.set()
+        calls.append(len(args[1]))
+        return embed(*args, **options)
+
+    def rows_write(*args: Any, **options: Any) -> Any:
+        assert embedding.wait(30)
+        return write(*args, **options)
+
+    monkeypatch.setattr(indexing, "embed_texts", embed_texts)
+    monkeypatch.setattr(stored_work, "rows_write", rows_write)
+    rows = [{"title": f"Note {n}", "content": f"Buoy {n}.", "external_id": n} for n in "abc"]
+    job = work(services.nodes_bulk(acting_user=owner, space=space, rows=rows))
+    assert (job.status, calls) == (JobStatus.COMPLETED, [3])  # and none of them again
+    assert Node.objects.filter(indexed_version=1).count() == 3
 
 
 def test_a_job_of_someone_without_the_role_any_more_fails(teammate: User, space: Space) -> None:

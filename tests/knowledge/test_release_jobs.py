@@ -13,9 +13,10 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from knowledge import services
 from knowledge.choices import JobStatus
 from knowledge.exporting.faults import ArchiveFault
-from knowledge.ingestion import RELEASE_FILE, job_work
+from knowledge.ingestion import job_work
 from knowledge.models import IngestJob, Node, NodeVersion, Release, Space
 from knowledge.retrieval import search
+from knowledge.stored_work import RELEASE_FILE
 from knowledge.types import SearchRequest
 from project.accounts.choices import Role
 from project.accounts.models import User
@@ -87,7 +88,7 @@ def test_a_worker_that_dies_after_storing_goes_on_with_the_index(
         raise KeyboardInterrupt
 
     job = services.release_import(acting_user=owner, space=space, file=ContentFile(archive))
-    monkeypatch.setattr("knowledge.ingestion._index", die)
+    monkeypatch.setattr("knowledge.stored_work._StoredWork.index", die)
     with pytest.raises(KeyboardInterrupt):
         job_work(job.pk)
     assert Node.objects.filter(indexed_version=None).count() == 2
