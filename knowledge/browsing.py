@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from knowledge.marking import Part, marked, terms_asked
 from knowledge.models import Node, Release, Space
 from knowledge.moments import Moment
 from knowledge.past_reading import asked_moment, page_url, releases_offered, versions_in
 from knowledge.querysets import Reader
 from knowledge.retrieval import search
-from knowledge.types import Correction, SearchRequest
+from knowledge.types import Correction, SearchRequest, SearchResult
 
 NEWEST = 30
 RESULTS = 30
@@ -74,11 +75,15 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One row of the page: a node or a version of one, and where a search found it, the passage."""
+    """One row of the page: a node or a version of one, and where a search found it, the passage.
+
+    `title` and `snippet` are in parts: words of the question, and what is between them.
+    """
 
     node: Any
     url: str
-    snippet: str = ""
+    title: list[Part]
+    snippet: list[Part] = field(default_factory=list)
     headings: tuple[str, ...] = ()
     page: int | None = None
 
@@ -96,6 +101,8 @@ class Found:
     is_cut: bool = False
     moment: Moment | None = None
     corrections: tuple[Correction, ...] = ()
+    has_words: bool = True
+    """Whether a word of the question stands in what is shown; else its meaning alone found it."""
 
 
 def choices(user: Reader) -> Choices:
@@ -127,7 +134,7 @@ def find(wanted: Wanted, user: Reader) -> Found:
     if wanted.language:
         nodes = nodes.filter(language=wanted.language)
     newest = nodes.order_by("-updated_at", "pk")[:NEWEST]
-    return Found(hits=[Hit(node=node, url=node.get_absolute_url()) for node in newest])
+    return Found([Hit(node, node.get_absolute_url(), _plain(node.title)) for node in newest])
 
 
 def _newest_then(wanted: Wanted, user: Reader, moment: Moment) -> Found:
@@ -141,7 +148,8 @@ def _newest_then(wanted: Wanted, user: Reader, moment: Moment) -> Found:
     newest = list(rows.order_by("-history_date", "id")[:NEWEST])
     for row in newest:
         row.updated_at = row.history_date
-    return Found([Hit(row, page_url(row, moment)) for row in newest], moment=moment)
+    hits = [Hit(row, page_url(row, moment), _plain(row.title)) for row in newest]
+    return Found(hits, moment=moment)
 
 
 def _search(wanted: Wanted, user: Reader, moment: Moment | None) -> Found:
@@ -167,11 +175,8 @@ def _search(wanted: Wanted, user: Reader, moment: Moment | None) -> Found:
     else:
         then = versions_in(user, moment).filter(id__in=wanted_nodes).select_related("space")
         nodes = {row.id: row for row in then}
-    hits = [
-        Hit(nodes[each.node], each.url, each.snippet, each.heading_path, each.page)
-        for each in response.results
-        if each.node in nodes
-    ]
+    asked = (wanted.query, *(used for each in response.corrections for used in each.used))
+    hits = [_hit(nodes[each.node], each, asked) for each in response.results if each.node in nodes]
     return Found(
         hits,
         response.took_ms,
@@ -179,4 +184,29 @@ def _search(wanted: Wanted, user: Reader, moment: Moment | None) -> Found:
         is_cut=len(hits) >= RESULTS,
         moment=moment,
         corrections=response.corrections,
+        has_words=any(_has_words(hit, asked) for hit in hits),
     )
+
+
+def _hit(node: Any, result: SearchResult, asked: tuple[str, ...]) -> Hit:
+    terms = terms_asked(asked, node.language)
+    return Hit(
+        node,
+        result.url,
+        marked(node.title, terms, node.language),
+        marked(result.snippet, terms, node.language),
+        result.heading_path,
+        result.page,
+    )
+
+
+def _has_words(hit: Hit, asked: tuple[str, ...]) -> bool:
+    """Whether what is shown of a hit has a term of the question, if that has any."""
+    language = hit.node.language
+    terms = terms_asked(asked, language)
+    texts = (hit.node.title, "".join(part.text for part in hit.snippet), *hit.headings)
+    return not terms or not terms.isdisjoint(terms_asked(texts, language))
+
+
+def _plain(title: str) -> list[Part]:
+    return [Part(title, is_marked=False)]
