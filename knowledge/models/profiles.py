@@ -79,7 +79,8 @@ class RetrievalProfile(models.Model):
         indexes = [models.Index(fields=["-created_at", "id"], name="profile_newest")]  # the list
 
     def __str__(self) -> str:
-        return f"{self.version}: {self.note[:80]}" if self.note else str(self.version)
+        name = str(_("Version %(number)s") % {"number": self.version})
+        return f"{name}: {self.note[:80]}" if self.note else name
 
 
 class ProfileActivation(models.Model):
