@@ -20,6 +20,11 @@ first_token_seconds = Histogram(
 turn_seconds = Histogram(
     "acervo_turn_seconds", "From the stored question to the end.", ["route"], buckets=_SECONDS
 )
+answer_cache = Counter(
+    "acervo_answer_cache_total",
+    "Questions by what kept answers gave: exact, semantic, near miss, miss, wrong; and why not.",
+    ["outcome", "reason"],
+)
 running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
 takeovers = Counter(
     "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."

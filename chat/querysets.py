@@ -5,7 +5,9 @@ from typing import Any, Self
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 
+from knowledge.models import Node
 from project.accounts.models import User
 
 Reader = User | AnonymousUser
@@ -80,3 +82,20 @@ class TurnQuerySet(ConversationScopedQuerySet):
         other runs, and those whose agent let its lease run out.
         """
         return self.filter(RawSQL(_CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant
+
+
+class CachedAnswerQuerySet(models.QuerySet):
+    """Chainable reads of cached answers."""
+
+    def holding_for(self, user: Reader) -> Self:
+        """Keep those that have time left, and whose every source stands as it was.
+
+        And may be found by `user`: an answer ends with the transaction that changes what it was
+        made from, or who may read it, without a word from anybody.
+        """
+        standing = Node.objects.searchable_by(user).filter(
+            pk=models.OuterRef("node_id"), version=models.OuterRef("version")
+        )
+        sources: Any = self.model._meta.get_field("sources").related_model
+        fallen = sources.objects.filter(~models.Exists(standing), answer=models.OuterRef("pk"))
+        return self.filter(~models.Exists(fallen), expires_at__gt=Now())

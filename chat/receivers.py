@@ -6,6 +6,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from chat.answer_cache.keeping import answers_forget
 from chat.models import Citation
 from knowledge.signals import versions_erased
 
@@ -14,3 +15,4 @@ from knowledge.signals import versions_erased
 def citations_erase(*, node_id: uuid.UUID, versions: Sequence[int], **_: Any) -> None:
     """Empty what citations quote of erased versions; that they cited them stays."""
     Citation.objects.filter(cited_id=node_id, version__in=versions).update(title="", snippet="")
+    answers_forget(node_id, versions)

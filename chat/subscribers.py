@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.utils import translation
 
+from chat.answer_cache.keeping import answer_keep
 from chat.models import Citation, Turn
 from chat.states import state_of
 from knowledge.relating.refreshing import relating_mark
@@ -31,6 +32,15 @@ def turn_remember(event: EventMessage) -> None:
         occurred_at=turn.question.created_at,
         space=turn.conversation.space,
     )
+
+
+@subscriber("chat-keep-answer", "chat.turn.completed")
+def turn_keep(event: EventMessage) -> None:
+    """Keep the answer for whoever asks the same, if it is one that holds for others."""
+    rows = Turn.objects.select_related("question", "answer", "conversation__user")
+    turn = rows.prefetch_related("citations").filter(pk=event.payload["turn"]).first()
+    if turn is not None:
+        answer_keep(turn)
 
 
 @subscriber("chat-suggest-relations", "chat.turn.completed")

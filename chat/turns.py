@@ -112,6 +112,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         language=user.language or _language_of(turn.question.content),
         trace_id=turn.trace_id,
         state=state_of(turn),
+        is_again=Turn.objects.filter(question=turn.question_id).exclude(pk=turn.pk).exists(),
     )
     return Claim(
         owner=owner,
@@ -223,6 +224,7 @@ def _fill(turn: Turn, draft: AnswerDraft, ending: Ending, last_seq: int) -> None
     turn.error_code = ending.error_code
     turn.error_message = ending.error_message
     turn.route = draft.route
+    turn.cache = draft.cache
     turn.model = draft.model[:200]
     turn.prompt_version = draft.prompt_version
     turn.is_partial = draft.is_partial

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from chat.choices import TurnRoute
+from chat.choices import CacheOutcome, TurnRoute
 from chat.states import AskedState
 from knowledge.types import RetrievedPassage as Passage
 from memory.types import Recollection
@@ -44,7 +44,8 @@ class PastMessage:
 class TurnRequest:
     """Everything that answering has to know about a turn; read once, when it is claimed.
 
-    `proposal_id` asks for the knowledge as if that proposal were merged; turns never do.
+    `proposal_id` asks for the knowledge as if that proposal were merged; turns never do. `is_again`
+    says that the question was answered before, and another answer is wanted.
     """
 
     turn_id: uuid.UUID
@@ -60,6 +61,7 @@ class TurnRequest:
     trace_id: str
     state: AskedState | None = None
     proposal_id: uuid.UUID | None = None
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class AnswerDraft:
     """
 
     route: TurnRoute = TurnRoute.AI
+    cache: CacheOutcome = CacheOutcome.NONE
     model: str = ""
     text: str = ""
     citations: list[AnswerCitation] = field(default_factory=list)

@@ -5,6 +5,7 @@ import datetime
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from chat.answer_cache.keeping import answers_ended
 from knowledge.models import EvaluationResult
 from project.events.models import Event, WebhookDelivery
 from project.http.models import IdempotencyRecord
@@ -26,6 +27,7 @@ def rows_expire() -> dict[str, int]:
             run__finished_at__lt=now - EVALUATION_RESULTS
         ),
         "deliveries": WebhookDelivery.objects.filter(created_at__lt=now - DELIVERIES),
+        "cached_answers": answers_ended(),
         "events": Event.objects.filter(settled_at__lt=now - EVENTS),
     }
     counts = {}

@@ -393,6 +393,12 @@ ACERVO_SEARCH_CACHE_SECONDS = env_int("ACERVO_SEARCH_CACHE_SECONDS", 600, minimu
 # How many of the searches asked most are made ready again after a publish; 0 counts none.
 ACERVO_SEARCH_WARM = env_int("ACERVO_SEARCH_WARM", 20, minimum=0)
 
+# -- Answers that are given again ------------------------------------------------------------------
+
+ACERVO_ANSWER_CACHE = env_bool("ACERVO_ANSWER_CACHE", default=True)
+# Likeness of two questions, in hundredths of the cosine, from which on one may stand for the other.
+ACERVO_ANSWER_CACHE_SIMILARITY = env_int("ACERVO_ANSWER_CACHE_SIMILARITY", 88, minimum=50)
+
 # -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
 
 ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "1200/minute")

@@ -1,6 +1,6 @@
 """Answering: from a question to typed events. Knows no transport and writes nothing.
 
-Direction: `marks`, `snippets`, `rewriting`, `budget` (pure) <- `composing`, `grounding` <-
+Direction: `marks`, `snippets`, `budget` (pure) <- `composing`, `grounding` <-
 `pipeline`.
 """
 

@@ -2,6 +2,7 @@
 
 1. understand: a follow-up is led by the topic of the question before it;
 2. retrieve and recall, at once: passages that the person may read, memories that are theirs;
+   what a question that stands alone was answered before is given again (`chat.answer_cache`);
 3. generate: a language model with what fits its window, or, when none is set up or none answers,
    the extractive answerer, which says what it is;
 4. verify: what an answer without citations, or with few words of its own, means for the trace.
@@ -15,12 +16,16 @@ from collections.abc import AsyncGenerator, Sequence
 import structlog
 from django.utils.translation import gettext as _
 
+from chat.answer_cache.keys import telling
+from chat.answer_cache.lookup import look_up
+from chat.answer_cache.replaying import cited_passages, pieces_of
 from chat.answering.budget import fit_history, fit_memories, fit_passages
 from chat.answering.composing import Composer
 from chat.answering.grounding import extract_answer, recall_memories, retrieve
-from chat.answering.rewriting import standalone_question
 from chat.choices import TurnRoute
+from chat.models import CachedAnswer
 from chat.prompts import PROMPT_VERSION, build_messages
+from chat.rewriting import standalone_question
 from chat.types import (
     AnswerDraft,
     AnswerEvent,
@@ -64,6 +69,12 @@ async def answer_turn(
     passages, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
     _trace_grounding(draft, passages, memories)
+    kept = await in_thread(look_up, request, passages, memories)
+    draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
+    if kept.answer is not None:
+        async for event in _by_kept(draft, kept.answer):
+            yield event
+        return
     composer = Composer(passages, query)
     yield TurnStage("generate")
     if request.route == TurnRoute.AI:
@@ -101,7 +112,22 @@ async def _gathered(
     if found.degraded:
         draft.trace["degraded"] = [*found.degraded, *draft.trace.get("degraded", [])]
     draft.notice = found.notice
-    return fit_passages(found.passages), fit_memories(memories)
+    return fit_passages(found.passages), fit_memories(telling(request.question, memories))
+
+
+async def _by_kept(draft: AnswerDraft, answer: CachedAnswer) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield an answer that was given before, with its marks and citations."""
+    turn = answer.turn
+    draft.model, draft.prompt_version = turn.model, turn.prompt_version
+    yield TurnStage("generate")
+    composer = Composer(await in_thread(cited_passages, answer), turn.question.content)
+    for piece in pieces_of(turn.answer.content if turn.answer else ""):
+        for event in composer.feed(piece):
+            yield event
+        await asyncio.sleep(0)
+    for event in composer.finish():
+        yield event
+    yield TurnStage("verify")
 
 
 async def _by_model(

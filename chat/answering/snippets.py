@@ -2,7 +2,7 @@
 
 import re
 
-from chat.answering.rewriting import content_words
+from chat.rewriting import content_words
 from project.markdown import plain_text
 
 SNIPPET_CHARS = 300

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from chat import stopping
+from chat.answer_cache.keeping import answer_refuse
 from chat.choices import MessageRole, TurnStatus
 from chat.models import Conversation, Feedback, Message, Turn
 from chat.services._common import as_title
@@ -64,6 +65,9 @@ def feedback_give(*, acting_user: User, message: Message, value: int, reason: st
     row, _created = Feedback.objects.update_or_create(
         message=message, user=acting_user, defaults={"value": value, "reason": reason}
     )
+    turn = Turn.objects.filter(answer=message).first()
+    if value < 0 and turn is not None:
+        answer_refuse(turn)
     return row
 
 

@@ -22,7 +22,7 @@ Modules import in that direction. The one gate is inside every statement that yi
 `Node.objects.searchable_by(user)`, and for another state the spaces that the user may read today.
 """
 
-from knowledge.retrieval._cache import tally
+from knowledge.retrieval._cache import SearchState, search_state, tally
 from knowledge.retrieval._replay import Recorded, record
 from knowledge.retrieval._search import retrieve_passages, search
 from knowledge.retrieval._warming import searches_changed, searches_warm
@@ -31,10 +31,12 @@ from knowledge.retrieval._why_trace import Why
 
 __all__ = [
     "Recorded",
+    "SearchState",
     "Why",
     "record",
     "retrieve_passages",
     "search",
+    "search_state",
     "searches_changed",
     "searches_warm",
     "tally",

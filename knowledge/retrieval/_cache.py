@@ -17,7 +17,7 @@ import functools
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ _BOUNDARY = """least(
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class SearchState:
     """The spaces that a request may look in, with their revisions; when time changes them next."""
 
     spaces: tuple[tuple[uuid.UUID, int], ...]
@@ -113,6 +113,12 @@ def answered(
     return found[0] if value is None else load(value)
 
 
+def search_state(user: Reader, spaces: Sequence[uuid.UUID] | None) -> SearchState:
+    """Return what the answers to a user's searches of some spaces, or of all, depend on now."""
+    wanted = None if spaces is None else tuple(spaces)
+    return _state(SearchRequest("", spaces=wanted), user, since=timezone.now())
+
+
 def applies(request: SearchRequest) -> bool:
     """Return whether the answer to a request may be kept at all."""
     return (
@@ -124,7 +130,7 @@ def applies(request: SearchRequest) -> bool:
 
 def _state(
     request: SearchRequest, user: Reader, *, since: datetime.datetime | None = None
-) -> _State:
+) -> SearchState:
     """Return what the answer to a request depends on; with `since`, until when it does."""
     gate, permitting = spaces_gate(user)
     statement = _STATE.format(
@@ -140,7 +146,7 @@ def _state(
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     ends = [end for _pk, _revision, end in rows if end is not None]
-    return _State(tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None))
+    return SearchState(tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None))
 
 
 def _request_key(request: SearchRequest) -> dict[str, object]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chat.answering.budget import PASSAGE_TOKENS, fit_history, fit_passages, tokens_in
 from chat.answering.composing import Composer
 from chat.answering.marks import MarkRewriter
-from chat.answering.rewriting import standalone_question
+from chat.rewriting import standalone_question
 from chat.answering.snippets import best_sentence
 from chat.prompts import build_messages
 from chat.types import AnswerBlock, AnswerCitation, AnswerDelta, Passage, PastMessage

@@ -1,4 +1,4 @@
-"""The tables of chat."""
+"""Conversations: messages, turns, what they cite, what people thought of them."""
 
 import uuid
 from decimal import Decimal

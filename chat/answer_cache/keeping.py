@@ -1,0 +1,133 @@
+"""Keeping an answer, and letting it go."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from chat import metrics
+from chat.answer_cache.keys import seconds_of
+from chat.choices import CacheOutcome, TurnRoute, TurnStatus
+from chat.models import CachedAnswer, CachedSource, Turn
+from knowledge.models import Node
+from project.accounts.models import User
+from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
+
+MOST_KEPT = 5000  # of a scope
+
+log = structlog.get_logger(__name__)
+
+
+def answer_keep(turn: Turn) -> CachedAnswer | None:
+    """Keep the answer of a completed turn for others, if it is whole, cited, and still true.
+
+    One that was a kept answer itself notes that it was given. Asking the same again replaces what
+    was kept. Expects `answer`, `question` and `conversation` with the user, and citations. With an
+    embedding model that is away nothing is kept.
+    """
+    noted = turn.trace.get("cache") or {}
+    if "entry" in noted:
+        rows = CachedAnswer.objects.filter(pk=noted["entry"])
+        rows.update(hits=F("hits") + 1, last_hit_at=timezone.now())
+    wanted: dict[str, Any] | None = noted.get("keep")
+    if wanted is None or not _is_whole(turn):
+        return None
+    sources = _sources(turn)
+    if not _stand(sources, turn.conversation.user):
+        return None
+    model = default_model()
+    try:
+        vector = embed_texts(model, [turn.question.content], purpose="query")[0]
+    except EmbeddingUnavailable as error:
+        log.warning("answer_not_kept", reason=error.reason)
+        return None
+    with transaction.atomic():
+        same = CachedAnswer.objects.filter(
+            scope=wanted["scope"], key=wanted["key"], variant=wanted["variant"]
+        )
+        same.delete()
+        kept = CachedAnswer.objects.create(
+            turn=turn,
+            question=wanted["question"],
+            scope=wanted["scope"],
+            spaces=wanted["spaces"],
+            key=wanted["key"],
+            revision=wanted["revision"],
+            variant=wanted["variant"],
+            model_key=model.key,
+            vector=vector,
+            expires_at=_end(turn, wanted),
+        )
+        CachedSource.objects.bulk_create(
+            CachedSource(answer=kept, node_id=node, version=version, is_cited=is_cited)
+            for (node, version), is_cited in sources.items()
+        )
+        _shed(wanted["scope"])
+    return kept
+
+
+def answers_forget(node_id: uuid.UUID, versions: Sequence[int]) -> None:
+    """Delete what was made from erased versions of a node, in the caller's transaction."""
+    made = CachedSource.objects.filter(node_id=node_id, version__in=versions)
+    CachedAnswer.objects.filter(pk__in=made.values("answer")).delete()
+
+
+def answer_refuse(turn: Turn) -> None:
+    """Delete the kept answer that a turn was given, or gave, because somebody found it bad."""
+    entry = (turn.trace.get("cache") or {}).get("entry")
+    gone = CachedAnswer.objects.filter(Q(turn=turn) | Q(pk=entry) if entry else Q(turn=turn))
+    if gone.delete()[0] and turn.cache in {CacheOutcome.EXACT, CacheOutcome.SEMANTIC}:
+        metrics.answer_cache.labels("wrong", turn.cache).inc()
+
+
+def answers_ended() -> Any:
+    """Return the kept answers whose time is over, or whose sources are no longer what they were."""
+    standing = Node.objects.filter(pk=OuterRef("node_id"), version=OuterRef("version"))
+    fallen = CachedSource.objects.filter(~Exists(standing), answer=OuterRef("pk"))
+    return CachedAnswer.objects.filter(Q(expires_at__lt=timezone.now()) | Exists(fallen))
+
+
+def _is_whole(turn: Turn) -> bool:
+    return (
+        turn.status == TurnStatus.COMPLETED
+        and turn.route == TurnRoute.AI
+        and turn.cache == CacheOutcome.MISS
+        and turn.answer_id is not None
+        and not turn.is_partial
+        and not turn.trace.get("flags")
+        and not turn.trace.get("degraded")
+        and not turn.trace.get("notice")
+    )
+
+
+def _sources(turn: Turn) -> dict[tuple[uuid.UUID, int], bool]:
+    """Return the versions that an answer was made from, and whether it cites them."""
+    cited = {(each.cited_id, each.version) for each in turn.citations.all()}
+    sent = {(uuid.UUID(each["node"]), each["version"]) for each in turn.trace["passages"]}
+    return {pair: pair in cited for pair in sorted(sent | cited, key=str)}
+
+
+def _stand(sources: Iterable[tuple[uuid.UUID, int]], user: User) -> bool:
+    pairs = set(sources)
+    rows = Node.objects.searchable_by(user).filter(pk__in=[node for node, _version in pairs])
+    return bool(pairs) and pairs <= set(rows.values_list("pk", "version"))
+
+
+def _end(turn: Turn, wanted: dict[str, Any]) -> datetime.datetime:
+    end = timezone.now() + datetime.timedelta(seconds=seconds_of(turn.question.content))
+    until = datetime.datetime.fromisoformat(wanted["until"]) if wanted["until"] else end
+    return min(end, until)
+
+
+def _shed(scope: str) -> None:
+    """Keep no more of a scope than are compared."""
+    rows = CachedAnswer.objects.filter(scope=scope).order_by("-created_at", "pk")
+    if too_many := list(rows.values_list("pk", flat=True)[MOST_KEPT : MOST_KEPT + 100]):
+        CachedAnswer.objects.filter(pk__in=too_many).delete()
