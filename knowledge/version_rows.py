@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from knowledge.models import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.versioning import WrittenVersions
+from knowledge.row_updates import rows_insert
 from knowledge.types import Origin
 from knowledge.versions import chain_of
 from project.accounts.models import User
 from project.tracing import current_trace_id
 
-BATCH = 500
 NO_MERGES: Mapping[uuid.UUID, int] = {}
 
 Holder = Node | Relation
@@ -68,7 +68,7 @@ def versions_insert(
         )
         row.chain = chain_of(chain, row)
         rows.append(row)
-    model.objects.bulk_create(rows, batch_size=BATCH)
+    rows_insert(rows)
     return now
 
 

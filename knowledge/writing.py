@@ -21,7 +21,7 @@ from knowledge.merging.tree import is_same
 from knowledge.models import Node, Relation
 from knowledge.publications import publications_end, publications_follow
 from knowledge.relation_writing import relations_remove
-from knowledge.row_updates import rows_update
+from knowledge.row_updates import rows_insert, rows_update
 from knowledge.types import Origin
 from knowledge.version_rows import NO_MERGES, version_written, versions_insert
 from knowledge.versions import CONTENT_FIELDS, checksum_of, shift_anchors, state_of
@@ -30,7 +30,6 @@ from project.events.services import emit_many
 from project.events.types import NewEvent
 from project.http.errors import Conflict
 
-BATCH = 500
 WRITTEN_FIELDS = (
     *CONTENT_FIELDS,
     "owner_id",
@@ -58,7 +57,7 @@ def nodes_insert(
         node.wiki_links = link_names(node.content)
         node.published_at = now if node.status == NodeStatus.PUBLISHED else None
     with _taken_ids_are_conflicts():
-        Node.objects.bulk_create(nodes, batch_size=BATCH)
+        rows_insert(nodes)
     at = versions_insert(nodes, "+", author=author, reason=reason, origin=origin)
     publications_follow(nodes, at)
     links_sync(nodes, author=author)
