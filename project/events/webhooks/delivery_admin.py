@@ -43,7 +43,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     empty_words = gettext_lazy(
         "Every message to a webhook is kept here, with each try and what was answered."
     )
-    list_display = ("summary", "state", "attempts", "last_status", "next_try", "happened_at")
+    list_display = ("summary", "state", "attempts", "answer", "next_try", "happened_at")
     list_display_links = ("summary",)
     list_select_related = ("webhook",)
     list_filter = (
@@ -55,6 +55,17 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "id")
     actions = ("deliveries_again",)
     change_form_template = "admin/events/webhookdelivery/one.html"
+
+    @display(description=gettext_lazy("answer"), ordering="last_status")
+    def answer(self, row: WebhookDelivery) -> str | SafeString:
+        """Show what the last try came to."""
+        if not row.last_error:
+            return str(row.last_status or "–")
+        return format_html(
+            '<span class="ac-two">{}<small class="ac-error-text">{}</small></span>',
+            row.last_status or "–",
+            row.last_error[:120],
+        )
 
     @display(description=gettext_lazy("delivery"), ordering="type")
     def summary(self, row: WebhookDelivery) -> SafeString:
