@@ -24,9 +24,10 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
+from chat.cache_admin import CachedAnswerAdmin
 from chat.choices import TurnStatus
 from chat.golden_admin import GoldenOfTurn
-from chat.models import Conversation, Message, Turn
+from chat.models import CachedAnswer, Conversation, Message, Turn
 from chat.states import state_of
 from project.http.admin_base import (
     AcervoTabularInline,
@@ -308,3 +309,6 @@ def milliseconds(value: Any) -> str:
     if not isinstance(value, (int, float)):
         return "–"
     return f"{number_format(value / 1000, 1)} s" if value >= 1000 else f"{round(value)} ms"
+
+
+admin.site.register(CachedAnswer, CachedAnswerAdmin)

@@ -8,7 +8,7 @@ from django.db.models import Prefetch
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
+from chat.choices import FINAL_STATUSES, CacheOutcome, MessageRole, TurnStatus
 from chat.golden import GoldenOffer, golden_offers
 from chat.models import Citation, Conversation, Feedback, Message, Turn
 from chat.rendering import citation_urls, render_answer
@@ -73,6 +73,21 @@ class Answer:
             return _("Some texts of that time could be found by their words only.")
         if "vector" in degraded:
             return _("Search by meaning was not available: passages were found by words.")
+        return ""
+
+    @property
+    def given_before(self) -> str:
+        """That this is a kept answer, as a sentence, or the empty string.
+
+        Whoever asked before stays unnamed, and so does what they wrote.
+        """
+        if self.turn.cache == CacheOutcome.EXACT:
+            return _("This answer was given before, and its sources have not changed since.")
+        if self.turn.cache == CacheOutcome.SEMANTIC:
+            return _(
+                "This answer was given before, to a question in other words. If it does not fit,"
+                " have it answered again."
+            )
         return ""
 
     @property

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import Conversation, Turn
+from chat.models import CachedAnswer, Conversation, Turn
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
@@ -142,7 +142,10 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
             Rows(RetrievalTuning, "model_training"),
         ),
     ),
-    (_("Conversations"), (Rows(Conversation, "chat"), Rows(Turn, "reply_all"))),
+    (
+        _("Conversations"),
+        (Rows(Conversation, "chat"), Rows(Turn, "reply_all"), Rows(CachedAnswer, "cached")),
+    ),
     (_("Memory"), (Rows(Episode, "history_edu"),)),
     (_("Models"), (Rows(ModelEndpoint, "smart_toy"), Rows(UsageRecord, "payments"))),
     (_("People"), (Rows(User, "person"), Rows("auth.group", "group"), Rows(ApiKey, "key"))),
