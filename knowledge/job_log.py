@@ -119,6 +119,8 @@ def sentence(line: JobLogLine) -> str:
     data = dict(line.data)
     if "stage" in data:
         data["stage"] = JobStage(data["stage"]).label
+    if data.get("reason"):
+        data["reason"] = _(data["reason"])
     try:
         return str(LINES.get(line.code, line.code) % data)
     except (KeyError, TypeError, ValueError):

@@ -64,7 +64,7 @@ def progress_cell(job: IngestJob) -> SafeString:
 def progress_text(job: IngestJob) -> str:
     """Return the same in words alone."""
     if job.status == JobStatus.FAILED:
-        return job.error_message or job.error_code
+        return job.failure
     if job.status == JobStatus.COMPLETED:
         return ngettext("%(n)s node", "%(n)s nodes", len(job.nodes)) % {"n": len(job.nodes)}
     if job.status == JobStatus.PROCESSING:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.choices import JobKind, JobStage, JobStatus, SourceKind
@@ -148,6 +149,11 @@ class IngestJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.source or self.pk}"
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, for people: in the reader's language where the words are known."""
+        return gettext(self.error_message) if self.error_message else self.error_code
 
     @property
     def has_ended(self) -> bool:

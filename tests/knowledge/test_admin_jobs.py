@@ -13,7 +13,7 @@ from knowledge.choices import JobStage, JobStatus, LogLevel
 from knowledge.job_log import KEPT, job_note, sentence
 from knowledge.job_queue import queue_state
 from knowledge.leases import job_hold
-from knowledge.models import IngestJob, Source, Space
+from knowledge.models import IngestJob, JobLogLine, Source, Space
 from project.accounts.models import User
 from tests.conftest import Api
 from tests.support.admin_client import signed_in
@@ -97,6 +97,11 @@ def test_the_log_speaks_the_language_of_its_reader_and_stays_short(
     stage = job.log.filter(code="stage").first()
     with translation.override("pt-br"):
         assert sentence(stage) != "Extracting text."
+        job.error_message = "The file is damaged or incomplete: it cannot be read."
+        assert job.failure.startswith("O arquivo está danificado")
+        failed = JobLogLine(code="failed", data={"reason": job.error_message})
+        assert "O arquivo está danificado" in sentence(failed)
+    assert sentence(JobLogLine(code="pages", data={"count": 1})) == "1 page read."
     for number in range(KEPT + 5):
         job_note(job, "said", text=f"line {number}\0")
     assert job.log.count() == KEPT
