@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge.types import SearchResponse, SearchResult
 
 LEAST = 1e-6
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ def steps_of(result: SearchResult) -> list[Step]:
         nonlocal at
         kind = "up" if after >= at else "down"
         low, high = sorted((at, after))
-        steps.append(Step(name, detail, after - at, after, kind, 100 * low, 100 * (high - low)))
+        steps.append(
+            Step(name, _localised(detail), after - at, after, kind, 100 * low, 100 * (high - low))
+        )
         at = after
 
     vector, keyword = signals.get("vector"), signals.get("keyword") or {}
@@ -196,6 +201,11 @@ def _move(
 def _number(row: Any, name: str, default: float) -> float:
     value = row.get(name) if isinstance(row, Mapping) else None
     return default if value is None else float(value)
+
+
+def _localised(text: str) -> str:
+    """Return a text with the decimal separator of the reader's language in its numbers."""
+    return _POINT.sub(str(get_format("DECIMAL_SEPARATOR")), text)
 
 
 def _ranked(row: Mapping[str, Any]) -> str:
