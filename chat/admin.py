@@ -26,8 +26,9 @@ from unfold.contrib.filters.admin import (
 
 from chat.cache_admin import CachedAnswerAdmin
 from chat.choices import TurnStatus
+from chat.gap_admin import KnowledgeGapAdmin
 from chat.golden_admin import GoldenOfTurn
-from chat.models import CachedAnswer, Conversation, Message, Turn
+from chat.models import CachedAnswer, Conversation, KnowledgeGap, Message, Turn
 from chat.states import state_of
 from project.http.admin_base import (
     AcervoTabularInline,
@@ -312,3 +313,4 @@ def milliseconds(value: Any) -> str:
 
 
 admin.site.register(CachedAnswer, CachedAnswerAdmin)
+admin.site.register(KnowledgeGap, KnowledgeGapAdmin)

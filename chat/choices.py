@@ -26,6 +26,24 @@ class TurnRoute(models.TextChoices):
 
     AI = "ai", _("Model")
     EXTRACTIVE = "extractive", _("Extractive answerer")
+    HUMAN = "human", _("Person")
+
+
+class HandoffStatus(models.TextChoices):
+    """Where a handoff stands. While it is open the AI does not answer."""
+
+    WAITING = "waiting", _("Waiting")
+    ACTIVE = "active", _("With a person")
+    RELEASED = "released", _("Given back to the AI")
+    CLOSED = "closed", _("Closed")
+
+
+class HandoffOrigin(models.TextChoices):
+    """How a person was asked for."""
+
+    BUTTON = "button", _("The button")
+    WORDS = "words", _("Words of a message")
+    API = "api", _("A program")
 
 
 class CacheOutcome(models.TextChoices):
@@ -37,4 +55,49 @@ class CacheOutcome(models.TextChoices):
     SEMANTIC = "semantic", _("Semantic hit")
 
 
+class GapStatus(models.TextChoices):
+    """What became of a knowledge gap."""
+
+    OPEN = "open", _("Open")
+    DRAFTED = "drafted", _("Being written")
+    CLOSED = "closed", _("Closed")
+    DISMISSED = "dismissed", _("Dismissed")
+
+
+class GapReason(models.TextChoices):
+    """Why a question counts as a gap."""
+
+    UNANSWERED = "unanswered", _("Nothing was found")
+    UNSURE = "unsure", _("Nothing sure was found")
+    UNCITED = "uncited", _("The answer cites nothing")
+    BAD = "bad", _("The answer was marked as bad")
+
+
+class FeedbackReason(models.TextChoices):
+    """Why an answer was good or bad; which of them fit which is `REASONS_OF`."""
+
+    CORRECT = "correct", _("Correct")
+    CLEAR = "clear", _("Easy to understand")
+    WELL_FOUNDED = "well_founded", _("Good sources")
+    WRONG = "wrong", _("Wrong")
+    INCOMPLETE = "incomplete", _("Something is missing")
+    OUTDATED = "outdated", _("Out of date")
+    UNSUPPORTED = "unsupported", _("The sources do not say that")
+    OFF_TOPIC = "off_topic", _("Not what was asked")
+    UNCLEAR = "unclear", _("Hard to understand")
+
+
+REASONS_OF = {
+    1: (FeedbackReason.CORRECT, FeedbackReason.CLEAR, FeedbackReason.WELL_FOUNDED),
+    -1: (
+        FeedbackReason.WRONG,
+        FeedbackReason.INCOMPLETE,
+        FeedbackReason.OUTDATED,
+        FeedbackReason.UNSUPPORTED,
+        FeedbackReason.OFF_TOPIC,
+        FeedbackReason.UNCLEAR,
+    ),
+}
+
+OPEN_HANDOFFS = (HandoffStatus.WAITING, HandoffStatus.ACTIVE)
 FINAL_STATUSES = (TurnStatus.COMPLETED, TurnStatus.STOPPED, TurnStatus.FAILED)

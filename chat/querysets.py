@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from knowledge.models import Node
+from knowledge.models import Node, Space
 from project.accounts.models import User
 
 Reader = User | AnonymousUser
@@ -82,6 +82,31 @@ class TurnQuerySet(ConversationScopedQuerySet):
         other runs, and those whose agent let its lease run out.
         """
         return self.filter(RawSQL(_CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant
+
+
+class KnowledgeGapQuerySet(models.QuerySet):
+    """Chainable reads of knowledge gaps."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep the gaps that `user` may close: of a space that they edit.
+
+        Of a question that named no space, those who edit one of the spaces that were searched.
+        """
+        editable = Space.objects.editable_by(user)
+        ids = list(editable.values_list("pk", flat=True))
+        return self.filter(models.Q(space__in=editable) | models.Q(space=None, spaces__overlap=ids))
+
+
+class ShareQuerySet(models.QuerySet):
+    """Chainable reads of shared conversations."""
+
+    def visible_to(self, user: Reader) -> Self:
+        """Keep those for somebody signed in who may read the space that they are shared with."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        readable = Space.objects.visible_to(user)
+        rows = self.filter(space__in=readable, conversation__user__is_active=True)
+        return rows.select_related("conversation__user", "space")
 
 
 class CachedAnswerQuerySet(models.QuerySet):

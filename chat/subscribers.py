@@ -1,10 +1,14 @@
-"""What follows from finished turns."""
+"""What follows from finished turns, feedback, and what is published."""
+
+import uuid
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from chat.answer_cache.keeping import answer_keep
-from chat.models import Citation, Turn
+from chat.choices import GapStatus
+from chat.gaps import gap_note
+from chat.models import Citation, KnowledgeGap, Turn
 from chat.states import state_of
 from knowledge.relating.refreshing import relating_mark
 from memory.services import episode_create_from_turn
@@ -41,6 +45,19 @@ def turn_keep(event: EventMessage) -> None:
     turn = rows.prefetch_related("citations").filter(pk=event.payload["turn"]).first()
     if turn is not None:
         answer_keep(turn)
+
+
+@subscriber("chat-note-gap", "chat.turn.completed", "chat.feedback.given")
+def gap_of_turn(event: EventMessage) -> None:
+    """Note what an answer, or what somebody thought of it, says about gaps in the knowledge."""
+    gap_note(uuid.UUID(event.payload["turn"]))
+
+
+@subscriber("chat-close-gap", "knowledge.node.published")
+def gap_close(event: EventMessage) -> None:
+    """Close the gaps that a node was written for."""
+    drafted = KnowledgeGap.objects.filter(node=event.subject_id, status=GapStatus.DRAFTED)
+    drafted.update(status=GapStatus.CLOSED, decided_at=timezone.now())
 
 
 @subscriber("chat-suggest-relations", "chat.turn.completed")

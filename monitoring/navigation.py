@@ -11,7 +11,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import CachedAnswer, Conversation, Turn
+from chat.choices import GapStatus
+from chat.models import CachedAnswer, Conversation, KnowledgeGap, Turn
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
@@ -100,6 +101,10 @@ def _switched_off(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.switched_off())
 
 
+def _open_gaps(rows: Any, _request: HttpRequest) -> int:
+    return _counted(rows.filter(status=GapStatus.OPEN))
+
+
 def _given_up(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.given_up())
 
@@ -125,6 +130,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
                 "warning",
                 title=_("Needs attention"),
             ),
+            Rows(KnowledgeGap, "help_center", _open_gaps, "info"),
             Rows(Relation, "hub"),
             Rows(RelationSuggestion, "add_link", _suggested, "info"),
             Rows(Release, "inventory_2"),

@@ -1,14 +1,25 @@
 """The tables of chat."""
 
 from chat.models.answers import CachedAnswer, CachedSource
+from chat.models.confidence import ConfidenceThreshold
 from chat.models.conversations import Citation, Conversation, Feedback, Message, Turn
+from chat.models.gaps import GapQuestion, KnowledgeGap
+from chat.models.handoffs import Handoff
+from chat.models.shares import Share
+from chat.models.summaries import ConversationSummary
 
 __all__ = [
     "CachedAnswer",
     "CachedSource",
     "Citation",
+    "ConfidenceThreshold",
     "Conversation",
+    "ConversationSummary",
     "Feedback",
+    "GapQuestion",
+    "Handoff",
+    "KnowledgeGap",
     "Message",
+    "Share",
     "Turn",
 ]

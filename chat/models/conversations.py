@@ -5,12 +5,15 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chat.choices import CacheOutcome, MessageRole, TurnRoute, TurnStatus
+from chat.choices import CacheOutcome, FeedbackReason, MessageRole, TurnRoute, TurnStatus
 from chat.querysets import ConversationQuerySet, MessageQuerySet, TurnQuerySet
+from chat.searching import Words
 from chat.states import state_of
 from knowledge.models import Node, Release, Space
 
@@ -38,6 +41,10 @@ class Conversation(models.Model):
     model_tier = models.CharField(_("model tier"), max_length=12, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last message"), auto_now_add=True)
+    pinned_at = models.DateTimeField(_("pinned"), null=True, blank=True)
+    archived_at = models.DateTimeField(
+        _("archived"), null=True, blank=True, help_text=_("A new question brings it back.")
+    )
 
     objects = ConversationQuerySet.as_manager()
 
@@ -72,6 +79,18 @@ class Message(models.Model):
     )
     role = models.CharField(_("role"), max_length=10, choices=MessageRole.choices)
     content = models.TextField(_("content"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("author"),
+        help_text=_("The operator who wrote an answer; empty for answers of models."),
+    )
+    author_name = models.CharField(
+        max_length=150, blank=True, editable=False, help_text=_("It outlives the account.")
+    )
     client_message_id = models.CharField(  # noqa: DJ001 - null: unique a conversation where given
         _("client message id"), max_length=100, null=True, blank=True
     )
@@ -89,7 +108,8 @@ class Message(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["conversation", "-created_at", "id"], name="message_newest")
+            models.Index(fields=["conversation", "-created_at", "id"], name="message_newest"),
+            GinIndex(Words("content"), name="message_words"),
         ]
 
     def __str__(self) -> str:
@@ -243,6 +263,12 @@ class Feedback(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("user")
     )
     value = models.SmallIntegerField(_("value"), choices=[(1, _("Good")), (-1, _("Bad"))])
+    reasons = ArrayField(
+        models.CharField(max_length=20, choices=FeedbackReason.choices),
+        verbose_name=_("chosen reasons"),
+        default=list,
+        blank=True,
+    )
     reason = models.TextField(_("reason"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -6,6 +6,7 @@ from chat.services.conversations import (
     conversation_update,
     feedback_give,
 )
+from chat.services.gaps import gap_decide, gap_draft
 from chat.services.golden import golden_make
 from chat.services.messages import (
     NEWEST,
@@ -24,6 +25,8 @@ __all__ = [
     "conversation_delete",
     "conversation_update",
     "feedback_give",
+    "gap_decide",
+    "gap_draft",
     "golden_make",
     "message_regenerate",
     "message_send",

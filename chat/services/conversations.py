@@ -1,17 +1,21 @@
 """Conversations, and what people think of the answers in them."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat import stopping
 from chat.answer_cache.keeping import answer_refuse
-from chat.choices import MessageRole, TurnStatus
+from chat.choices import REASONS_OF, MessageRole, TurnStatus
 from chat.models import Conversation, Feedback, Message, Turn
 from chat.services._common import as_title
 from knowledge.models import Space
 from project.accounts.models import User
+from project.events.services import emit
 from project.http.errors import Invalid, NotFound
 from project.inference.choices import Tier
 
@@ -35,14 +39,20 @@ def conversation_create(
 def conversation_update(
     *, acting_user: User, conversation: Conversation, **changes: Any
 ) -> Conversation:
-    """Change `title`, `model_tier` or `space` of a conversation."""
+    """Change `title`, `model_tier`, `space`, `pinned` or `archived` of a conversation."""
     if "title" in changes:
         conversation.title = as_title(changes["title"])
     if "model_tier" in changes:
         conversation.model_tier = _tier(changes["model_tier"])
     if "space" in changes:
         conversation.space = _space(acting_user, changes["space"])
-    conversation.save(update_fields=["title", "model_tier", "space"])
+    for name in ("pinned", "archived"):
+        if name in changes:
+            field = f"{name}_at"
+            since = getattr(conversation, field) or timezone.now()
+            setattr(conversation, field, since if changes[name] else None)
+    fields = ["title", "model_tier", "space", "pinned_at", "archived_at"]
+    conversation.save(update_fields=fields)
     return conversation
 
 
@@ -58,16 +68,36 @@ def conversation_delete(*, acting_user: User, conversation: Conversation) -> Non
         stopping.signal_stop(turn_id)
 
 
-def feedback_give(*, acting_user: User, message: Message, value: int, reason: str = "") -> Feedback:
-    """Say that an answer was good (1) or bad (-1); the last word counts."""
+@transaction.atomic
+def feedback_give(
+    *,
+    acting_user: User,
+    message: Message,
+    value: int,
+    reasons: Sequence[str] = (),
+    reason: str = "",
+) -> Feedback:
+    """Say that an answer was good (1) or bad (-1), and why; the last word counts."""
     if message.role != MessageRole.ASSISTANT:
         raise Invalid(_("Only answers take feedback."), field="value")
+    if not set(reasons) <= set(REASONS_OF[value]):
+        raise Invalid(_("These reasons do not fit the value."), field="reasons")
+    chosen = [each for each in REASONS_OF[value] if each in reasons]
     row, _created = Feedback.objects.update_or_create(
-        message=message, user=acting_user, defaults={"value": value, "reason": reason}
+        message=message,
+        user=acting_user,
+        defaults={"value": value, "reasons": chosen, "reason": reason},
     )
     turn = Turn.objects.filter(answer=message).first()
-    if value < 0 and turn is not None:
-        answer_refuse(turn)
+    if turn is not None:
+        if value < 0:
+            answer_refuse(turn)
+        emit(
+            "chat.feedback.given",
+            {"turn": str(turn.pk), "message": str(message.pk), "value": value},
+            space_id=message.conversation.space_id,
+            subject_id=turn.pk,
+        )
     return row
 
 
