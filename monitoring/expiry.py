@@ -6,6 +6,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from chat.answer_cache.keeping import answers_ended
+from chat.gaps import gaps_recount
 from knowledge.models import EvaluationResult
 from project.events.models import Event, WebhookDelivery
 from project.http.models import IdempotencyRecord
@@ -34,4 +35,5 @@ def rows_expire() -> dict[str, int]:
     for name, rows in old.items():
         batch = rows.values("pk")[:BATCH]
         counts[name] = rows.model._default_manager.filter(pk__in=batch).delete()[0]
+    counts["gaps"] = gaps_recount()  # whose questions went with their conversations
     return counts
