@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "project.accounts.middleware.PreferencesMiddleware",
+    "project.http.visitors.VisitorLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -290,7 +291,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
 AXES_HTTP_RESPONSE_CODE = 429
-AXES_IPWARE_PROXY_COUNT = env_int("ACERVO_TRUSTED_PROXIES", 0, minimum=0) or None
+ACERVO_TRUSTED_PROXIES = env_int("ACERVO_TRUSTED_PROXIES", 0, minimum=0)
+AXES_CLIENT_IP_CALLABLE = "project.http.client_address.client_address"
 
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_NAME = "acervo_session"
@@ -308,7 +310,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if env_int("ACERVO_TRUSTED_PROXIES", 0, minimum=0):
+if ACERVO_TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -359,6 +361,13 @@ ACERVO_AGENT_TURNS = env_int("ACERVO_AGENT_TURNS", 200, minimum=1)
 ACERVO_TURN_TIMEOUT = env_int("ACERVO_TURN_TIMEOUT", 180, minimum=5)
 # A dead agent's turns wait this long (seconds); a living one renews four times in it.
 ACERVO_TURN_LEASE = env_int("ACERVO_TURN_LEASE", 15, minimum=2)
+# Turns that may wait for an agent before new questions are turned away; 0: any number.
+ACERVO_TURN_QUEUE = env_int("ACERVO_TURN_QUEUE", 500, minimum=0)
+# Open sockets and streams: of one person over all processes, and of one process; 0: no limit.
+ACERVO_CONNECTIONS_PER_USER = env_int("ACERVO_CONNECTIONS_PER_USER", 30, minimum=0)
+ACERVO_CONNECTIONS_PER_PROCESS = env_int("ACERVO_CONNECTIONS_PER_PROCESS", 4000, minimum=0)
+# How long a socket stays open on one token (seconds); a fresh token prolongs it.
+ACERVO_SOCKET_TOKEN_SECONDS = env_int("ACERVO_SOCKET_TOKEN_SECONDS", 3600, minimum=10)
 
 # -- Care and mail ------------------------------------------------------------------------------
 
@@ -399,11 +408,24 @@ ACERVO_ANSWER_CACHE = env_bool("ACERVO_ANSWER_CACHE", default=True)
 # Likeness of two questions, in hundredths of the cosine, from which on one may stand for the other.
 ACERVO_ANSWER_CACHE_SIMILARITY = env_int("ACERVO_ANSWER_CACHE_SIMILARITY", 88, minimum=50)
 
-# -- Rate limits (a person or key; "" turns one off) ----------------------------------------------
+# -- Context and checking of answers ---------------------------------------------------------------
+
+# Tokens of a prompt, estimated; complex questions get up to twice as many (docs/chat.md).
+ACERVO_CONTEXT_TOKENS = env_int("ACERVO_CONTEXT_TOKENS", 4000, minimum=1500)
+# Confidence of retrieval, in hundredths, below which a question is not answered; 0 answers all.
+ACERVO_CONFIDENCE = env_int("ACERVO_CONFIDENCE", 40, minimum=0)
+# Whether a language model, where one is set up, judges the sentences that rules leave in doubt.
+ACERVO_VERIFY_BY_MODEL = env_bool("ACERVO_VERIFY_BY_MODEL", default=False)
+
+# -- Rate limits ("" turns one off) ---------------------------------------------------------------
 
 ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "1200/minute")
-ACERVO_RATE_MESSAGES = env_limit("ACERVO_RATE_MESSAGES", "120/minute")
+# Of a person or key; people and groups may be allowed more in the admin.
+ACERVO_RATE_MESSAGES = env_limit("ACERVO_RATE_MESSAGES", "100/hour")
+ACERVO_RATE_MESSAGES_PREMIUM = env_limit("ACERVO_RATE_MESSAGES_PREMIUM", "1000/hour")
 ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "600/hour")
+# Of an address, while nobody is signed in.
+ACERVO_RATE_ANONYMOUS = env_limit("ACERVO_RATE_ANONYMOUS", "500/hour")
 
 # -- Models -------------------------------------------------------------------------------------
 

@@ -22,10 +22,11 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from project.accounts.choices import Scope
 from project.accounts.forms import PermissionsField
-from project.accounts.models import ApiKey, User
+from project.accounts.models import ApiKey, GroupAllowance, User
 from project.accounts.services import api_key_create, api_key_revoke
 from project.http.admin_base import (
     AcervoAdmin,
+    AcervoTabularInline,
     RefusalForm,
     badge,
     display,
@@ -73,6 +74,7 @@ class UserAdmin(DjangoUserAdmin, WordedPermissions):  # type: ignore[misc]  # bo
             gettext_lazy("Who it is"),
             {"fields": (("first_name", "last_name"), "email", ("language", "remembers"))},
         ),
+        (gettext_lazy("Limits"), {"fields": ("messages_per_hour",)}),
         (
             gettext_lazy("What they may do"),
             {
@@ -132,11 +134,21 @@ class UserAdmin(DjangoUserAdmin, WordedPermissions):  # type: ignore[misc]  # bo
         return super().get_queryset(request).annotate(groups_in=Count("groups"))
 
 
+class AllowanceInline(AcervoTabularInline):
+    """What the people of the group may send."""
+
+    model = GroupAllowance
+    tab = False
+    max_num = 1
+    can_delete = True
+
+
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, WordedPermissions):
     """Groups; those of a space are kept by the page of its members."""
 
-    list_display = ("name", "people")
+    inlines = (AllowanceInline,)
+    list_display = ("name", "people", "allowed")
     search_fields = ("name",)
 
     @display(description=gettext_lazy("people"))
@@ -144,9 +156,16 @@ class GroupAdmin(DjangoGroupAdmin, WordedPermissions):
         """Show how many people are in it."""
         return int(group.people_in)
 
+    @display(description=gettext_lazy("messages an hour"))
+    def allowed(self, group: Any) -> str:
+        """Show what its people may send, where that is more than everybody."""
+        allowance = getattr(group, "allowance", None)
+        return str(allowance.messages_per_hour) if allowance is not None else "–"
+
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the groups with their people counted."""
-        return super().get_queryset(request).annotate(people_in=Count("user"))
+        rows = super().get_queryset(request).select_related("allowance")
+        return rows.annotate(people_in=Count("user"))
 
 
 class ApiKeyForm(RefusalForm):

@@ -4,8 +4,9 @@ import hashlib
 import secrets
 import uuid
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -30,9 +31,39 @@ class User(AbstractUser):
         default=True,
         help_text=_("Whether finished conversations become episodes that later answers may use."),
     )
+    messages_per_hour = models.PositiveIntegerField(
+        _("messages an hour"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Empty: what the groups of the person allow, or else everybody."),
+    )
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"
+
+
+class GroupAllowance(models.Model):
+    """How many chat messages the people of a group may send, where that is more than usual."""
+
+    group = models.OneToOneField(
+        Group, models.CASCADE, related_name="allowance", verbose_name=_("group")
+    )
+    messages_per_hour = models.PositiveIntegerField(
+        _("messages an hour"),
+        default=1000,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "Each person of the group may send as many; of several groups the most counts."
+        ),
+    )
+
+    class Meta:
+        verbose_name = _("allowance")
+        verbose_name_plural = _("allowances")
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.messages_per_hour}"
 
 
 class ApiKey(models.Model):

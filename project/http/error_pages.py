@@ -59,6 +59,15 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
+def too_many_requests(request: HttpRequest, retry_after: int) -> HttpResponse:
+    """429, with the seconds after which to come back."""
+    message = _("Too many requests. Wait and try again.")
+    minutes = -(-retry_after // 60)
+    answer = _answer(request, 429, "rate_limited", message, minutes=minutes)
+    answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
 @requires_csrf_token
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404; the reason is shown when one of our views gave one."""

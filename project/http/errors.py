@@ -1,12 +1,14 @@
 """The errors a caller may see. Services raise them; every surface renders them in its own way."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
 class ApiError(Exception):
     """An error with a stable code and a message that says what to do.
 
-    `field` names the input at fault; `details` is JSON-ready; `retry_after` is in seconds.
+    `field` names the input at fault; `details` is JSON-ready; `retry_after` is in seconds;
+    `headers` go with the answer over HTTP.
     """
 
     status = 400
@@ -20,6 +22,7 @@ class ApiError(Exception):
         field: str | None = None,
         details: Any = None,
         retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -27,6 +30,7 @@ class ApiError(Exception):
         self.field = field
         self.details = details
         self.retry_after = retry_after
+        self.headers = dict(headers or {})
 
     def body(self, request_id: str) -> dict[str, Any]:
         """Return the error envelope of the REST contract."""

@@ -32,7 +32,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
             code="internal",
         )
         known.status = 500
-    headers = {}
+    headers = dict(known.headers)
     if known.retry_after is not None:
         headers["Retry-After"] = str(known.retry_after)
     if known.status == 401:

@@ -1,0 +1,32 @@
+"""How many chat messages a person may send."""
+
+from django.conf import settings
+from django.db.models import Max
+
+from project.accounts.models import GroupAllowance, User
+from project.ratelimit import windows_of
+
+
+def message_limit(user: User) -> str:
+    """Return the limit of a person, "" for none.
+
+    Their own; else the widest of what everybody has, what their groups allow, and, for superusers,
+    the premium limit.
+    """
+    if not settings.ACERVO_RATE_MESSAGES:
+        return ""
+    if user.messages_per_hour is not None:
+        return f"{user.messages_per_hour}/hour"
+    limits = [settings.ACERVO_RATE_MESSAGES]
+    groups = GroupAllowance.objects.filter(group__user=user)
+    most = groups.aggregate(most=Max("messages_per_hour"))["most"]
+    if most is not None:
+        limits.append(f"{most}/hour")
+    if user.is_superuser and settings.ACERVO_RATE_MESSAGES_PREMIUM:
+        limits.append(settings.ACERVO_RATE_MESSAGES_PREMIUM)
+    return max(limits, key=_hits_a_second)
+
+
+def _hits_a_second(limit: str) -> float:
+    """Return what a limit lets through in the long run."""
+    return min(each.limit / each.seconds for each in windows_of(limit))
