@@ -2,17 +2,24 @@
 
 import uuid
 
+import structlog
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone, translation
+from kombu.exceptions import OperationalError
 
+from chat import tasks
 from chat.answer_cache.keeping import answer_keep
 from chat.choices import GapStatus
 from chat.gaps import gap_note
-from chat.models import Citation, KnowledgeGap, Turn
+from chat.models import Citation, KnowledgeGap, Message, Turn
 from chat.states import state_of
+from chat.summaries import summary_is_due
 from knowledge.relating.refreshing import relating_mark
 from memory.services import episode_create_from_turn
 from project.events import EventMessage, subscriber
+
+log = structlog.get_logger(__name__)
 
 
 @subscriber("chat-remember-turn", "chat.turn.completed")
@@ -58,6 +65,25 @@ def gap_close(event: EventMessage) -> None:
     """Close the gaps that a node was written for."""
     drafted = KnowledgeGap.objects.filter(node=event.subject_id, status=GapStatus.DRAFTED)
     drafted.update(status=GapStatus.CLOSED, decided_at=timezone.now())
+
+
+@subscriber("chat-sum-up", "chat.turn.completed")
+def turn_sum_up(event: EventMessage) -> None:
+    """Have the conversation summed up once enough was said since the last time.
+
+    A broker that is away fails nothing: the next turn asks again.
+    """
+    answer = Message.objects.filter(pk=event.payload["answer"]).first()
+    if answer is None or not summary_is_due(answer):
+        return
+
+    def send() -> None:
+        try:
+            tasks.conversation_summarise.apply_async((str(answer.pk),), retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("summary_not_asked", error=type(error).__name__)
+
+    transaction.on_commit(send)
 
 
 @subscriber("chat-suggest-relations", "chat.turn.completed")

@@ -8,7 +8,7 @@ differ.
 import datetime
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from chat.models import Citation, Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.states import state_of
+from chat.summaries import summary_of
 from chat.types import AnswerDraft, PastMessage, TurnRequest
 from knowledge.languages import detect_language
 from knowledge.models import Node
@@ -99,13 +100,14 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
     tier = conversation.model_tier or Tier.MODERATE
     endpoints = chat_endpoints(tier)
     started = turn.started_at or turn.created_at
+    branch = Message.objects.branch_before(turn.question) if turn.question.parent_id else []
     request = TurnRequest(
         turn_id=turn.pk,
         user=user,
         space_id=conversation.space_id,
         session=str(conversation.pk),
         question=turn.question.content,
-        history=_history(turn.question),
+        history=_history(branch),
         tier=tier,
         route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
         model=endpoints[0].model_name if endpoints else "",
@@ -113,6 +115,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         trace_id=turn.trace_id,
         state=state_of(turn),
         is_again=Turn.objects.filter(question=turn.question_id).exclude(pk=turn.pk).exists(),
+        summary=summary.text if (summary := summary_of(branch)) is not None else "",
     )
     return Claim(
         owner=owner,
@@ -131,12 +134,10 @@ def _language_of(question: str) -> str:
     return spoken if spoken in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
-def _history(question: Message) -> tuple[PastMessage, ...]:
-    if question.parent_id is None:
-        return ()
+def _history(branch: Sequence[Message]) -> tuple[PastMessage, ...]:
     return tuple(
         PastMessage("assistant" if each.role == MessageRole.ASSISTANT else "user", each.content)
-        for each in Message.objects.branch_before(question)
+        for each in branch
     )
 
 

@@ -45,7 +45,8 @@ class TurnRequest:
     """Everything that answering has to know about a turn; read once, when it is claimed.
 
     `proposal_id` asks for the knowledge as if that proposal were merged; turns never do. `is_again`
-    says that the question was answered before, and another answer is wanted.
+    says that the question was answered before, and another answer is wanted. `summary` is of what
+    was said before the last messages of `history`.
     """
 
     turn_id: uuid.UUID
@@ -62,6 +63,7 @@ class TurnRequest:
     state: AskedState | None = None
     proposal_id: uuid.UUID | None = None
     is_again: bool = False
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,18 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 import structlog
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chat.answer_cache.keys import telling
 from chat.answer_cache.lookup import look_up
 from chat.answer_cache.replaying import cited_passages, pieces_of
-from chat.answering.budget import fit_history, fit_memories, fit_passages
+from chat.answering.budget import Context, fit_context
 from chat.answering.composing import Composer
 from chat.answering.grounding import extract_answer, recall_memories, retrieve
 from chat.choices import TurnRoute
 from chat.models import CachedAnswer
-from chat.prompts import PROMPT_VERSION, build_messages
+from chat.prompts import PROMPT_VERSION, build_messages, rules_for
 from chat.rewriting import standalone_question
 from chat.types import (
     AnswerDraft,
@@ -66,10 +67,12 @@ async def answer_turn(
     draft.trace["query"] = query
     yield TurnStage("recall")
     yield TurnStage("retrieve")
-    passages, memories = await _gathered(request, query, draft)
+    found, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
-    _trace_grounding(draft, passages, memories)
-    kept = await in_thread(look_up, request, passages, memories)
+    context = await in_thread(_context, request, found, memories)
+    passages = context.passages
+    _trace_grounding(draft, context)
+    kept = await in_thread(look_up, request, found, memories)
     draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
     if kept.answer is not None:
         async for event in _by_kept(draft, kept.answer):
@@ -78,7 +81,7 @@ async def answer_turn(
     composer = Composer(passages, query)
     yield TurnStage("generate")
     if request.route == TurnRoute.AI:
-        stream = _by_model(request, draft, composer, passages, memories)
+        stream = _by_model(request, draft, composer, context)
         async with contextlib.aclosing(stream) as events:
             async for event in events:
                 yield event
@@ -112,7 +115,22 @@ async def _gathered(
     if found.degraded:
         draft.trace["degraded"] = [*found.degraded, *draft.trace.get("degraded", [])]
     draft.notice = found.notice
-    return fit_passages(found.passages), fit_memories(telling(request.question, memories))
+    return found.passages, telling(request.question, memories)
+
+
+def _context(
+    request: TurnRequest, passages: Sequence[Passage], memories: Sequence[Recollection]
+) -> Context:
+    return fit_context(
+        request.question,
+        passages=passages,
+        history=request.history,
+        memories=memories,
+        summary=request.summary,
+        budget=settings.ACERVO_CONTEXT_TOKENS,
+        rules=rules_for(request.state),
+        tier=request.tier,
+    )
 
 
 async def _by_kept(draft: AnswerDraft, answer: CachedAnswer) -> AsyncGenerator[AnswerEvent, None]:
@@ -134,17 +152,18 @@ async def _by_model(
     request: TurnRequest,
     draft: AnswerDraft,
     composer: Composer,
-    passages: Sequence[Passage],
-    memories: Sequence[Recollection],
+    context: Context,
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield what a language model answers; nothing, and a notice on the draft, when none does."""
     messages = build_messages(
         request.question,
-        passages=passages,
-        memories=memories,
-        history=fit_history(request.history),
+        passages=context.passages,
+        memories=context.memories,
+        history=context.history,
+        summary=context.summary,
         state=request.state,
     )
+    draft.trace["context"] = context.trace
     draft.prompt_version = PROMPT_VERSION
     usage = UsageContext(
         "answer", request.user.pk, request.space_id, request.turn_id, request.trace_id
@@ -212,9 +231,7 @@ def _note_usage(draft: AnswerDraft, usage: TokenUsage) -> None:
     draft.trace["tokens_estimated"] = usage.estimated
 
 
-def _trace_grounding(
-    draft: AnswerDraft, passages: Sequence[Passage], memories: Sequence[Recollection]
-) -> None:
+def _trace_grounding(draft: AnswerDraft, context: Context) -> None:
     draft.trace["passages"] = [
         {
             "node": str(each.node),
@@ -224,9 +241,11 @@ def _trace_grounding(
             "score": each.score,
             "signals": dict(each.signals),
         }
-        for each in passages
+        for each in context.passages
     ]
-    draft.trace["memories"] = [{"id": str(each.id), "score": each.score} for each in memories]
+    draft.trace["memories"] = [
+        {"id": str(each.id), "score": each.score} for each in context.memories
+    ]
 
 
 def _flags(draft: AnswerDraft, composer: Composer, passages: Sequence[Passage]) -> list[str]:

@@ -1,16 +1,18 @@
 """Marks, blocks, follow-ups and budgets: what is done to text without any model."""
 
 import uuid
+from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat.answering.budget import PASSAGE_TOKENS, fit_history, fit_passages, tokens_in
+from chat.answering.budget import SHARES, fit_context, granted, last_exchanges, tokens_in
 from chat.answering.composing import Composer
+from chat.answering.diversity import apart, diverse
 from chat.answering.marks import MarkRewriter
-from chat.rewriting import standalone_question
 from chat.answering.snippets import best_sentence
 from chat.prompts import build_messages
+from chat.rewriting import standalone_question
 from chat.types import AnswerBlock, AnswerCitation, AnswerDelta, Passage, PastMessage
 
 
@@ -128,21 +130,77 @@ def test_a_question_that_stands_alone_is_left_alone():
     assert standalone_question("And this?", []) == "And this?"
 
 
-def test_history_keeps_the_newest_and_never_begins_an_answer_without_its_question():
-    history = [PastMessage("user", f"question {n} " + "x" * 1500) for n in range(10)]
-    kept = fit_history(history)
-    assert kept == history[-len(kept) :]
-    assert 0 < len(kept) < 10
-    assert fit_history([PastMessage("assistant", "Answer.")]) == []
+def test_of_the_history_the_last_three_exchanges_are_sent_and_the_summary_stands_for_the_rest():
+    history = [
+        PastMessage("user" if n % 2 == 0 else "assistant", f"message {n}") for n in range(10)
+    ]
+    assert last_exchanges(history) == history[4:]
+    fitted = fit_context("Q?", passages=[], history=history, summary="- before", budget=4000)
+    assert (fitted.history, fitted.summary) == (history[4:], "- before")
+    fitted = fit_context("Q?", passages=[], history=history[:6], summary="- before", budget=4000)
+    assert (fitted.history, fitted.summary) == (history[:6], "")
+    answer_alone = [PastMessage("assistant", "Answer.")]
+    assert fit_context("Q?", passages=[], history=answer_alone, budget=4000).history == []
 
 
-def test_passages_are_cut_to_the_budget_best_first():
-    passages = [_passage(n, "word " * 400) for n in range(1, 20)]
-    kept = fit_passages(passages)
-    assert kept == passages[: len(kept)]
-    assert sum(tokens_in(each.text) for each in kept) <= PASSAGE_TOKENS
+def _texts(count: int) -> list[Passage]:
+    """Return long passages that share no words."""
+    return [_passage(n, " ".join(f"w{n}x{k}" for k in range(120))) for n in range(1, count)]
+
+
+def test_parts_are_cut_to_one_budget_and_lend_each_other_what_they_do_not_need():
+    history = [PastMessage("user", "long " * 390), PastMessage("assistant", "long " * 390)] * 4
+    alone = fit_context("Q?", passages=_texts(20), budget=4000)
+    assert 3000 < sum(alone.parts.values()) <= 4000
+    assert alone.parts["passages"] > 0.6 * (4000 - alone.parts["system"])
+    both = fit_context("Q?", passages=_texts(20), history=history, budget=4000)
+    assert sum(both.parts.values()) <= 4000
+    assert len(both.passages) < len(alone.passages)
+    assert both.passages == sorted(both.passages, key=lambda each: -each.score)
+    assert both.trace == {"budget": 4000, "parts": both.parts}
     huge = [_passage(1, "word " * 9000)]
-    assert fit_passages(huge) == huge
+    assert fit_context("Q?", passages=huge, budget=4000).passages == huge
+    more = fit_context("Compare the ferry and the bus?", passages=[], budget=4000)
+    assert more.budget == 6000
+
+
+@given(
+    st.integers(0, 5000),
+    st.fixed_dictionaries({part: st.integers(0, 4000) for part in SHARES}),
+)
+def test_no_grant_is_more_than_wanted_and_nothing_wanted_is_left_over(total, wanted):
+    grants = granted(total, wanted)
+    assert all(0 <= grants[part] <= wanted[part] for part in SHARES)
+    assert sum(grants.values()) == min(total, sum(wanted.values()))
+    assert all(grants[part] >= min(wanted[part], int(total * SHARES[part])) for part in SHARES)
+
+
+def test_what_is_said_twice_is_sent_once():
+    first, same = _passage(1), _passage(2)
+    other = _passage(3, "Bicycles travel on the upper deck.")
+    assert diverse([first, replace(same, title=first.title), other]) == [first, other]
+
+
+def test_overlapping_passages_of_a_version_do_not_repeat_each_other():
+    content = " ".join(f"Sentence number {n} of the manual." for n in range(60))
+    spans = [(100, 500), (400, 900), (450, 560), (0, 120)]
+    rows = [
+        replace(_passage(1, content[start:end]), start=start, end=end, score=1 / n)
+        for n, (start, end) in enumerate(spans, 1)
+    ]
+    kept = apart(rows)
+    assert [each.text for each in kept] == [content[each.start : each.end] for each in kept]
+    assert len(kept) == 2
+    assert (kept[1].start, kept[1].end) == (500, 899)  # without the space
+    assert f"start={kept[1].start}&end={kept[1].end}" in kept[1].url
+    assert len(apart([rows[0], replace(rows[1], version=3)])) == 2
+
+
+def test_portuguese_costs_more_tokens_than_english_of_the_same_length():
+    english = "The cancellation of reservations is free of charge until seven days before. "
+    portuguese = "O cancelamento das reservas é grátis até sete dias antes da travessia marcada."
+    assert abs(len(english) - len(portuguese)) < 5
+    assert tokens_in(portuguese) > tokens_in(english) > 0.9 * len(english.split())
 
 
 def test_untrusted_text_cannot_close_its_section_of_the_prompt():
