@@ -10,27 +10,60 @@ import argparse
 import asyncio
 import os
 import socket
+from typing import Any, cast
 
+import structlog
 import uvicorn
 
 from project.env import env_int, env_str
 
 _GRACE = 8  # seconds that open requests have to end after SIGTERM
+_SHY, _SHYEST = 0.0005, 0.005  # seconds before the next connection: for each there is, and at most
 
 
 class Server(uvicorn.Server):
-    """Shows its life once it serves."""
+    """Shows its life once it serves.
+
+    Web processes that share a socket divide a burst of connections: the more one has, the
+    later it takes another. Otherwise the first one that wakes takes all.
+    """
+
+    accepting: tuple[asyncio.Task[None], ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         _warm_up()
-        await super().startup(sockets=sockets)
+        await super().startup(sockets=[] if sockets else None)
+        self.accepting = tuple(asyncio.create_task(self._accept(each)) for each in sockets or ())
         from project.heartbeat import pulse  # needs the settings, which exist by now
 
         self.pulse = asyncio.create_task(pulse("web"))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.pulse.cancel()
+        for task in self.accepting:
+            task.cancel()
+        await asyncio.gather(*self.accepting, return_exceptions=True)
         await super().shutdown(sockets=sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.settimeout(0)  # sock_accept wants one that does not block
+        while True:
+            if busy := len(self.server_state.connections):
+                await asyncio.sleep(min(busy * _SHY, _SHYEST))
+            try:
+                connection, _address = await loop.sock_accept(listener)
+                await loop.connect_accepted_socket(self._protocol, connection)
+            except Exception as error:  # noqa: BLE001 - it goes on accepting, whatever fails
+                structlog.get_logger(__name__).warning("not_accepted", error=str(error))
+                await asyncio.sleep(_SHYEST)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make = cast("type[Any]", self.config.http_protocol_class)
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
 
 def _warm_up() -> None:
