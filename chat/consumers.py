@@ -14,25 +14,29 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from chat.models import Conversation, Turn
-from chat.representation import message_body, turn_body
-from chat.services import NEWEST, Newest, Sent, message_send, turn_stop
+from chat.connections import connections
+from chat.services import NEWEST, Newest
+from chat.socket_actions import Over, examined, found, stopped, stored
 from chat.turn_log import follow
-from knowledge.moments import time_of
-from project.accounts.choices import Scope
+from project.accounts.connections import Connection, Refused
 from project.accounts.models import User
-from project.accounts.ws import SocketCaller, user_of
+from project.accounts.ws import SocketCaller, caller_of_token
 from project.aio import in_thread
 from project.http.errors import ApiError, Invalid
 from project.http.exceptions import to_api_error
-from project.http.sockets import Socket
+from project.http.sockets import (
+    FLOOD,
+    IDLE,
+    NOT_SIGNED_IN,
+    NOT_TEXT,
+    TOO_BIG,
+    Socket,
+)
 from project.tracing import bind_trace, new_trace_id
 
-NOT_SIGNED_IN, NOT_YOURS, IDLE, FLOOD, TOO_BIG = 4401, 4403, 4408, 4429, 1009
 IDLE_SECONDS = 1800.0
 MAX_FRAME_BYTES = 64 * 1024
 FLOOD_FRAMES, FLOOD_SECONDS = 60, 10.0
-RECHECK_SECONDS = 5.0
 MAX_FOLLOWED = 20
 log = structlog.get_logger(__name__)
 
@@ -44,28 +48,43 @@ class ChatConsumer(Socket):
         """Accept; then close with the reason when there is one, which a refusal could not tell."""
         self._following: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._frames: deque[float] = deque(maxlen=FLOOD_FRAMES)
-        self._checked_at = 0.0
         self._idle: asyncio.TimerHandle | None = None
+        self._connection: Connection | None = None
         self.conversation_id = _id_or_none(self.scope["url_route"]["kwargs"]["conversation"])
         await self.accept()
+        caller: SocketCaller | None = self.scope["caller"]
+        if caller is None:
+            await self.close(NOT_SIGNED_IN)
+            return
         try:
-            await self._permitted()
-        except _Over as over:
+            self._connection = await connections().admit(caller, self._cut, self.conversation_id)
+            await self._permitted(user=self.scope["user"])
+        except (Over, Refused) as over:
             await self.close(over.code)
         else:
             self._restart_idle()
 
     async def disconnect(self, code: int) -> None:
         """Stop following."""
+        self.ended()
+
+    def ended(self) -> None:
+        """Give back all that the connection holds."""
         if self._idle is not None:
             self._idle.cancel()
         for task in list(self._following.values()):
             task.cancel()
+        if self._connection is not None:
+            connections().leave(self._connection)
+
+    def _cut(self, code: int) -> None:
+        """Close, from outside of what the socket itself is doing."""
+        self._closing = asyncio.get_running_loop().create_task(self.close(code))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take one frame: size, rate, permission, form; then the method of its type."""
         if text_data is None or len(text_data) > MAX_FRAME_BYTES:
-            await self.close(TOO_BIG if text_data else 1003)
+            await self.close(TOO_BIG if text_data else NOT_TEXT)
             return
         self._restart_idle()
         now = time.monotonic()
@@ -78,7 +97,7 @@ class ChatConsumer(Socket):
             try:
                 message = _parsed(text_data)
                 await self._handle(message)
-            except _Over as over:
+            except Over as over:
                 await self.close(over.code)
             except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
                 await self._tell(error, message)
@@ -88,19 +107,32 @@ class ChatConsumer(Socket):
             case "message.send":
                 await self._send_message(message)
             case "turn.stop":
-                await self._permitted(_stopped, self.conversation_id, _uuid(message, "turn"))
+                await self._permitted(stopped, self.conversation_id, _uuid(message, "turn"))
             case "turn.resume":
                 after = message.get("after", 0)
                 if not isinstance(after, int) or isinstance(after, bool) or after < 0:
                     raise Invalid(_("“after” must be a whole number."), field="after")
                 turn_id = _uuid(message, "turn")
-                await self._permitted(_found, self.conversation_id, turn_id)
+                await self._permitted(found, self.conversation_id, turn_id)
                 self._follow(turn_id, after)
             case "ping":
-                await self._permitted()
                 await self._send_json({"type": "pong"})
+            case "token.refresh":
+                await self._refresh(message.get("token"))
             case _:
                 raise Invalid(_("There is no such message type."), code="unknown_type")
+
+    async def _refresh(self, token: object) -> None:
+        """Go on with a fresh token of the same person, key or session, for the time it gives."""
+        known = await in_thread(caller_of_token, token) if isinstance(token, str) else None
+        if known is None or self._connection is None:
+            raise Invalid(_("The token is not valid, or too old."), code="token", field="token")
+        fresh, before = known[0], self._connection.caller
+        if (fresh.user_id, fresh.key_id) != (before.user_id, before.key_id):
+            raise Invalid(_("The token is somebody else’s."), code="token", field="token")
+        self._connection.caller = fresh
+        seconds = settings.ACERVO_SOCKET_TOKEN_SECONDS
+        await self._send_json({"type": "token.refreshed", "expires_in": seconds})
 
     async def _send_message(self, message: dict[str, Any]) -> None:
         content, client_id = message.get("content"), message.get("client_message_id")
@@ -114,7 +146,7 @@ class ChatConsumer(Socket):
             if value is not None and not isinstance(value, str):
                 raise Invalid(_("“%(name)s” must be text.") % {"name": name}, field=name)
         sent, accepted = await self._permitted(
-            _stored, self.conversation_id, content, client_id, parent, as_of, release
+            stored, self.conversation_id, content, client_id, parent, as_of, release
         )
         self._follow(sent.turn.pk, 0, is_new=sent.is_new)
         await self._send_json(accepted)
@@ -128,34 +160,38 @@ class ChatConsumer(Socket):
             raise Invalid(_("Too many turns are followed on this connection."), code="too_many")
         task = asyncio.create_task(self._forward(turn_id, after, is_new=is_new))
         self._following[turn_id] = task
+        if self._connection is not None:
+            self._connection.is_reading = True
         task.add_done_callback(lambda done: self._forget(turn_id, done))
 
     def _forget(self, turn_id: uuid.UUID, task: asyncio.Task[None]) -> None:
         if self._following.get(turn_id) is task:
             del self._following[turn_id]
+            if self._connection is not None:
+                self._connection.is_reading = bool(self._following)
 
     async def _forward(self, turn_id: uuid.UUID, after: int, *, is_new: bool) -> None:
         try:
             async with contextlib.aclosing(follow(turn_id, after, is_new=is_new)) as events:
                 async for event in events:
-                    if time.monotonic() - self._checked_at > RECHECK_SECONDS:
-                        await self._permitted()
                     await self.send(text_data=event.raw)
-        except _Over as over:
-            await self.close(over.code)
         except OSError:
             return  # the client is gone
         except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
             await self._tell(error, {"turn": str(turn_id)})
 
-    async def _permitted(self, action: Callable[..., Any] | None = None, *args: Any) -> Any:
+    async def _permitted(
+        self, action: Callable[..., Any] | None = None, *args: Any, user: User | None = None
+    ) -> Any:
         """Look again at who this is and whose the conversation is, then act for them.
 
-        Raises _Over when they may not be here any more.
+        `user` is known when they were looked at just now. Between messages `chat.connections`
+        looks. Raises Over when they may not be here any more.
         """
-        caller: SocketCaller | None = self.scope.get("caller")
-        language, result = await in_thread(_examined, caller, self.conversation_id, action, args)
-        self._checked_at = time.monotonic()
+        caller = self._connection.caller if self._connection is not None else None
+        language, result = await in_thread(
+            examined, caller, self.conversation_id, action, args, user
+        )
         translation.activate(language)
         return result
 
@@ -181,70 +217,6 @@ class ChatConsumer(Socket):
             self._idle.cancel()
         loop = asyncio.get_running_loop()
         self._idle = loop.call_later(IDLE_SECONDS, lambda: loop.create_task(self.close(IDLE)))
-
-
-class _Over(Exception):
-    """The connection has to end with this code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def _examined(
-    caller: SocketCaller | None,
-    conversation_id: uuid.UUID | None,
-    action: Callable[..., Any] | None,
-    args: tuple[Any, ...],
-) -> tuple[str, Any]:
-    """Check, then act, in one go; return the person's language and what the action returned."""
-    user = user_of(caller) if caller is not None else None
-    if user is None or caller is None:
-        raise _Over(NOT_SIGNED_IN)
-    rows = Conversation.objects.visible_to(user)
-    is_theirs = conversation_id is not None and rows.filter(pk=conversation_id).exists()
-    if not is_theirs or not caller.has_scope(Scope.CHAT):
-        raise _Over(NOT_YOURS)
-    language = user.language or caller.language or settings.LANGUAGE_CODE
-    with translation.override(language):
-        return language, action(user, *args) if action is not None else None
-
-
-def _stored(
-    user: User,
-    conversation_id: uuid.UUID,
-    content: str,
-    client_id: str,
-    parent: uuid.UUID | Newest | None,
-    as_of: str | None,
-    release: str | None,
-) -> tuple[Sent, dict[str, Any]]:
-    sent = message_send(
-        acting_user=user,
-        conversation_id=conversation_id,
-        content=content,
-        client_message_id=client_id,
-        parent=parent,
-        as_of=None if as_of is None else time_of(as_of),
-        release=release,
-    )
-    return sent, {
-        "type": "message.accepted",
-        "client_message_id": client_id,
-        "message": message_body(sent.message),
-        "turn": turn_body(sent.turn),
-    }
-
-
-def _found(user: User, conversation_id: uuid.UUID, turn_id: uuid.UUID) -> None:
-    rows = Turn.objects.visible_to(user).filter(conversation=conversation_id, pk=turn_id)
-    if not rows.exists():
-        raise Invalid(_("There is no such turn in this conversation."), code="not_found")
-
-
-def _stopped(user: User, conversation_id: uuid.UUID, turn_id: uuid.UUID) -> None:
-    _found(user, conversation_id, turn_id)
-    turn_stop(acting_user=user, turn_id=turn_id)
 
 
 def _id_or_none(text: str) -> uuid.UUID | None:

@@ -1,50 +1,96 @@
 """The events of a turn over plain HTTP: server-sent events and long poll.
 
 Both answers are streams: the request's own thread is free as soon as the stream is handed over,
-and waiting costs a task in the event loop, not a thread.
+and waiting costs a task in the event loop, not a thread. A stream is looked at like a socket while
+it is open, and ends when its reader may not read on.
 """
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from django.http import StreamingHttpResponse
 
+from chat.connections import connections
+from chat.models import Turn
 from chat.turn_log import LoggedEvent, follow
+from project.accounts.connections import Refused
+from project.accounts.ws import SocketCaller
 
 KEEP_ALIVE_SECONDS = 15.0
 GATHER_SECONDS = 0.03
 MAX_POLL_EVENTS = 500
+REFUSED_SECONDS = 5.0  # before somebody with too many connections is answered: they ask again
 
 
-def event_stream(turn_id: uuid.UUID, after: int) -> StreamingHttpResponse:
+def event_stream(caller: SocketCaller, turn: Turn, after: int) -> StreamingHttpResponse:
     """Return the events behind `after` as server-sent events, ending after the last one."""
     response = StreamingHttpResponse(
-        _server_sent(turn_id, after), content_type="text/event-stream; charset=utf-8"
+        _server_sent(caller, turn, after), content_type="text/event-stream; charset=utf-8"
     )
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would collect the stream first
     return response
 
 
-def poll_response(turn_id: uuid.UUID, after: int, seconds: float) -> StreamingHttpResponse:
+def poll_response(
+    caller: SocketCaller, turn: Turn, after: int, seconds: float
+) -> StreamingHttpResponse:
     """Return `{"events": [...], "done"}` as soon as there is an event, or after `seconds`."""
     response = StreamingHttpResponse(
-        _polled(turn_id, after, seconds), content_type="application/json"
+        _polled(caller, turn, after, seconds), content_type="application/json"
     )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-async def _server_sent(turn_id: uuid.UUID, after: int) -> AsyncIterator[bytes]:
+async def _server_sent(caller: SocketCaller, turn: Turn, after: int) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
-    async with contextlib.aclosing(_with_silences(follow(turn_id, after))) as events:
-        async for event in events:
-            if event is None:
-                yield b": keep-alive\n\n"
-            else:
-                yield f"id: {event.seq}\ndata: {event.raw}\n\n".encode()
+    with contextlib.suppress(_Cut):
+        async with contextlib.aclosing(_with_silences(_permitted(caller, turn, after))) as events:
+            async for event in events:
+                if event is None:
+                    yield b": keep-alive\n\n"
+                else:
+                    yield f"id: {event.seq}\ndata: {event.raw}\n\n".encode()
+
+
+class _Cut(Exception):
+    """The stream ends although the turn may not."""
+
+
+async def _permitted(
+    caller: SocketCaller, turn: Turn, after: int
+) -> AsyncGenerator[LoggedEvent, None]:
+    """Yield the events behind `after`; raises _Cut as soon as the caller may not read them."""
+    cut: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    try:
+        connection = await connections().admit(
+            caller, lambda code: cut.done() or cut.set_result(code), turn.conversation_id
+        )
+    except Refused:
+        await asyncio.sleep(REFUSED_SECONDS)
+        raise _Cut from None
+    connection.is_reading = True
+    events = follow(turn.pk, after)
+    waiting: asyncio.Task[LoggedEvent] | None = None
+    try:
+        while True:
+            waiting = asyncio.ensure_future(anext(events))
+            await asyncio.wait([waiting, cut], return_when=asyncio.FIRST_COMPLETED)
+            if cut.done():
+                raise _Cut
+            try:
+                event = waiting.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        connections().leave(connection)
+        if waiting is not None and not waiting.done():
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await events.aclose()
 
 
 async def _with_silences(
@@ -71,19 +117,21 @@ async def _with_silences(
         await events.aclose()
 
 
-async def _polled(turn_id: uuid.UUID, after: int, seconds: float) -> AsyncIterator[bytes]:
+async def _polled(
+    caller: SocketCaller, turn: Turn, after: int, seconds: float
+) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     limit = loop.time() + seconds
     found: list[LoggedEvent] = []
     is_done = False
-    async with contextlib.aclosing(follow(turn_id, after)) as events:
+    async with contextlib.aclosing(_permitted(caller, turn, after)) as events:
         while not is_done and len(found) < MAX_POLL_EVENTS:
             try:
                 async with asyncio.timeout_at(limit):
                     found.append(await anext(events))
             except StopAsyncIteration:
                 is_done = True
-            except TimeoutError:
+            except (TimeoutError, _Cut):
                 break
             else:
                 is_done = found[-1].is_final

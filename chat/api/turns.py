@@ -1,6 +1,6 @@
 """REST: turns and their events, and the tokens that open sockets."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -9,39 +9,30 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import services
+from chat.api.negotiation import AnyAccept
 from chat.api.serializers import EmptyInput, PollSerializer, SocketTokenSerializer, TurnSerializer
+from chat.connections import may_follow
 from chat.models import Turn
 from chat.streams import event_stream, poll_response
 from project.accounts.choices import Scope
 from project.accounts.models import ApiKey
 from project.accounts.permissions import caller
-from project.accounts.ws import TOKEN_SECONDS, socket_token_create
-from project.http.api import ApiViewSet, find
+from project.accounts.ws import (
+    TOKEN_SECONDS,
+    SocketCaller,
+    caller_of_session,
+    socket_token_create,
+)
+from project.http.api import ApiViewSet, find, missing
 from project.http.errors import Invalid
 
 MAX_WAIT = 30.0
 
 AFTER = OpenApiParameter("after", int, description="The last number seen; 0 from the start.")
-
-
-class AnyAccept(BaseContentNegotiation):
-    """Takes whatever `Accept` says: EventSource asks for a type that errors do not have."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return the parser."""
-        return parsers[0]
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Return the first renderer."""
-        return renderers[0], renderers[0].media_type
 
 
 class TurnViewSet(ApiViewSet):
@@ -71,8 +62,9 @@ class TurnViewSet(ApiViewSet):
     @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept)
     def events(self, request: Request, pk: str) -> StreamingHttpResponse:
         """Follow a turn as server-sent events; ends after the last one."""
-        turn = find(Turn.objects.visible_to(request.user), pk)
-        return event_stream(turn.pk, _after(request, request.headers.get("Last-Event-ID")))
+        turn = self._followed(request, pk)
+        after = _after(request, request.headers.get("Last-Event-ID"))
+        return event_stream(_socket_caller(request), turn, after)
 
     @extend_schema(
         parameters=[
@@ -84,7 +76,7 @@ class TurnViewSet(ApiViewSet):
     @action(detail=True, methods=["get"])
     def poll(self, request: Request, pk: str) -> StreamingHttpResponse:
         """Wait for the events behind `after`; returns as soon as there is one."""
-        turn = find(Turn.objects.visible_to(request.user), pk)
+        turn = self._followed(request, pk)
         raw = request.query_params.get("wait", "25")
         try:
             wait = float(raw)
@@ -93,7 +85,15 @@ class TurnViewSet(ApiViewSet):
         if not 0 <= wait < float("inf"):
             message = "wait must be a number of seconds from 0 on."
             raise Invalid(message, field="wait")
-        return poll_response(turn.pk, _after(request), min(wait, MAX_WAIT))
+        return poll_response(_socket_caller(request), turn, _after(request), min(wait, MAX_WAIT))
+
+    def _followed(self, request: Request, pk: str) -> Turn:
+        """Return a turn whose events the caller may have now; raises NotFound for others."""
+        rows = Turn.objects.visible_to(request.user).select_related("conversation")
+        turn: Turn = find(rows, pk)
+        if not may_follow(caller(request), turn):
+            raise missing()
+        return turn
 
     @extend_schema(request=EmptyInput, responses={202: TurnSerializer})
     @action(detail=True, methods=["post"])
@@ -119,10 +119,21 @@ class SocketTokenViewSet(ApiViewSet):
         """Return a token for `?token=`, good for a minute, with the rights of the caller."""
         self.validated(EmptyInput)
         key = request.auth if isinstance(request.auth, ApiKey) else None
-        token = socket_token_create(acting_user=caller(request), key=key)
+        session_key = request.session.session_key if key is None else None
+        token = socket_token_create(acting_user=caller(request), key=key, session_key=session_key)
         return Response(
             {"token": token, "expires_in": TOKEN_SECONDS}, status=status.HTTP_201_CREATED
         )
+
+
+def _socket_caller(request: Request) -> SocketCaller:
+    """Return what a stream is looked at by while it is open."""
+    user = caller(request)
+    if isinstance(request.auth, ApiKey):
+        return SocketCaller(user.pk, key_id=request.auth.pk, scopes=frozenset(request.auth.scopes))
+    if request.session.session_key:
+        return caller_of_session(user, request.session.session_key)
+    return SocketCaller(user.pk)
 
 
 def _after(request: Request, header: str | None = None) -> int:

@@ -1,10 +1,13 @@
 """Who is at the other end of a socket, and whether they still may be.
 
 A browser comes with its session cookie; a program exchanges its API key for a token that opens
-sockets for a minute. Both are looked at again while the socket is open: signing out, deactivating
-a person or revoking a key ends what they may do there.
+sockets for a minute. What it opens lasts until the token's own end, unless a fresh one is shown
+before. Both are looked at again while the socket is open: signing out, deactivating a person or
+revoking a key ends what they may do there.
 """
 
+import secrets
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
+from django.core.cache import cache
 from django.http import HttpRequest, parse_cookie
 from django.http.request import validate_host
 from django.utils.translation import get_language_from_request
@@ -34,7 +38,8 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]
 class SocketCaller:
     """How somebody proved who they are; `scopes` is None for a session, which has them all.
 
-    `language` is that of the browser, for people who chose none.
+    `language` is that of the browser, for people who chose none; `stamp` changes with the password;
+    `ends_at` (seconds since 1970) is when a token's time is over.
     """
 
     user_id: int
@@ -42,35 +47,90 @@ class SocketCaller:
     key_id: uuid.UUID | None = None
     scopes: frozenset[str] | None = None
     language: str = ""
+    stamp: str = ""
+    ends_at: float | None = None
+
+    def is_over(self) -> bool:
+        """Whether the time of the token is over."""
+        return self.ends_at is not None and time.time() >= self.ends_at
 
     def has_scope(self, scope: str) -> bool:
         """Whether this caller may use that part of Acervo."""
         return self.scopes is None or scope in self.scopes
 
 
-def socket_token_create(*, acting_user: User, key: ApiKey | None) -> str:
-    """Return a token that opens sockets for the user, with the rights of the key if any."""
-    return signing.dumps(
-        {"user": acting_user.pk, "key": str(key.pk) if key is not None else None}, salt=_SALT
-    )
+def socket_token_create(
+    *, acting_user: User, key: ApiKey | None, session_key: str | None = None
+) -> str:
+    """Return a token that opens sockets for the user, with the rights of the key if any.
+
+    One that a session asked for ends with it. The session is named by a reference: its key in an
+    address would be as good as a cookie.
+    """
+    reference = ""
+    if session_key is not None:
+        reference = secrets.token_urlsafe(16)
+        cache.set(_reference(reference), session_key, TOKEN_SECONDS + 5)
+    claims = {"user": acting_user.pk, "key": str(key.pk) if key is not None else None}
+    return signing.dumps({**claims, "session": reference}, salt=_SALT)
 
 
-def caller_of(scope: Scope) -> SocketCaller | None:
-    """Return who opens a socket, by `?token=` or else by the session cookie; None for nobody."""
+def identified(scope: Scope) -> tuple[SocketCaller, User] | None:
+    """Return who opens a socket and how they proved it; None for nobody."""
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     if "token" in query:
-        return _caller_of_token(query["token"][0])
+        return caller_of_token(query["token"][0])
     session_key = parse_cookie(_header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME)
     if not session_key:
         return None
     user = _session_user(session_key)
     if user is None:
         return None
-    return SocketCaller(user.pk, session_key=session_key, language=_language_of(scope))
+    caller = caller_of_session(user, session_key, language=_language_of(scope))
+    return caller, user
+
+
+def caller_of_session(user: User, session_key: str, *, language: str = "") -> SocketCaller:
+    """Return the caller that a signed-in browser is."""
+    stamp = user.get_session_auth_hash()
+    return SocketCaller(user.pk, session_key=session_key, language=language, stamp=stamp)
+
+
+def caller_of_token(token: str) -> tuple[SocketCaller, User] | None:
+    """Return whose token that is; None for one that is forged, old, or of somebody who left."""
+    try:
+        claims = signing.loads(token, salt=_SALT, max_age=TOKEN_SECONDS)
+    except signing.BadSignature:
+        return None
+    session_key = None
+    if claims["session"]:
+        session_key = cache.get(_reference(claims["session"]))
+        if session_key is None:
+            return None
+    key = None
+    if claims["key"] is not None:
+        key = ApiKey.objects.usable().filter(pk=claims["key"], user_id=claims["user"]).first()
+        if key is None:
+            return None
+    caller = SocketCaller(
+        claims["user"],
+        session_key=session_key,
+        key_id=key.pk if key is not None else None,
+        scopes=frozenset(key.scopes) if key is not None else None,
+        ends_at=time.time() + settings.ACERVO_SOCKET_TOKEN_SECONDS,
+    )
+    user = user_of(caller)
+    return (caller, user) if user is not None else None
+
+
+def _reference(name: str) -> str:
+    return f"socket-token:{name}"
 
 
 def user_of(caller: SocketCaller) -> User | None:
     """Return the caller's user if they may still act: signed in, active, key not revoked."""
+    if caller.is_over():
+        return None
     if caller.session_key is not None:
         user = _session_user(caller.session_key)
         return user if user is not None and user.pk == caller.user_id else None
@@ -78,20 +138,6 @@ def user_of(caller: SocketCaller) -> User | None:
         key = ApiKey.objects.usable().select_related("user").filter(pk=caller.key_id).first()
         return key.user if key is not None else None
     return User.objects.filter(pk=caller.user_id, is_active=True).first()
-
-
-def _caller_of_token(token: str) -> SocketCaller | None:
-    try:
-        claims = signing.loads(token, salt=_SALT, max_age=TOKEN_SECONDS)
-    except signing.BadSignature:
-        return None
-    if claims["key"] is None:
-        caller = SocketCaller(claims["user"])
-        return caller if user_of(caller) is not None else None
-    key = ApiKey.objects.usable().filter(pk=claims["key"], user_id=claims["user"]).first()
-    if key is None:
-        return None
-    return SocketCaller(claims["user"], key_id=key.pk, scopes=frozenset(key.scopes))
 
 
 def _session_user(session_key: str) -> User | None:
@@ -129,10 +175,8 @@ class SocketAuth:
             await receive()
             await send({"type": "websocket.close", "code": 4403})
             return
-        caller = await in_thread(caller_of, scope)
-        user = await in_thread(user_of, caller) if caller is not None else None
-        known = {"caller": caller if user is not None else None, "user": user or AnonymousUser()}
-        await self.application({**scope, **known}, receive, send)
+        caller, user = await in_thread(identified, scope) or (None, AnonymousUser())
+        await self.application({**scope, "caller": caller, "user": user}, receive, send)
 
 
 def _is_own_origin(scope: Scope) -> bool:

@@ -2,9 +2,14 @@
 
 from typing import Any, ClassVar
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-NO_SUCH_SOCKET = 4404
+# Why the server closes. After the last four a client comes back: at once with what it has seen
+# (too slow), later (process full, flood), or over plain HTTP (too many of one person).
+NOT_SIGNED_IN, NOT_YOURS, NO_SUCH_SOCKET, IDLE = 4401, 4403, 4404, 4408
+TOO_SLOW, FLOOD, TOO_MANY, PROCESS_FULL = 4413, 4429, 4430, 1013
+TOO_BIG, NOT_TEXT = 1009, 1003
 
 
 class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
@@ -12,10 +17,32 @@ class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no t
 
     Frames that were on their way when the server closed still arrive, and an answer to them is
     against the protocol.
+
+    Channels would look for old database connections before each message, in a thread: here they
+    are given back where they are used (`project.aio`), and a message costs no thread.
     """
 
     channel_layer_alias: ClassVar[Any] = None  # the layer loses messages; nothing is sent over it
     _is_closed = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the connection; `ended` is called however it ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.ended()
+
+    def ended(self) -> None:
+        """Give back what the connection holds."""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the method for a message of the protocol server."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """End: the connection is gone."""
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Take a frame, unless the socket was closed."""

@@ -3,93 +3,34 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
-from django.contrib.sessions.backends.cached_db import SessionStore
-from django.test import Client
 
 from chat import consumers
 from chat.choices import TurnStatus
-from chat.models import Conversation, Turn
+from chat.models import Turn
 from project.accounts.choices import Scope
-from project.accounts.models import ApiKey, User
+from project.accounts.models import ApiKey
 from project.accounts.ws import socket_token_create
 from project.aio import in_thread
 from project.asgi import application
 from tests.chat.conftest import WORDS, running_agent, saying, shown
+from tests.chat.talking import HOST, closed_with, cookie_of, hear, hear_out, key_of, opened, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HOST = (b"host", b"testserver")
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-def _cookie(user: User) -> tuple[bytes, bytes]:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    value = client.cookies[settings.SESSION_COOKIE_NAME].value
-    return b"cookie", f"{settings.SESSION_COOKIE_NAME}={value}".encode()
-
-
-@asynccontextmanager
-async def opened(
-    conversation: object,
-    user: User | None = None,
-    *,
-    query: str = "",
-    origin: str = "",
-    language: str = "en",
-) -> AsyncIterator[WebsocketCommunicator]:
-    headers = [HOST, (b"accept-language", language.encode())]
-    if user is not None:
-        headers.append(await in_thread(_cookie, user))
-    if origin:
-        headers.append((b"origin", origin.encode()))
-    socket = WebsocketCommunicator(
-        application, f"/ws/chat/{getattr(conversation, 'pk', conversation)}/{query}", headers
-    )
-    is_open, _protocol = await socket.connect(timeout=5)
-    assert is_open
-    try:
-        yield socket
-    finally:
-        await socket.disconnect()
-
-
-async def _closed_with(socket: WebsocketCommunicator) -> int:
-    message = await socket.receive_output(5)
-    assert message["type"] == "websocket.close"
-    return message["code"]
-
-
-async def _say(socket: WebsocketCommunicator, **message: Any) -> None:
-    await socket.send_to(text_data=json.dumps(message))
-
-
-async def _hear(socket: WebsocketCommunicator) -> dict[str, Any]:
-    return json.loads(await socket.receive_from(10))
-
-
-async def _hear_out(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
-    events = [await _hear(socket)]
-    while events[-1]["type"] not in {"turn.completed", "turn.failed", "turn.stopped"}:
-        events.append(await _hear(socket))
-    return events
 
 
 async def test_a_question_is_accepted_and_answered(conversation, owner):
     async with running_agent(saying(*WORDS)), opened(conversation, owner) as socket:
-        await _say(socket, type="message.send", client_message_id="c1", content="When?")
-        accepted = await _hear(socket)
+        await say(socket, type="message.send", client_message_id="c1", content="When?")
+        accepted = await hear(socket)
         assert accepted["type"] == "message.accepted"
         assert accepted["client_message_id"] == "c1"
         assert accepted["message"]["content"] == "When?"
         assert accepted["turn"]["status"] == "queued"
-        events = await _hear_out(socket)
+        events = await hear_out(socket)
     assert [each["seq"] for each in events] == list(range(1, len(events) + 1))
     assert {each["turn"] for each in events} == {accepted["turn"]["id"]}
     assert shown(events) == events[-1]["answer"] == "".join(WORDS)
@@ -108,33 +49,33 @@ async def test_a_question_may_ask_an_earlier_state(conversation, owner, ask):
             ({"as_of": "2999-01-01T00:00:00Z"}, "as_of"),
             ({"release": "none"}, "release"),
         ):
-            await _say(socket, **question, **state)
-            refused = await _hear(socket)
+            await say(socket, **question, **state)
+            refused = await hear(socket)
             assert (refused["type"], refused["field"]) == ("error", field)
-        await _say(socket, **question, as_of="2026-03-01T12:00:00Z")
-        accepted = await _hear(socket)
+        await say(socket, **question, as_of="2026-03-01T12:00:00Z")
+        accepted = await hear(socket)
     assert accepted["turn"]["as_of"] == await in_thread(asked_at) == "2026-03-01T12:00:00+00:00"
 
 
 async def test_another_tab_resumes_where_it_was(conversation, owner, ask):
     turn = (await in_thread(ask)).turn
     async with running_agent(saying(*WORDS, pause=0.06)), opened(conversation, owner) as one:
-        await _say(one, type="turn.resume", turn=str(turn.pk), after=0)
-        whole = await _hear_out(one)
+        await say(one, type="turn.resume", turn=str(turn.pk), after=0)
+        whole = await hear_out(one)
         async with opened(conversation, owner) as two:
-            await _say(two, type="turn.resume", turn=str(turn.pk), after=3)
-            assert await _hear_out(two) == whole[3:]
+            await say(two, type="turn.resume", turn=str(turn.pk), after=3)
+            assert await hear_out(two) == whole[3:]
 
 
 async def test_a_stop_ends_the_answer(conversation, owner):
     answerer = saying("Half", " more", hold=asyncio.Event())
     async with running_agent(answerer), opened(conversation, owner) as socket:
-        await _say(socket, type="message.send", client_message_id="c1", content="When?")
-        turn = (await _hear(socket))["turn"]["id"]
-        while (await _hear(socket))["type"] != "answer.delta":
+        await say(socket, type="message.send", client_message_id="c1", content="When?")
+        turn = (await hear(socket))["turn"]["id"]
+        while (await hear(socket))["type"] != "answer.delta":
             pass
-        await _say(socket, type="turn.stop", turn=turn)
-        assert (await _hear_out(socket))[-1]["type"] == "turn.stopped"
+        await say(socket, type="turn.stop", turn=turn)
+        assert (await hear_out(socket))[-1]["type"] == "turn.stopped"
 
 
 @pytest.mark.parametrize(
@@ -162,45 +103,45 @@ async def test_a_stop_ends_the_answer(conversation, owner):
 async def test_nonsense_is_an_error_and_no_end(conversation, owner, text, code):
     async with opened(conversation, owner) as socket:
         await socket.send_to(text_data=text)
-        error = await _hear(socket)
+        error = await hear(socket)
         assert (error["type"], error["code"]) == ("error", code)
-        await _say(socket, type="ping")
-        assert await _hear(socket) == {"type": "pong"}
+        await say(socket, type="ping")
+        assert await hear(socket) == {"type": "pong"}
 
 
 async def test_what_is_no_utf8_comes_back_in_a_frame_that_is(conversation, owner):
     async with opened(conversation, owner) as socket:
-        await _say(socket, type="message.send", client_message_id="\ud800", content="Open?")
+        await say(socket, type="message.send", client_message_id="\ud800", content="Open?")
         frame = await socket.receive_from(10)
         assert frame.encode("utf-8")
         assert json.loads(frame)["client_message_id"] == "\ud800"
-        await _say(socket, type="ping")
-        assert (await _hear(socket))["type"] == "pong"
+        await say(socket, type="ping")
+        assert (await hear(socket))["type"] == "pong"
 
 
 async def test_too_many_messages_are_told_when_to_come_back(conversation, owner, settings):
     settings.ACERVO_RATE_MESSAGES = "1/minute"
     async with opened(conversation, owner) as socket:
-        await _say(socket, type="message.send", client_message_id="1", content="One?")
-        await _hear(socket)
-        await _say(socket, type="message.send", client_message_id="2", content="Two?")
-        error = await _hear(socket)
+        await say(socket, type="message.send", client_message_id="1", content="One?")
+        await hear(socket)
+        await say(socket, type="message.send", client_message_id="2", content="Two?")
+        error = await hear(socket)
         assert (error["code"], error["client_message_id"]) == ("rate_limited", "2")
         assert error["retry_after"] > 0
 
 
 async def test_nobody_is_let_in_without_a_name(conversation):
     async with opened(conversation) as socket:
-        assert await _closed_with(socket) == 4401
+        assert await closed_with(socket) == 4401
     async with opened(conversation, query="?token=forged") as socket:
-        assert await _closed_with(socket) == 4401
+        assert await closed_with(socket) == 4401
 
 
 async def test_who_goes_on_talking_after_the_close_is_not_heard(conversation):
     async with opened(conversation) as socket:
-        await _say(socket, type="ping")
-        await _say(socket, type="ping")
-        assert await _closed_with(socket) == 4401
+        await say(socket, type="ping")
+        await say(socket, type="ping")
+        assert await closed_with(socket) == 4401
         assert await socket.receive_nothing(0.2)
 
 
@@ -212,103 +153,61 @@ async def test_there_are_no_sockets_elsewhere():
 async def test_what_is_not_yours_and_what_is_not_there_look_the_same(conversation, stranger):
     for target in (conversation, uuid.uuid4(), "nonsense"):
         async with opened(target, stranger) as socket:
-            assert await _closed_with(socket) == 4403
+            assert await closed_with(socket) == 4403
 
 
 async def test_pages_of_other_origins_are_turned_away(conversation, owner):
-    headers = [HOST, await in_thread(_cookie, owner), (b"origin", b"https://evil.example")]
+    headers = [HOST, await in_thread(cookie_of, owner), (b"origin", b"https://evil.example")]
     socket = WebsocketCommunicator(application, f"/ws/chat/{conversation.pk}/", headers)
     is_open, _code = await socket.connect(timeout=5)
     assert not is_open
     async with opened(conversation, owner, origin="http://testserver") as socket:
-        await _say(socket, type="ping")
-        assert await _hear(socket) == {"type": "pong"}
+        await say(socket, type="ping")
+        assert await hear(socket) == {"type": "pong"}
 
 
-def _key(user: User, *scopes: str) -> ApiKey:
-    return ApiKey.objects.create(user=user, name="k", hash=uuid.uuid4().hex, scopes=list(scopes))
-
-
-async def test_a_program_comes_with_a_token_until_its_key_is_revoked(conversation, owner):
-    key = await in_thread(_key, owner, Scope.CHAT)
+async def test_a_program_comes_with_a_token_until_itskey_of_is_revoked(conversation, owner):
+    key = await in_thread(key_of, owner, Scope.CHAT)
     token = socket_token_create(acting_user=owner, key=key)
     async with opened(conversation, query=f"?token={token}") as socket:
-        await _say(socket, type="ping")
-        assert await _hear(socket) == {"type": "pong"}
+        await say(socket, type="ping")
+        assert await hear(socket) == {"type": "pong"}
         await in_thread(ApiKey.objects.filter(pk=key.pk).update, revoked_at="2026-01-01T00:00:00Z")
-        await _say(socket, type="message.send", client_message_id="1", content="Still?")
-        assert await _closed_with(socket) == 4401
+        await say(socket, type="message.send", client_message_id="1", content="Still?")
+        assert await closed_with(socket) == 4401
     assert not await in_thread(Turn.objects.exists)
 
 
-async def test_a_key_without_the_chat_scope_opens_no_chat(conversation, owner):
+async def test_akey_of_without_the_chat_scope_opens_no_chat(conversation, owner):
     token = socket_token_create(
-        acting_user=owner, key=await in_thread(_key, owner, Scope.KNOWLEDGE_READ)
+        acting_user=owner, key=await in_thread(key_of, owner, Scope.KNOWLEDGE_READ)
     )
     async with opened(conversation, query=f"?token={token}") as socket:
-        assert await _closed_with(socket) == 4403
-
-
-async def test_what_ends_elsewhere_ends_here(conversation, owner):
-    async with opened(conversation, owner) as socket:
-        await in_thread(User.objects.filter(pk=owner.pk).update, is_active=False)
-        await _say(socket, type="ping")
-        assert await _closed_with(socket) == 4401
-    await in_thread(User.objects.filter(pk=owner.pk).update, is_active=True)
-
-    async with opened(conversation, owner) as socket:
-        await in_thread(_sign_out_everywhere)
-        await _say(socket, type="ping")
-        assert await _closed_with(socket) == 4401
-
-    async with opened(conversation, owner) as socket:
-        await in_thread(Conversation.objects.all().delete)
-        await _say(socket, type="ping")
-        assert await _closed_with(socket) == 4403
-
-
-def _sign_out_everywhere() -> None:
-    for row in SessionStore.get_model_class().objects.all():
-        SessionStore(row.session_key).delete()
-
-
-async def test_events_stop_when_the_person_may_not_see_them_any_more(
-    conversation, owner, monkeypatch
-):
-    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
-    hold = asyncio.Event()
-    answerer = saying("Half", " secret", hold=hold)
-    async with running_agent(answerer), opened(conversation, owner) as socket:
-        await _say(socket, type="message.send", client_message_id="c1", content="When?")
-        while (await _hear(socket))["type"] != "answer.delta":
-            pass
-        await in_thread(User.objects.filter(pk=owner.pk).update, is_active=False)
-        hold.set()
-        assert await _closed_with(socket) == 4401
+        assert await closed_with(socket) == 4403
 
 
 async def test_floods_idle_and_oversized_frames_are_ended(conversation, owner, monkeypatch):
     async with opened(conversation, owner) as socket:
         await socket.send_to(text_data="x" * (consumers.MAX_FRAME_BYTES + 1))
-        assert await _closed_with(socket) == 1009
+        assert await closed_with(socket) == 1009
     monkeypatch.setattr(consumers, "FLOOD_FRAMES", 5)
     async with opened(conversation, owner) as socket:
         for _ in range(6):
-            await _say(socket, type="ping")
+            await say(socket, type="ping")
         for _ in range(5):
-            await _hear(socket)
-        assert await _closed_with(socket) == 4429
+            await hear(socket)
+        assert await closed_with(socket) == 4429
     monkeypatch.setattr(consumers, "IDLE_SECONDS", 0.05)
     async with opened(conversation, owner) as socket:
-        assert await _closed_with(socket) == 4408
+        assert await closed_with(socket) == 4408
 
 
 async def test_a_queued_turn_can_be_stopped_by_its_owner(conversation, owner, ask):
     turn = (await in_thread(ask)).turn
     async with opened(conversation, owner) as socket:
-        await _say(socket, type="turn.resume", turn=str(turn.pk), after=0)
-        await _say(socket, type="turn.stop", turn=str(turn.pk))
-        assert [each["type"] for each in await _hear_out(socket)] == ["turn.stopped"]
+        await say(socket, type="turn.resume", turn=str(turn.pk), after=0)
+        await say(socket, type="turn.stop", turn=str(turn.pk))
+        assert [each["type"] for each in await hear_out(socket)] == ["turn.stopped"]
     assert await in_thread(Turn.objects.filter(status=TurnStatus.STOPPED).exists)
 
 
@@ -326,5 +225,5 @@ async def test_it_speaks_the_chosen_language_or_else_the_browsers(
     owner.language = chosen
     await in_thread(owner.save)
     async with opened(conversation, owner, language=browser) as socket:
-        await _say(socket, type="sing")
-        assert (await _hear(socket))["message"] == expected
+        await say(socket, type="sing")
+        assert (await hear(socket))["message"] == expected
