@@ -8,6 +8,7 @@ died is started again.
 
 import argparse
 import asyncio
+import errno
 import os
 import socket
 from typing import Any, cast
@@ -18,6 +19,8 @@ import uvicorn
 from project.env import env_int, env_str
 
 _GRACE = 8  # seconds that open requests have to end after SIGTERM
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_UNTIL_ROOM = 1.0  # seconds, as asyncio waits when there are no more file descriptors
 _SHY, _SHYEST = 0.0005, 0.005  # seconds before the next connection: for each there is, and at most
 
 
@@ -56,7 +59,8 @@ class Server(uvicorn.Server):
                 await loop.connect_accepted_socket(self._protocol, connection)
             except Exception as error:  # noqa: BLE001 - it goes on accepting, whatever fails
                 structlog.get_logger(__name__).warning("not_accepted", error=str(error))
-                await asyncio.sleep(_SHYEST)
+                is_full = isinstance(error, OSError) and error.errno in _FULL
+                await asyncio.sleep(_UNTIL_ROOM if is_full else _SHYEST)
 
     def _protocol(self) -> asyncio.Protocol:
         make = cast("type[Any]", self.config.http_protocol_class)
