@@ -1,19 +1,32 @@
-"""The list of conversations: newest first, in pages, under the days of their last messages."""
+"""The list of conversations: pinned, then newest first in pages, under the days of their last
+messages; or the archived ones; or what holds the words that somebody looks for.
+"""
 
 import datetime
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from chat.models import Conversation, Message
+from chat.searching import Piece, Words, excerpt, marked, query_of, words_of
 from project.accounts.models import User
 
 PAGE = 40
+MOST_PINNED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A conversation; of a search, with its title and the found text in pieces."""
+
+    conversation: Conversation
+    title: list[Piece] = field(default_factory=list)
+    excerpt: list[Piece] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Day:
     """The conversations under one heading."""
 
     label: str
-    conversations: list[Conversation]
+    entries: list[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +43,81 @@ class Listing:
 
     days: list[Day]
     after: str = ""
+    is_archive: bool = False
+    is_search: bool = False
 
 
-def conversations_listed(user: User, *, words: str = "", after: str = "") -> Listing:
-    """Return a page of a person's conversations whose title or messages hold all `words`.
+def conversations_listed(
+    user: User, *, words: str = "", after: str = "", is_archive: bool = False
+) -> Listing:
+    """Return a page of a person's conversations that hold all `words`, archived or not.
 
-    `after` is the mark of the page before; one that cannot be read counts as absent.
+    Without words: those that are not archived, or only those that are. `after` is the mark of the
+    page before; one that cannot be read counts as absent.
     """
-    messages = Message.objects.filter(conversation=OuterRef("pk"))
-    rows = Conversation.objects.visible_to(user).filter(Exists(messages))
-    for word in words.split()[:8]:
-        rows = rows.filter(
-            Q(title__icontains=word) | Exists(messages.filter(content__icontains=word))
-        )
+    wanted = words_of(words)
+    rows = conversations_with(user, wanted)
+    pinned: list[Conversation] = []
+    if not wanted:
+        rows = rows.filter(archived_at__isnull=not is_archive)
+        if not is_archive:
+            pinned = list(rows.exclude(pinned_at=None).order_by("-pinned_at", "id")[:MOST_PINNED])
+            rows = rows.filter(pinned_at=None)
     mark = _mark(after)
     if mark is not None:
         rows = rows.filter(Q(updated_at__lt=mark[0]) | Q(updated_at=mark[0], id__gt=mark[1]))
+        pinned = []
     page = list(rows.order_by("-updated_at", "id")[: PAGE + 1])
     is_more, page = len(page) > PAGE, page[:PAGE]
-    days = [
+    entries = _entries(page, wanted)
+    days = [Day(_("Pinned"), _entries(pinned, []))] if pinned else []
+    days += [
         Day(label, list(group))
-        for label, group in groupby(page, lambda each: _label(each.updated_at))
+        for label, group in groupby(entries, lambda each: _label(each.conversation.updated_at))
     ]
     last = f"{page[-1].updated_at.isoformat()}_{page[-1].pk}" if is_more else ""
-    return Listing(days, last)
+    return Listing(days, last, is_archive=is_archive and not wanted, is_search=bool(wanted))
+
+
+def conversations_with(user: User, wanted: list[str]) -> QuerySet:
+    """Return a person's conversations in which something was said, with every wanted word.
+
+    A word may stand in the title or in any message.
+    """
+    messages = Message.objects.filter(conversation=OuterRef("pk"))
+    rows = Conversation.objects.visible_to(user).filter(Exists(messages))
+    if wanted:
+        rows = rows.annotate(title_words=Words("title"))
+    for word in wanted:
+        query = query_of(word)
+        holding = messages.annotate(words=Words("content")).filter(words=query)
+        rows = rows.filter(Q(title_words=query) | Exists(holding))
+    return rows
+
+
+def _entries(rows: list[Conversation], wanted: list[str]) -> list[Entry]:
+    if not wanted:
+        return [Entry(each) for each in rows]
+    texts = _texts_found(rows, wanted)
+    return [
+        Entry(each, marked(each.title, wanted), excerpt(texts.get(each.pk, ""), wanted))
+        for each in rows
+    ]
+
+
+def _texts_found(rows: list[Conversation], wanted: list[str]) -> dict[uuid.UUID, str]:
+    """Return the newest message of each conversation that has one of the words."""
+    query = query_of(wanted[0])
+    for word in wanted[1:]:
+        query |= query_of(word)
+    found = (
+        Message.objects.filter(conversation__in=[each.pk for each in rows])
+        .annotate(words=Words("content"))
+        .filter(words=query)
+        .order_by("conversation", "-created_at")
+        .distinct("conversation")
+    )
+    return dict(found.values_list("conversation", "content"))
 
 
 def _mark(raw: str) -> tuple[datetime.datetime, uuid.UUID] | None:

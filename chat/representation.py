@@ -15,6 +15,8 @@ def conversation_body(conversation: Conversation) -> dict[str, Any]:
         "space": _id(conversation.space_id),
         "title": conversation.title,
         "model_tier": conversation.model_tier,
+        "pinned": conversation.pinned_at is not None,
+        "archived": conversation.archived_at is not None,
         "url": conversation.get_absolute_url(),
         "created_at": conversation.created_at.isoformat(),
         "updated_at": conversation.updated_at.isoformat(),

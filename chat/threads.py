@@ -1,7 +1,7 @@
 """The part of a conversation that a page shows: one path through the tree of its messages."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Prefetch
@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from chat.choices import FINAL_STATUSES, CacheOutcome, MessageRole, TurnStatus
+from chat.explaining import ContextUse, context_use
+from chat.follow_ups import follow_ups
 from chat.golden import GoldenOffer, golden_offers
 from chat.models import Citation, Conversation, Feedback, Message, Turn
 from chat.rendering import citation_urls, render_answer
@@ -42,6 +44,12 @@ class Answer:
     feedback: int = 0
     siblings: Siblings | None = None
     golden: GoldenOffer | None = None
+    follow_ups: list[str] = field(default_factory=list)
+
+    @property
+    def context(self) -> ContextUse | None:
+        """How full the context of the answer was, where that was noted."""
+        return context_use(self.turn)
 
     @property
     def is_finished(self) -> bool:
@@ -138,6 +146,12 @@ def thread_of(
     return Thread(items, earlier)
 
 
+def path_of(conversation: Conversation, *, leaf: uuid.UUID | None = None) -> list[uuid.UUID]:
+    """Return the messages of the newest path, or of the newest through `leaf`, oldest first."""
+    rows = conversation.messages.order_by("created_at", "id")
+    return _path(list(rows.values_list("id", "parent_id", "role")), leaf)
+
+
 def answer_of(turn: Turn, user: User) -> Answer:
     """Return one answering by itself, as it is stored now."""
     rows: list[_Row] = list(
@@ -146,7 +160,7 @@ def answer_of(turn: Turn, user: User) -> Answer:
         .values_list("id", "parent_id", "role")
     )
     opinions = _opinions(user, [turn.answer_id] if turn.answer_id else [])
-    return _answer(turn, opinions, _siblings(rows), golden_offers(user, [turn]))
+    return _led_on(_answer(turn, opinions, _siblings(rows), golden_offers(user, [turn])), user)
 
 
 def turns_with_answers(conversation: Conversation) -> Any:
@@ -213,7 +227,17 @@ def _items(
         turn = unanswered.get(pk) or answered.get(pk)
         if turn is not None:
             items.append(_answer(turn, opinions, siblings, offers))
+    if items and isinstance(items[-1], Answer):
+        items[-1] = _led_on(items[-1], user)
     return items
+
+
+def _led_on(answer: Answer, user: User) -> Answer:
+    """Return a finished answer with what may be asked next, of today's knowledge."""
+    if not answer.is_finished or answer.turn.as_of is not None or not answer.citations:
+        return answer
+    asked = answer.turn.question.content
+    return replace(answer, follow_ups=follow_ups(answer.citations, user, asked))
 
 
 def _unanswered(

@@ -7,16 +7,24 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 
+from chat import services
+from chat.choices import REASONS_OF
+from chat.explaining import explained
+from chat.exporting import exported
 from chat.listing import conversations_listed
-from chat.models import Conversation
+from chat.models import Conversation, Share
 from chat.once import proposal_answer as answer_once
+from chat.sharing import share_opened, shared_items
 from chat.states import state_of
 from chat.suggestions import SHOWN, suggestions_for
 from chat.threads import Thread, answer_of, thread_of, turns_with_answers
@@ -24,6 +32,8 @@ from knowledge.models import Proposal, Space
 from knowledge.past_reading import releases_offered
 from project import ratelimit
 from project.accounts.models import User
+from project.http.api import id_of
+from project.http.errors import ApiError, Invalid
 
 MOST_ASKED = 2000
 """Characters of a question that is answered once."""
@@ -80,11 +90,15 @@ def conversation_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def conversation_list(request: HttpRequest) -> HttpResponse:
-    """Return a page of the conversation list as a piece of HTML (`q`: words, `after`: mark)."""
+    """Return a page of the conversation list as a piece of HTML (`q`: words, `after`: mark).
+
+    `archived`: those that were put away, instead of the others.
+    """
     listing = conversations_listed(
         _person(request),
         words=request.GET.get("q", "")[:200],
         after=request.GET.get("after", "")[:100],
+        is_archive=bool(request.GET.get("archived")),
     )
     current = _id(request, "current")
     return render(request, "chat/_conversations.html", {"listing": listing, "current_id": current})
@@ -114,6 +128,110 @@ def turn_answer(request: HttpRequest, pk: uuid.UUID, turn: uuid.UUID) -> HttpRes
     return render(request, "chat/_answer.html", context)
 
 
+@login_required
+@require_safe
+@never_cache
+def turn_why(request: HttpRequest, pk: uuid.UUID, turn: uuid.UUID) -> HttpResponse:
+    """Return how an answer came about as a piece of HTML, for the side panel."""
+    user = _person(request)
+    conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    row = get_object_or_404(turns_with_answers(conversation), pk=turn)
+    return render(request, "chat/_why.html", {"why": explained(row, user)})
+
+
+@login_required
+@require_safe
+@never_cache
+def conversation_export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Send a conversation as a file: `as` markdown (its branch `leaf`, or the newest) or json."""
+    conversation = get_object_or_404(Conversation.objects.visible_to(_person(request)), pk=pk)
+    try:
+        return exported(request, conversation, request.GET.get("as", ""), leaf=_id(request, "leaf"))
+    except Invalid as error:
+        return HttpResponse(error.message, status=400, content_type="text/plain")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def conversation_share(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show who may read a conversation, share it with a space, or take that back."""
+    user = _person(request)
+    conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    problem = ""
+    if request.method == "POST":
+        try:
+            if request.POST.get("what") == "revoke":
+                services.share_delete(acting_user=user, conversation=conversation)
+            else:
+                space = id_of(request.POST.get("space"))
+                services.share_put(acting_user=user, conversation=conversation, space=space)
+            return redirect("conversation-share", pk)
+        except ApiError as error:
+            problem = error.message
+    share = Share.objects.filter(conversation=conversation).select_related("space").first()
+    context = {
+        "conversation": conversation,
+        "share": share,
+        "link": request.build_absolute_uri(share.get_absolute_url()) if share else "",
+        "spaces": Space.objects.visible_to(user).order_by("-is_default", "name"),
+        "chosen": share.space_id if share else conversation.space_id,
+        "is_older": share is not None
+        and conversation.messages.filter(created_at__gt=share.created_at).exists(),
+        "memories": any(
+            each.get("memories")
+            for each in conversation.turns.values_list("trace", flat=True)
+            if isinstance(each, dict)
+        ),
+        "problem": problem,
+    }
+    return render(request, "chat/share.html", context, status=400 if problem else 200)
+
+
+@login_required
+@require_safe
+@never_cache
+def shared_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show a conversation that somebody shared with a space that the reader may read."""
+    user = _person(request)
+    share = share_opened(user, pk)
+    if share is None:
+        raise Http404(_("There is no such page, or it is not yours to see."))
+    context = {"share": share, "items": shared_items(share, user), "area": "chat"}
+    return render(request, "chat/shared.html", context)
+
+
+@require_safe
+@cache_control(max_age=3600)
+def manifest(request: HttpRequest) -> JsonResponse:
+    """Return what a browser needs to install the page like an application."""
+    icon = "acervo/icons/app"
+    body = {
+        "name": "Acervo",
+        "short_name": "Acervo",
+        "description": _("Answers from your organisation’s knowledge, with their sources."),
+        "lang": get_language() or "en",
+        "id": "/",
+        "start_url": reverse("chat-home"),
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#ffffff",
+        "theme_color": "#14594f",
+        "icons": [
+            {"src": static(f"{icon}-192.png"), "sizes": "192x192", "type": "image/png"},
+            {"src": static(f"{icon}-512.png"), "sizes": "512x512", "type": "image/png"},
+            {
+                "src": static(f"{icon}-maskable-512.png"),
+                "sizes": "512x512",
+                "type": "image/png",
+                "purpose": "maskable",
+            },
+        ],
+        "shortcuts": [{"name": _("New conversation"), "url": reverse("chat-home")}],
+    }
+    return JsonResponse(body, content_type="application/manifest+json")
+
+
 def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict[str, Any]:
     spaces = list(Space.objects.visible_to(user).order_by("-is_default", "name"))
     suggestions = [] if thread.items else suggestions_for(spaces, get_language() or "en")
@@ -129,6 +247,7 @@ def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict
         "releases": releases_offered(user),
         "yesterday": timezone.localdate() - datetime.timedelta(days=1),
         "asked": _asked(conversation),
+        "feedback_reasons": REASONS_OF.items(),
         "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
     }
 

@@ -3,7 +3,9 @@
 import uuid
 
 from django.db.models import Q, QuerySet
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -11,8 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import services
+from chat.api.negotiation import AnyAccept
 from chat.api.serializers import (
+    ConversationChanges,
     ConversationInput,
+    ConversationQuery,
     ConversationSerializer,
     EmptyInput,
     FeedbackInput,
@@ -21,12 +26,17 @@ from chat.api.serializers import (
     MessageInput,
     MessageSerializer,
     SentSerializer,
+    ShareInput,
+    ShareSerializer,
     TurnSerializer,
 )
-from chat.models import Conversation, Message, Turn
+from chat.exporting import FORMATS, exported
+from chat.listing import conversations_with
+from chat.models import Conversation, Message, Share, Turn
+from chat.searching import words_of
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller, has_scope
-from project.http.api import ApiViewSet, find
+from project.http.api import ApiViewSet, find, id_of, missing
 from project.http.errors import Forbidden, Invalid, NotFound
 from project.http.pagination import CursorPages
 
@@ -56,9 +66,25 @@ class ConversationViewSet(ApiViewSet):
             self._paginator = NewestConversations() if is_list else CursorPages()
         return self._paginator
 
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "q", str, description="Words, or their beginnings, of titles and messages."
+            ),
+            OpenApiParameter("archived", bool, description="Only those, or all but those."),
+            OpenApiParameter("pinned", bool, description="Only those, or all but those."),
+        ]
+    )
     def list(self, request: Request) -> Response:
         """List the caller's conversations, the one spoken in last first."""
-        return self.page_of(self.get_queryset(), ConversationSerializer)
+        asked = self.query(ConversationQuery)
+        rows = self.get_queryset()
+        if wanted := words_of(asked.get("q", "")):
+            rows = conversations_with(caller(request), wanted)
+        for name in ("archived", "pinned"):
+            if name in asked:
+                rows = rows.filter(**{f"{name}_at__isnull": not asked[name]})
+        return self.page_of(rows, ConversationSerializer)
 
     @extend_schema(request=ConversationInput, responses={201: ConversationSerializer})
     def create(self, request: Request) -> Response:
@@ -72,13 +98,13 @@ class ConversationViewSet(ApiViewSet):
         """Show a conversation."""
         return Response(ConversationSerializer(find(self.get_queryset(), pk)).data)
 
-    @extend_schema(request=ConversationInput, responses=ConversationSerializer)
+    @extend_schema(request=ConversationChanges, responses=ConversationSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a conversation's title, space or model tier."""
+        """Change a conversation's title, space or model tier; pin or archive it."""
         changed = services.conversation_update(
             acting_user=caller(request),
             conversation=find(self.get_queryset(), pk),
-            **self.validated(ConversationInput),
+            **self.validated(ConversationChanges),
         )
         return Response(ConversationSerializer(changed).data)
 
@@ -88,6 +114,52 @@ class ConversationViewSet(ApiViewSet):
         services.conversation_delete(
             acting_user=caller(request), conversation=find(self.get_queryset(), pk)
         )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("as", str, enum=[*FORMATS], required=True),
+            OpenApiParameter("leaf", uuid.UUID, description="Markdown: the branch through it."),
+        ],
+        responses={(200, "text/markdown"): OpenApiTypes.STR, 200: OpenApiTypes.OBJECT},
+    )
+    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept)
+    def export(self, request: Request, pk: str) -> HttpResponse:
+        """Get a conversation as a file: every branch as JSON, or one as Markdown."""
+        leaf = request.query_params.get("leaf")
+        return exported(
+            request,
+            find(self.get_queryset(), pk),
+            request.query_params.get("as", ""),
+            leaf=id_of(leaf) if leaf else None,
+        )
+
+    @extend_schema(responses=ShareSerializer)
+    @action(detail=True, methods=["get"])
+    def share(self, request: Request, pk: str) -> Response:
+        """Show the link to a conversation for the members of a space; 404 when there is none."""
+        share = Share.objects.filter(conversation=find(self.get_queryset(), pk)).first()
+        if share is None:
+            raise missing()
+        return Response(ShareSerializer(share).data)
+
+    @extend_schema(request=ShareInput, responses=ShareSerializer)
+    @share.mapping.put
+    def share_put(self, request: Request, pk: str) -> Response:
+        """Share what was said so far with those who may read a space; the link stays the same."""
+        share = services.share_put(
+            acting_user=caller(request),
+            conversation=find(self.get_queryset(), pk),
+            **self.validated(ShareInput),
+        )
+        return Response(ShareSerializer(share).data)
+
+    @extend_schema(responses={204: None})
+    @share.mapping.delete
+    def share_delete(self, request: Request, pk: str) -> Response:
+        """Take the link back."""
+        conversation = find(self.get_queryset(), pk)
+        services.share_delete(acting_user=caller(request), conversation=conversation)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(

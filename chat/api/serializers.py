@@ -6,7 +6,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from chat import representation
-from chat.choices import CacheOutcome, MessageRole, TurnStatus
+from chat.choices import CacheOutcome, FeedbackReason, MessageRole, TurnStatus
 from chat.models import Conversation, Message, Turn
 from knowledge.api.evaluation_serializers import GoldenSerializer
 from knowledge.api.moments import MomentField
@@ -22,6 +22,8 @@ class ConversationSerializer(serializers.Serializer):
     space = serializers.UUIDField(allow_null=True)
     title = serializers.CharField()
     model_tier = serializers.CharField(help_text="Empty: the default tier.")
+    pinned = serializers.BooleanField()
+    archived = serializers.BooleanField()
     url = serializers.CharField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -56,6 +58,12 @@ class AskedReleaseSerializer(serializers.Serializer):
     name = serializers.CharField()
 
 
+class AuthorSerializer(serializers.Serializer):
+    """The person who wrote an answer."""
+
+    name = serializers.CharField()
+
+
 class MessageSerializer(serializers.Serializer):
     """A message; `turn` is the newest that answers it, or the one that wrote it."""
 
@@ -63,6 +71,9 @@ class MessageSerializer(serializers.Serializer):
     conversation = serializers.UUIDField()
     parent = serializers.UUIDField(allow_null=True)
     role = serializers.ChoiceField(choices=MessageRole.choices)
+    author = AuthorSerializer(
+        allow_null=True, help_text="Of an answer by a person; null where a model answered."
+    )
     content = serializers.CharField()
     html = serializers.CharField()
     client_message_id = serializers.CharField(allow_null=True)
@@ -101,7 +112,7 @@ class TurnSerializer(serializers.Serializer):
     conversation = serializers.UUIDField()
     question = serializers.UUIDField()
     status = serializers.ChoiceField(choices=TurnStatus.choices)
-    route = serializers.CharField(help_text="ai or extractive; empty while queued.")
+    route = serializers.CharField(help_text="ai, extractive or human; empty while queued.")
     cache = serializers.ChoiceField(choices=CacheOutcome.choices)
     model = serializers.CharField()
     prompt_version = serializers.CharField()
@@ -163,6 +174,7 @@ class FeedbackSerializer(serializers.Serializer):
 
     message = serializers.UUIDField(source="message_id")
     value = serializers.IntegerField()
+    reasons = serializers.ListField(child=serializers.ChoiceField(choices=FeedbackReason.choices))
     reason = serializers.CharField()
 
 
@@ -179,6 +191,40 @@ class ConversationInput(StrictSerializer):
     space = serializers.UUIDField(required=False, allow_null=True)
     title = serializers.CharField(required=False, allow_blank=True, max_length=200)
     model_tier = serializers.ChoiceField(choices=Tier.choices, required=False, allow_blank=True)
+
+
+class ConversationQuery(serializers.Serializer):
+    """What to list of the conversations."""
+
+    q = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    archived = serializers.BooleanField(required=False)
+    pinned = serializers.BooleanField(required=False)
+
+
+class ConversationChanges(ConversationInput):
+    """What can be changed of a conversation."""
+
+    pinned = serializers.BooleanField(required=False)
+    archived = serializers.BooleanField(
+        required=False, help_text="A new question brings an archived conversation back."
+    )
+
+
+class ShareInput(StrictSerializer):
+    """With whom to share what was said so far."""
+
+    space = serializers.UUIDField()
+
+
+class ShareSerializer(serializers.Serializer):
+    """A link to a conversation for those who may read the space."""
+
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField(source="conversation_id")
+    space = serializers.UUIDField(source="space_id")
+    last_message = serializers.UUIDField(source="leaf_id")
+    url = serializers.CharField(source="get_absolute_url")
+    created_at = serializers.DateTimeField()
 
 
 class MessageInput(StrictSerializer):
@@ -199,6 +245,12 @@ class FeedbackInput(StrictSerializer):
     """1 for good, -1 for bad."""
 
     value = serializers.ChoiceField(choices=[1, -1])
+    reasons = serializers.ListField(
+        child=serializers.ChoiceField(choices=FeedbackReason.choices),
+        required=False,
+        max_length=len(FeedbackReason),
+        help_text="Only those that fit the value.",
+    )
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
 
 

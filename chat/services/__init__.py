@@ -16,6 +16,7 @@ from chat.services.messages import (
     message_send,
     turn_stop,
 )
+from chat.services.shares import share_delete, share_put
 
 __all__ = [
     "NEWEST",
@@ -30,5 +31,7 @@ __all__ = [
     "golden_make",
     "message_regenerate",
     "message_send",
+    "share_delete",
+    "share_put",
     "turn_stop",
 ]

@@ -1,7 +1,11 @@
 """What the writes of chat share."""
 
+import uuid
+
 from django.utils.translation import gettext as _
 
+from knowledge.models import Space
+from project.accounts.models import User
 from project.http.errors import NotFound
 
 
@@ -18,3 +22,13 @@ def as_title(text: str, *, limit: int = 200) -> str:
     cut = line[: limit - 1]
     space = cut.rfind(" ")
     return (cut[:space] if space > limit // 2 else cut).rstrip(" ,;:.") + "…"
+
+
+def space_of(user: User, space: uuid.UUID | None) -> Space | None:
+    """Return the space with that id, if one is given; raises NotFound for one not to be seen."""
+    if space is None:
+        return None
+    found = Space.objects.visible_to(user).filter(pk=space).first()
+    if found is None:
+        raise NotFound(_("There is no such space, or it is not yours to see."), field="space")
+    return found

@@ -12,11 +12,10 @@ from chat import stopping
 from chat.answer_cache.keeping import answer_refuse
 from chat.choices import REASONS_OF, MessageRole, TurnStatus
 from chat.models import Conversation, Feedback, Message, Turn
-from chat.services._common import as_title
-from knowledge.models import Space
+from chat.services._common import as_title, space_of
 from project.accounts.models import User
 from project.events.services import emit
-from project.http.errors import Invalid, NotFound
+from project.http.errors import Invalid
 from project.inference.choices import Tier
 
 
@@ -30,7 +29,7 @@ def conversation_create(
     """Start a conversation; without a space it asks all that the user may read."""
     return Conversation.objects.create(
         user=acting_user,
-        space=_space(acting_user, space),
+        space=space_of(acting_user, space),
         title=as_title(title),
         model_tier=_tier(model_tier),
     )
@@ -45,7 +44,7 @@ def conversation_update(
     if "model_tier" in changes:
         conversation.model_tier = _tier(changes["model_tier"])
     if "space" in changes:
-        conversation.space = _space(acting_user, changes["space"])
+        conversation.space = space_of(acting_user, changes["space"])
     for name in ("pinned", "archived"):
         if name in changes:
             field = f"{name}_at"
@@ -99,15 +98,6 @@ def feedback_give(
             subject_id=turn.pk,
         )
     return row
-
-
-def _space(user: User, space: uuid.UUID | None) -> Space | None:
-    if space is None:
-        return None
-    found = Space.objects.visible_to(user).filter(pk=space).first()
-    if found is None:
-        raise NotFound(_("There is no such space, or it is not yours to see."), field="space")
-    return found
 
 
 def _tier(tier: str) -> str:

@@ -103,7 +103,8 @@ def _store(
     )
     turn = _queue(locked, message, state_fields(moment))
     named = {"title": as_title(content, limit=TITLE_MAX)} if not locked.title else {}
-    Conversation.objects.filter(pk=locked.pk).update(updated_at=Now(), **named)
+    fresh = {"updated_at": Now(), "archived_at": None}
+    Conversation.objects.filter(pk=locked.pk).update(**fresh, **named)
     # What was made here has nothing more to it: whoever shows it need not ask.
     remember_related(message, turns=[turn])
     remember_related(turn, citations=[])

@@ -245,10 +245,10 @@ def test_a_long_list_goes_on_where_it_stopped(reader: Client, owner: User) -> No
     assert mark
     second = reader.get("/c/", {"after": mark})
     titles = [
-        conversation.title
+        entry.conversation.title
         for response in (first, second)
         for day in response.context["listing"].days
-        for conversation in day.conversations
+        for entry in day.entries
     ]
     assert len(titles) == len(set(titles)) == 45
     assert second.context["listing"].after == ""

@@ -217,6 +217,7 @@ def test_feedback_is_taken_for_an_answer(client_of, answered):
     assert given.json() == {
         "message": str(answered.answer_id),
         "value": -1,
+        "reasons": [],
         "reason": "Old timetable",
     }
     assert client_of.post(address, {"value": 3}, format="json").status_code == 400
