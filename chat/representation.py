@@ -54,6 +54,7 @@ def message_body(message: Message) -> dict[str, Any]:
         "conversation": str(message.conversation_id),
         "parent": _id(message.parent_id),
         "role": message.role,
+        "author": {"name": message.author_name} if message.author_name else None,
         "content": message.content,
         "html": (
             render_answer(message.content, urls) if is_answer else render_markdown(message.content)

@@ -1,8 +1,8 @@
-"""The events of chat that webhooks may ask for: each person's own conversations."""
+"""The events of chat that webhooks may ask for: own conversations, and queues one may answer."""
 
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import Turn
+from chat.models import Handoff, Turn
 from project.accounts.choices import Scope
 from project.accounts.models import User
 from project.events.webhooks.registry import Offer, Told, offer
@@ -14,6 +14,14 @@ def may_follow_turn(user: User, told: Told) -> bool:
         told.subject_id is not None
         and Turn.objects.visible_to(user).filter(pk=told.subject_id).exists()
     )
+
+
+def may_follow_handoff(user: User, told: Told) -> bool:
+    """Whose conversation it is, and the operators of its queue."""
+    if told.subject_id is None:
+        return False
+    gates = (Handoff.objects.asked_by(user), Handoff.objects.visible_to(user))
+    return any(rows.filter(pk=told.subject_id).exists() for rows in gates)
 
 
 offer(
@@ -29,5 +37,20 @@ offer(
         ("turn.completed", _("A question was answered.")),
         ("turn.failed", _("A question could not be answered.")),
         ("turn.stopped", _("An answer was stopped.")),
+    )
+)
+offer(
+    Offer(
+        f"chat.handoff.{name}",
+        text,
+        Scope.CHAT,
+        may_follow_handoff,
+        ("handoff", "conversation", "status", "operator"),
+    )
+    for name, text in (
+        ("requested", _("Somebody waits for a person.")),
+        ("assigned", _("A person took a conversation.")),
+        ("released", _("A conversation was given back to the AI.")),
+        ("closed", _("A person closed a conversation.")),
     )
 )

@@ -8,6 +8,15 @@ from chat.services.conversations import (
 )
 from chat.services.gaps import gap_decide, gap_draft
 from chat.services.golden import golden_make
+from chat.services.handoff_answers import answer_golden, answer_propose, handoff_answer
+from chat.services.handoffs import (
+    Requested,
+    handoff_assign,
+    handoff_close,
+    handoff_release,
+    handoff_request,
+    handoff_requeue,
+)
 from chat.services.messages import (
     NEWEST,
     Newest,
@@ -21,7 +30,10 @@ from chat.services.shares import share_delete, share_put
 __all__ = [
     "NEWEST",
     "Newest",
+    "Requested",
     "Sent",
+    "answer_golden",
+    "answer_propose",
     "conversation_create",
     "conversation_delete",
     "conversation_update",
@@ -29,6 +41,12 @@ __all__ = [
     "gap_decide",
     "gap_draft",
     "golden_make",
+    "handoff_answer",
+    "handoff_assign",
+    "handoff_close",
+    "handoff_release",
+    "handoff_request",
+    "handoff_requeue",
     "message_regenerate",
     "message_send",
     "share_delete",

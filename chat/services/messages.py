@@ -14,17 +14,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat import stopping
-from chat.choices import FINAL_STATUSES, MessageRole, TurnStatus
-from chat.models import Conversation, Message, Turn
+from chat.choices import FINAL_STATUSES, MessageRole, TurnRoute, TurnStatus
+from chat.handoff.opening import dispatched, handoff_tell, human_turn, log_ended
+from chat.models import Conversation, Handoff, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.services._common import absent, as_title
+from chat.services.admission import Admission, admit, allowance_use, queue
 from chat.states import state_fields
 from knowledge.moments import Moment, moment_of
-from project import ratelimit
 from project.accounts.models import User
 from project.events.services import emit
-from project.http.errors import Conflict, Invalid, TooMany
+from project.guarding import cleaned
+from project.http.errors import Conflict, Invalid
+from project.ratelimit import RateState
 from project.tracing import current_trace_id
 
 CLIENT_ID_MAX = 100
@@ -42,11 +45,15 @@ NEWEST = Newest.MESSAGE
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A stored message and its turn; `is_new` is False when it had been sent before."""
+    """A stored message and its turn; `is_new` is False when it had been sent before.
+
+    `allowance` is what is left of the person's limit, None where there is none.
+    """
 
     message: Message
     turn: Turn
     is_new: bool
+    allowance: RateState | None = None
 
 
 def message_send(
@@ -62,9 +69,10 @@ def message_send(
     """Store a question and queue its turn; the same client id again returns the first's.
 
     `as_of` (a moment of the past) or `release` (an id or a name) asks that state of knowledge.
-    Raises NotFound, Invalid, TooMany, and Conflict when the client id stands for another text.
+    Unseen characters are taken out of the text. Raises NotFound, Invalid, TooMany, Unavailable, and
+    Conflict when the client id stands for another text.
     """
-    _check_text(content, client_message_id)
+    content = _checked_text(content, client_message_id)
     conversation = Conversation.objects.visible_to(acting_user).filter(pk=conversation_id).first()
     if conversation is None:
         raise absent()
@@ -72,14 +80,17 @@ def message_send(
     if known is not None:
         return known
     moment = moment_of(acting_user, as_of=as_of, release=release)
-    _check_rate(acting_user)
+    admission = admit(user=acting_user, space_id=conversation.space_id, text=content)
     try:
-        return _store(conversation, content, client_message_id, parent, moment)
+        sent = _store(conversation, content, client_message_id, parent, moment, admission)
     except IntegrityError:
         known = _sent_before(conversation, content, client_message_id)
         if known is None:
             raise
         return known
+    if sent.turn.route == TurnRoute.HUMAN:
+        turns_stop(acting_user=acting_user, conversation_id=conversation_id)
+    return sent
 
 
 @transaction.atomic
@@ -89,6 +100,7 @@ def _store(
     client_message_id: str,
     parent: uuid.UUID | Newest | None,
     moment: Moment | None,
+    admission: Admission,
 ) -> Sent:
     # The lock puts the messages of a conversation in one order, which "newest" needs.
     locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
@@ -101,31 +113,44 @@ def _store(
         content=content,
         client_message_id=client_message_id,
     )
-    turn = _queue(locked, message, state_fields(moment))
+    people = dispatched(locked, content)
+    if people is None:
+        marked = {"trace": {"guard": {"words": admission.words}}} if admission.words else {}
+        turn = _queue(locked, message, {**state_fields(moment), **marked})
+    else:
+        turn = human_turn(locked, message, notice=people.notice, state=state_fields(moment))
+        _received(locked, turn)
     named = {"title": as_title(content, limit=TITLE_MAX)} if not locked.title else {}
     fresh = {"updated_at": Now(), "archived_at": None}
     Conversation.objects.filter(pk=locked.pk).update(**fresh, **named)
     # What was made here has nothing more to it: whoever shows it need not ask.
     remember_related(message, turns=[turn])
     remember_related(turn, citations=[])
-    return Sent(message, turn, is_new=True)
+    if people is not None:
+        log_ended(turn)
+        handoff_tell(locked)
+    return Sent(message, turn, is_new=True, allowance=admission.allowance)
 
 
 def _queue(conversation: Conversation, question: Message, state: Mapping[str, Any]) -> Turn:
     turn = Turn.objects.create(
         conversation=conversation, question=question, trace_id=current_trace_id(), **state
     )
+    _received(conversation, turn)
+    return turn
+
+
+def _received(conversation: Conversation, turn: Turn) -> None:
     emit(
         "chat.message.received",
         {
             "conversation": str(conversation.pk),
-            "message": str(question.pk),
+            "message": str(turn.question_id),
             "turn": str(turn.pk),
         },
         space_id=conversation.space_id,
         subject_id=turn.pk,
     )
-    return turn
 
 
 def _parent(conversation: Conversation, parent: uuid.UUID | Newest | None) -> uuid.UUID | None:
@@ -137,7 +162,12 @@ def _parent(conversation: Conversation, parent: uuid.UUID | Newest | None) -> uu
     return parent
 
 
-def _check_text(content: str, client_message_id: str) -> None:
+def _checked_text(content: str, client_message_id: str) -> str:
+    """Return a text as it may be kept. Raises Invalid."""
+    for name, text in (("content", content), ("client_message_id", client_message_id)):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise Invalid(_("The text holds characters that cannot be stored."), field=name)
+    content = cleaned(content).text
     limit = settings.ACERVO_MESSAGE_MAX_CHARS
     if not content.strip():
         raise Invalid(_("The message is empty."), field="content", code="empty_message")
@@ -152,20 +182,7 @@ def _check_text(content: str, client_message_id: str) -> None:
         raise Invalid(
             _("client_message_id must have 1 to 100 characters."), field="client_message_id"
         )
-    for name, text in (("content", content), ("client_message_id", client_message_id)):
-        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise Invalid(_("The text holds characters that cannot be stored."), field=name)
-
-
-def _check_rate(user: User) -> None:
-    if not settings.ACERVO_RATE_MESSAGES:
-        return
-    state = ratelimit.hit("messages", str(user.pk), settings.ACERVO_RATE_MESSAGES)
-    if not state.allowed:
-        raise TooMany(
-            _("You are sending messages too fast. Wait a moment and try again."),
-            retry_after=state.retry_after,
-        )
+    return content
 
 
 def _sent_before(conversation: Conversation, content: str, client_message_id: str) -> Sent | None:
@@ -190,9 +207,11 @@ def message_regenerate(*, acting_user: User, message: Message) -> Turn:
     It asks the same state of knowledge as the one before. Raises NotFound, Invalid, TooMany.
     """
     question = message.parent if message.role == MessageRole.ASSISTANT else message
-    if question is None or question.role != MessageRole.USER:
+    is_by_person = bool(message.author_name)
+    if question is None or question.role != MessageRole.USER or is_by_person:
         raise Invalid(_("Only a question or its answer can be answered again."))
-    _check_rate(acting_user)
+    queue.admit()
+    allowance_use(acting_user)
     with transaction.atomic():
         conversation = (
             Conversation.objects.visible_to(acting_user)
@@ -202,6 +221,11 @@ def message_regenerate(*, acting_user: User, message: Message) -> Turn:
         )
         if conversation is None:
             raise absent()
+        if Handoff.objects.filter(conversation=conversation).open().exists():
+            raise Conflict(
+                _("A person answers this conversation now: give it back to Acervo first."),
+                code="handoff_open",
+            )
         return _queue(conversation, question, _state_again(acting_user, message, question))
 
 
@@ -218,6 +242,18 @@ def _state_again(user: User, message: Message, question: Message) -> dict[str, A
     # By its id, or, once it is gone, by its name: then the refusal says that it is.
     wanted = str(before.release_id) if before.release_id else before.release_name
     return state_fields(moment_of(user, release=wanted))
+
+
+def turns_stop(*, acting_user: User, conversation_id: uuid.UUID) -> None:
+    """Stop what is being answered, or will be, in a conversation that people have taken over.
+
+    Not in the transaction that hands it over: whoever finishes a turn locks it before the
+    conversation.
+    """
+    rows = Turn.objects.visible_to(acting_user).filter(conversation=conversation_id)
+    unfinished = rows.exclude(status__in=FINAL_STATUSES).order_by("created_at", "pk")
+    for turn_id in list(unfinished.values_list("pk", flat=True)):
+        turn_stop(acting_user=acting_user, turn_id=turn_id)
 
 
 def turn_stop(*, acting_user: User, turn_id: uuid.UUID) -> Turn:

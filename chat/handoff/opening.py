@@ -1,0 +1,167 @@
+"""Beginning a handoff: in which queue, and what it means for the messages that come."""
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chat import stopping
+from chat.choices import HandoffOrigin, TurnRoute, TurnStatus
+from chat.handoff.news import tell_after_commit
+from chat.handoff.presence import operators_of
+from chat.handoff.wording import asks_for_person
+from chat.models import Citation, Conversation, Handoff, Message, Turn
+from chat.representation import final_fields
+from knowledge.languages import detect_language
+from knowledge.models import Space
+from project.accounts.models import User
+from project.events.services import emit
+from project.http.errors import Conflict
+from project.tracing import current_trace_id
+
+LATEST = 10  # turns whose citations say which space a conversation is about
+QUEUE_AT_MOST = 20  # spaces that are looked through for somebody
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A message that people answer, or nobody; `notice` is a sentence for whoever wrote it."""
+
+    notice: str = ""
+
+
+class Nobody(Conflict):
+    """There is nobody who could answer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Nobody answers in person here yet, so you would wait in vain. Ask Acervo."),
+            code="no_operator",
+        )
+
+
+def dispatched(conversation: Conversation, content: str) -> Dispatch | None:
+    """Return who answers a message of a locked conversation, when it is not the AI.
+
+    1. While a handoff is open, people do.
+    2. Words that ask for a person open one; with nobody there, the person is told.
+    """
+    if Handoff.objects.filter(conversation=conversation).open().exists():
+        return Dispatch()
+    if not asks_for_person(content):
+        return None
+    try:
+        handoff_open(conversation, reason=content, origin=HandoffOrigin.WORDS, words=content)
+    except Nobody as nobody:
+        return Dispatch(nobody.message)
+    return Dispatch(_("You asked for a person. They read along here, and answer in this place."))
+
+
+def handoff_open(
+    conversation: Conversation,
+    *,
+    reason: str,
+    origin: HandoffOrigin,
+    words: str = "",
+    space: Space | None = None,
+) -> Handoff:
+    """Put a locked conversation in the queue of a space. Raises Nobody when nobody could answer."""
+    chosen = space if space is not None else _space_of(conversation)
+    if chosen is None or not operators_of(chosen).exists():
+        raise Nobody
+    handoff = Handoff.objects.create(
+        conversation=conversation,
+        space=chosen,
+        queue=_language_of(conversation, words),
+        origin=origin,
+        reason=" ".join(reason.split())[:500],
+    )
+    announce("requested", handoff)
+    return handoff
+
+
+def human_turn(
+    conversation: Conversation,
+    question: Message,
+    *,
+    notice: str = "",
+    answer: Message | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> Turn:
+    """Store the turn of a message that people answer, or of their answer; it is over at once."""
+    return Turn.objects.create(
+        conversation=conversation,
+        question=question,
+        answer=answer,
+        route=TurnRoute.HUMAN,
+        status=TurnStatus.COMPLETED,
+        trace={"notice": notice} if notice else {},
+        trace_id=current_trace_id(),
+        finished_at=timezone.now(),
+        last_seq=1,
+        **(state or {}),
+    )
+
+
+def log_ended(turn: Turn) -> None:
+    """Tell whoever follows the turn that it is over, after the commit."""
+    fields = final_fields(turn)
+    transaction.on_commit(lambda: stopping.log_final(turn.pk, turn.last_seq, fields), robust=True)
+
+
+def handoff_tell(conversation: Conversation) -> None:
+    """Tell whoever follows that the person has written, after the commit."""
+    rows = Handoff.objects.filter(conversation=conversation).open()
+    for handoff_id in rows.values_list("pk", flat=True):
+        tell_after_commit(handoff_id)
+
+
+def announce(what: str, handoff: Handoff) -> None:
+    """Write the event of a change, and tell whoever follows."""
+    emit(
+        f"chat.handoff.{what}",
+        {
+            "handoff": str(handoff.pk),
+            "conversation": str(handoff.conversation_id),
+            "status": handoff.status,
+            "operator": handoff.operator_name or None,
+        },
+        space_id=handoff.space_id,
+        subject_id=handoff.pk,
+    )
+    tell_after_commit(handoff.pk)
+
+
+def _space_of(conversation: Conversation) -> Space | None:
+    """Return the space of a conversation; of one about all spaces, the one it cites most.
+
+    Then the default one and the others that the person may read: the first where somebody is.
+    """
+    if conversation.space_id is not None:
+        return conversation.space
+    user = conversation.user
+    spaces = list(
+        Space.objects.visible_to(user).order_by("-is_default", "name", "pk")[:QUEUE_AT_MOST]
+    )
+    turns = Turn.objects.filter(conversation=conversation).order_by("-created_at", "pk")
+    cited = Citation.objects.filter(turn__in=turns.values("pk")[:LATEST]).exclude(node=None)
+    counts: Counter[uuid.UUID] = Counter(cited.order_by().values_list("node__space", flat=True))
+    spaces.sort(key=lambda space: -counts[space.pk])  # stable: of equals the default one
+    return next((each for each in spaces if operators_of(each).exists()), None)
+
+
+def _language_of(conversation: Conversation, words: str) -> str:
+    """Return the language that the person speaks: their own choice, or that of what they wrote."""
+    user: User = conversation.user
+    if user.language:
+        return user.language
+    newest = Message.objects.filter(conversation=conversation, author=None, role="user")
+    text = newest.order_by("-created_at", "pk").values_list("content", flat=True)[:3]
+    spoken = detect_language(" ".join([words, *text]))
+    return spoken if spoken in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
