@@ -100,4 +100,11 @@ REASONS_OF = {
 }
 
 OPEN_HANDOFFS = (HandoffStatus.WAITING, HandoffStatus.ACTIVE)
+class WordAction(models.TextChoices):
+    """What a watched word does to a message."""
+
+    REFUSE = "refuse", _("Refuse the message")
+    FLAG = "flag", _("Mark the message")
+
+
 FINAL_STATUSES = (TurnStatus.COMPLETED, TurnStatus.STOPPED, TurnStatus.FAILED)

@@ -25,6 +25,11 @@ answer_cache = Counter(
     "Questions by what kept answers gave: exact, semantic, near miss, miss, wrong; and why not.",
     ["outcome", "reason"],
 )
+guarded = Counter(
+    "acervo_messages_guarded_total",
+    "Messages turned away, by why: word, busy, repeat, noise, rate.",
+    ["reason"],
+)
 running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
 takeovers = Counter(
     "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."

@@ -114,6 +114,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         language=user.language or _language_of(turn.question.content),
         trace_id=turn.trace_id,
         state=state_of(turn),
+        marked_words=tuple(turn.trace.get("guard", {}).get("words", ())),
         is_again=Turn.objects.filter(question=turn.question_id).exclude(pk=turn.pk).exists(),
         summary=summary.text if (summary := summary_of(branch)) is not None else "",
     )

@@ -63,6 +63,7 @@ class TurnRequest:
     state: AskedState | None = None
     proposal_id: uuid.UUID | None = None
     is_again: bool = False
+    marked_words: tuple[str, ...] = ()
     summary: str = ""
 
 

@@ -24,6 +24,7 @@ from chat.answering.budget import Context, fit_context
 from chat.answering.composing import Composer
 from chat.answering.grounding import extract_answer, recall_memories, retrieve
 from chat.choices import TurnRoute
+from chat.guarding.tracing import guard_trace
 from chat.models import CachedAnswer
 from chat.prompts import PROMPT_VERSION, build_messages, rules_for
 from chat.rewriting import standalone_question
@@ -72,6 +73,8 @@ async def answer_turn(
     context = await in_thread(_context, request, found, memories)
     passages = context.passages
     _trace_grounding(draft, context)
+    if guard := guard_trace(request.question, passages, request.marked_words):
+        draft.trace["guard"] = guard
     kept = await in_thread(look_up, request, found, memories)
     draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
     if kept.answer is not None:

@@ -4,6 +4,7 @@ from chat.models.answers import CachedAnswer, CachedSource
 from chat.models.confidence import ConfidenceThreshold
 from chat.models.conversations import Citation, Conversation, Feedback, Message, Turn
 from chat.models.gaps import GapQuestion, KnowledgeGap
+from chat.models.guarding import SpaceWord
 from chat.models.handoffs import Handoff
 from chat.models.shares import Share
 from chat.models.summaries import ConversationSummary
@@ -21,5 +22,6 @@ __all__ = [
     "KnowledgeGap",
     "Message",
     "Share",
+    "SpaceWord",
     "Turn",
 ]
