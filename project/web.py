@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 
 from project.env import env_int, env_str
+from project.websocket import ANSWER_SECONDS, HEARTBEAT_SECONDS, WebSocketProtocol
 
 _GRACE = 8  # seconds that open requests have to end after SIGTERM
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -89,6 +90,9 @@ def configuration() -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ws=WebSocketProtocol,
+        ws_ping_interval=HEARTBEAT_SECONDS,
+        ws_ping_timeout=ANSWER_SECONDS,
         ws_per_message_deflate=False,
         ws_max_size=1024 * 1024,
         timeout_graceful_shutdown=_GRACE,
