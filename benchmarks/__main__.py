@@ -27,6 +27,9 @@ def main() -> int:
         "processes",
         "scale_web",
         "beside_chromadb",
+        "chat_stage",
+        "chat_clients",
+        "stub_model",
         "synthetic",
     }
     if unknown := [name for name in names if name not in known]:

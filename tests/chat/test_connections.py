@@ -89,7 +89,7 @@ async def test_a_socket_of_a_program_ends_with_its_key(conversation, owner):
 async def test_a_socket_ends_with_the_session_that_its_token_came_from(conversation, owner, client):
     def token() -> str:
         client.force_login(owner)
-        return client.post("/api/v1/ws-tokens/").json()["token"]
+        return client.post("/api/v1/ws-tokens/", content_type="application/json").json()["token"]
 
     async with opened(conversation, query=f"?token={await in_thread(token)}") as socket:
         await say(socket, type="ping")
