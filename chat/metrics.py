@@ -30,6 +30,12 @@ guarded = Counter(
     "Messages turned away, by why: word, busy, repeat, noise, rate.",
     ["reason"],
 )
+supported_share = Histogram(
+    "acervo_answer_supported_share",
+    "Share of an answer's sentences that the passages it cites support.",
+    ["route"],
+    buckets=(0, 0.25, 0.5, 0.75, 0.9, 0.99, 1),
+)
 running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
 takeovers = Counter(
     "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."

@@ -46,7 +46,7 @@ times.\
 """
 
 _SECTION_MARK = re.compile(
-    r"<(/?)(passages?|memories|memory|question|summary|messages?)\b", re.IGNORECASE
+    r"<(/?)(passages?|memories|memory|question|summary|messages?|statements?)\b", re.IGNORECASE
 )
 
 

@@ -413,7 +413,7 @@ ACERVO_ANSWER_CACHE_SIMILARITY = env_int("ACERVO_ANSWER_CACHE_SIMILARITY", 88, m
 # Tokens of a prompt, estimated; complex questions get up to twice as many (docs/chat.md).
 ACERVO_CONTEXT_TOKENS = env_int("ACERVO_CONTEXT_TOKENS", 4000, minimum=1500)
 # Confidence of retrieval, in hundredths, below which a question is not answered; 0 answers all.
-ACERVO_CONFIDENCE = env_int("ACERVO_CONFIDENCE", 40, minimum=0)
+ACERVO_CONFIDENCE = env_int("ACERVO_CONFIDENCE", 32, minimum=0)
 # Whether a language model, where one is set up, judges the sentences that rules leave in doubt.
 ACERVO_VERIFY_BY_MODEL = env_bool("ACERVO_VERIFY_BY_MODEL", default=False)
 

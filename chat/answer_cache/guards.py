@@ -20,7 +20,7 @@ from knowledge.quality.vocabulary import OPPOSITES
 
 _WORD = re.compile(r"[^\W_]+(?:['’._/-][^\W_]+)*")
 _DIGIT = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_RELATIVE = frozenset(
+RELATIVE = frozenset(
     [
         "today",
         "tomorrow",
@@ -65,7 +65,7 @@ _RELATIVE = frozenset(
         "domingo",
     ]
 )
-_POLES: tuple[tuple[str, str], ...] = (
+POLES: tuple[tuple[str, str], ...] = (
     *OPPOSITES,
     ("enable", "disable"), ("activate", "deactivate"), ("block", "unblock"), ("lock", "unlock"),
     ("add", "remove"), ("add", "delete"), ("create", "delete"), ("install", "uninstall"),
@@ -144,8 +144,8 @@ def sense_of(question: str) -> Sense:
         claim=claim_of(sentence, "", language or "en"),
         words=words,
         digits=tuple(sorted(_DIGIT.findall(folded))),
-        names=frozenset(_names(question)),
-        relative=words & _RELATIVE,
+        names=frozenset(names_of(question)),
+        relative=words & RELATIVE,
         roles=frozenset(
             (_ROLES[match["word"]], match["what"]) for match in _COUPLES.finditer(folded)
         ),
@@ -161,7 +161,7 @@ def difference(here: Sense, there: Sense) -> str:
         return "language"
     if one.values != other.values or here.digits != there.digits or one.names != other.names:
         return "numbers"
-    if here.relative != there.relative or _are_of_other_sides(one, other):
+    if here.relative != there.relative or are_of_other_sides(one, other):
         return "dates or sides"
     # A name that the other question writes in small letters is the same name.
     if here.names - there.words or there.names - here.words:
@@ -170,7 +170,7 @@ def difference(here: Sense, there: Sense) -> str:
         return "negation"
     if one.modality != other.modality and one.modality and other.modality:
         return "modality"
-    if _are_opposite(here.words - there.words, there.words - here.words):
+    if are_opposite(here.words - there.words, there.words - here.words):
         return "opposites"
     if _are_swapped(here, there):
         return "roles"
@@ -179,7 +179,7 @@ def difference(here: Sense, there: Sense) -> str:
     return ""
 
 
-def _names(question: str) -> list[str]:
+def names_of(question: str) -> list[str]:
     """Return the words with capitals that a sentence does not begin with, and the identifiers."""
     found = []
     is_shouted = question.isupper()
@@ -196,10 +196,10 @@ def _names(question: str) -> list[str]:
     return found
 
 
-def _are_opposite(here: frozenset[str], there: frozenset[str]) -> bool:
+def are_opposite(here: frozenset[str], there: frozenset[str]) -> bool:
     return any(
         (one in here and other in there) or (other in here and one in there)
-        for one, other in _POLES
+        for one, other in POLES
     )
 
 
@@ -212,7 +212,7 @@ def _are_swapped(here: Sense, there: Sense) -> bool:
     )
 
 
-def _are_of_other_sides(here: Claim, there: Claim) -> bool:
+def are_of_other_sides(here: Claim, there: Claim) -> bool:
     """Whether both name one of several kinds, such as summer and winter, and not the same."""
     rows = {row for row, _word in here.sides} & {row for row, _word in there.sides}
     return any(not _named(here, row) & _named(there, row) for row in rows)

@@ -25,6 +25,8 @@ class Composer:
         self._marks = MarkRewriter(len(passages))
         self._blocks = BlockSplitter()
         self._urls: list[str] = []
+        self._cited: list[Passage] = []
+        self._text: list[str] = []
         self._space = ""  # white space that is shown only if text follows
         self.has_text = False
 
@@ -32,6 +34,16 @@ class Composer:
     def cited(self) -> int:
         """How many passages have been cited."""
         return len(self._urls)
+
+    @property
+    def text(self) -> str:
+        """The answer as far as it has been shown."""
+        return "".join(self._text)
+
+    @property
+    def cited_passages(self) -> dict[int, Passage]:
+        """What has been cited, by the numbers that are shown."""
+        return dict(enumerate(self._cited, 1))
 
     def feed(self, text: str) -> list[AnswerEvent]:
         """Take the next text of the model."""
@@ -57,6 +69,7 @@ class Composer:
         return stripped
 
     def _shown(self, pieces: Sequence[BlockText | BlockClosed]) -> list[AnswerEvent]:
+        self._text += [each.text for each in pieces if isinstance(each, BlockText)]
         return [
             AnswerDelta(each.text, each.block)
             if isinstance(each, BlockText)
@@ -67,6 +80,7 @@ class Composer:
     def _citation(self, number: int) -> AnswerCitation:
         passage = self._passages[number - 1]
         self._urls.append(passage.url)
+        self._cited.append(passage)
         return AnswerCitation(
             index=len(self._urls),
             node=str(passage.node),

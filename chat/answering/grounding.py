@@ -96,13 +96,17 @@ def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
     return recall(wanted, user=request.user)
 
 
-def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]) -> str:
-    """Return an answer made of sentences of the passages, as Markdown with `[n]` marks."""
+def extract_answer(request: TurnRequest, query: str, passages: Sequence[Passage]) -> str | None:
+    """Return an answer made of sentences of the passages, as Markdown with `[n]` marks.
+
+    None where none of them answers.
+    """
     numbered = [
         extractive.Passage(n, each.title, each.text, each.score, " ".join(each.heading_path))
         for n, each in enumerate(passages, start=1)
     ]
-    return extractive.extract_answer(query, numbered, language=question_language(request)).text
+    answer = extractive.extract_answer(query, numbered, language=question_language(request))
+    return answer.text if answer.is_found else None
 
 
 def question_language(request: TurnRequest) -> str:

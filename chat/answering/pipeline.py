@@ -5,7 +5,8 @@
    what a question that stands alone was answered before is given again (`chat.answer_cache`);
 3. generate: a language model with what fits its window, or, when none is set up or none answers,
    the extractive answerer, which says what it is;
-4. verify: what an answer without citations, or with few words of its own, means for the trace.
+   what retrieval is not sure of is not answered: the nearest nodes are named instead;
+4. verify: every sentence against the passages that it cites, and what a person should look at.
 """
 
 import asyncio
@@ -22,12 +23,26 @@ from chat.answer_cache.lookup import look_up
 from chat.answer_cache.replaying import cited_passages, pieces_of
 from chat.answering.budget import Context, fit_context
 from chat.answering.composing import Composer
-from chat.answering.grounding import extract_answer, recall_memories, retrieve
+from chat.answering.confidence import (
+    Confidence,
+    confidence_in,
+    is_about_the_talk,
+    is_small_talk,
+)
+from chat.answering.grounding import (
+    extract_answer,
+    question_language,
+    recall_memories,
+    retrieve,
+)
+from chat.answering.unknown import unknown_answer
+from chat.answering.verify_stage import verification
 from chat.choices import TurnRoute
 from chat.guarding.tracing import guard_trace
 from chat.models import CachedAnswer
 from chat.prompts import PROMPT_VERSION, build_messages, rules_for
-from chat.rewriting import standalone_question
+from chat.rewriting import leans, standalone_question
+from chat.thresholds import threshold_for
 from chat.types import (
     AnswerDraft,
     AnswerEvent,
@@ -49,6 +64,8 @@ from project.inference.language_models import (
 from project.inference.types import TokenUsage, UsageContext
 
 EXTRACTIVE_MODEL = "acervo-extractive"
+LEAST_SUPPORTED = 0.5
+"""Share of supported sentences below which a person should look at an answer."""
 _PIECE_WORDS = 6
 log = structlog.get_logger(__name__)
 
@@ -70,9 +87,10 @@ async def answer_turn(
     yield TurnStage("retrieve")
     found, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
-    context = await in_thread(_context, request, found, memories)
+    context, confidence = await in_thread(_context, request, found, memories)
     passages = context.passages
     _trace_grounding(draft, context)
+    draft.trace["confidence"] = confidence.trace
     if guard := guard_trace(request.question, passages, request.marked_words):
         draft.trace["guard"] = guard
     kept = await in_thread(look_up, request, found, memories)
@@ -83,7 +101,9 @@ async def answer_turn(
         return
     composer = Composer(passages, query)
     yield TurnStage("generate")
-    if request.route == TurnRoute.AI:
+    is_known = True
+    is_asked = confidence.is_enough or _is_no_matter_of_knowledge(request, context)
+    if request.route == TurnRoute.AI and is_asked:
         stream = _by_model(request, draft, composer, context)
         async with contextlib.aclosing(stream) as events:
             async for event in events:
@@ -92,12 +112,20 @@ async def answer_turn(
         draft.route, draft.model = TurnRoute.EXTRACTIVE, EXTRACTIVE_MODEL
         if draft.notice:
             yield TurnStage("fallback", draft.notice)
-        async for event in _by_extraction(request, query, composer, passages):
+        extract = None
+        if confidence.is_enough:
+            extract = await in_thread(extract_answer, request, query, passages)
+        is_known = extract is not None
+        text = extract or unknown_answer(found, question_language(request))
+        async for event in _in_pieces(text, composer):
             yield event
     for event in composer.finish():
         yield event
     yield TurnStage("verify")
-    draft.trace["flags"] = _flags(draft, composer, passages)
+    if is_known and not is_small_talk(request.question):
+        checked = await verification(request, composer, passages, draft.route)
+        draft.trace["verification"] = checked
+    draft.trace["flags"] = _flags(draft, composer, passages, is_known=is_known)
 
 
 async def _gathered(
@@ -123,8 +151,9 @@ async def _gathered(
 
 def _context(
     request: TurnRequest, passages: Sequence[Passage], memories: Sequence[Recollection]
-) -> Context:
-    return fit_context(
+) -> tuple[Context, Confidence]:
+    """Return what may be sent to a model, and how sure retrieval is."""
+    context = fit_context(
         request.question,
         passages=passages,
         history=request.history,
@@ -133,6 +162,16 @@ def _context(
         budget=settings.ACERVO_CONTEXT_TOKENS,
         rules=rules_for(request.state),
         tier=request.tier,
+    )
+    return context, confidence_in(passages, threshold_for(request.space_id))
+
+
+def _is_no_matter_of_knowledge(request: TurnRequest, context: Context) -> bool:
+    """Whether a model may answer without a passage: from memories, from what was said, politely."""
+    if context.memories or is_small_talk(request.question):
+        return True
+    return bool(request.history) and (
+        leans(request.question) or is_about_the_talk(request.question)
     )
 
 
@@ -149,6 +188,8 @@ async def _by_kept(draft: AnswerDraft, answer: CachedAnswer) -> AsyncGenerator[A
     for event in composer.finish():
         yield event
     yield TurnStage("verify")
+    if "verification" in turn.trace:
+        draft.trace["verification"] = turn.trace["verification"]
 
 
 async def _by_model(
@@ -202,11 +243,8 @@ async def _by_model(
             )
 
 
-async def _by_extraction(
-    request: TurnRequest, query: str, composer: Composer, passages: Sequence[Passage]
-) -> AsyncGenerator[AnswerEvent, None]:
-    """Yield an answer made of sentences of the passages, a few words at a time."""
-    text = await in_thread(extract_answer, request, query, passages)
+async def _in_pieces(text: str, composer: Composer) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield an answer that is there already, a few words at a time."""
     words = text.split(" ")
     for start in range(0, len(words), _PIECE_WORDS):
         end = start + _PIECE_WORDS
@@ -251,13 +289,21 @@ def _trace_grounding(draft: AnswerDraft, context: Context) -> None:
     ]
 
 
-def _flags(draft: AnswerDraft, composer: Composer, passages: Sequence[Passage]) -> list[str]:
-    """Return what a person should look at: an answer that cites nothing although it could."""
-    flags = []
+def _flags(
+    draft: AnswerDraft, composer: Composer, passages: Sequence[Passage], *, is_known: bool
+) -> list[str]:
+    """Return what a person should look at: such as an answer that cites nothing although it could.
+
+    Answers with a flag are not given again.
+    """
+    flags = [] if is_known else ["not_confident"]
     if not passages:
         flags.append("no_passages")
     elif draft.route == TurnRoute.AI and not composer.cited:
         flags.append("no_citations")
+    share = (draft.trace.get("verification") or {}).get("share")
+    if share is not None and share < LEAST_SUPPORTED:
+        flags.append("unsupported")
     if draft.is_partial:
         flags.append("partial")
     return flags

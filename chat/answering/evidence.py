@@ -1,0 +1,111 @@
+"""What a passage says, cut as finely as a statement has to be compared with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from chat.types import Passage
+from knowledge.analysis import base_language, fold, words
+from knowledge.quality.claims import Claim, claim_of
+from knowledge.quality.sentences import Sentence, sentences
+
+_CLAUSE = re.compile(
+    r"\s*(?:;|,\s|\s[–—]\s|\s\(|\)\s|\s\|\s)\s*"
+    r"|\s+(?:and|but|while|whereas|or|e|mas|enquanto|ou|por[eé]m)\s+",
+    re.IGNORECASE,
+)
+LEAST_CLAUSE = 2  # terms and numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text as the comparison sees it; `is_row` is one of a table."""
+
+    text: str
+    claim: Claim
+    terms: frozenset[str]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage as sentences, pairs of them and clauses; `above` is of its title and headings."""
+
+    language: str
+    sentences: tuple[Piece, ...]
+    pairs: tuple[Piece, ...]
+    clauses: tuple[Piece, ...]
+    above: frozenset[str]
+    words: frozenset[str]
+    text: str
+
+
+def evidence_of(passage: Passage, language: str) -> Evidence:
+    """Read a passage; `language` where it does not say its own."""
+    spoken = base_language(passage.language or language)
+    above = " ".join((passage.title, *passage.heading_path))
+    rows = [
+        f"{each.header} {each.said}".strip() if each.header.strip() else each.said
+        for each in sentences(passage.text)
+    ]
+    return Evidence(
+        language=spoken,
+        sentences=tuple(piece_of(row, spoken) for row in rows),
+        pairs=tuple(piece_of(f"{one} {other}", spoken) for one, other in pairwise(rows)),
+        clauses=tuple(clause for row in rows for clause in clauses_of(row, spoken)),
+        above=piece_of(above, spoken).terms,
+        words=frozenset(words(f"{above} {passage.text}")),
+        text=passage.text,
+    )
+
+
+@lru_cache(maxsize=4096)
+def piece_of(text: str, language: str) -> Piece:
+    """Read a stretch of text."""
+    claim = claim_of(Sentence(text, text, 0, len(text), ()), "", language)
+    return Piece(text, claim, claim.terms, frozenset(words(text)) | frozenset(fold(text).split()))
+
+
+def clauses_of(text: str, language: str) -> list[Piece]:
+    """Return the clauses of a sentence; those with hardly a word stay with the one before."""
+    parts: list[str] = []
+    for part in _CLAUSE.split(text):
+        if not part.strip():
+            continue
+        if parts and _weight(part, language) < LEAST_CLAUSE:
+            parts[-1] = f"{parts[-1]} {part}"
+        else:
+            parts.append(part)
+    if len(parts) > 1 and _weight(parts[0], language) < LEAST_CLAUSE:
+        parts[:2] = [" ".join(parts[:2])]
+    return [piece_of(part, language) for part in parts]
+
+
+def _weight(part: str, language: str) -> int:
+    piece = piece_of(part, language)
+    return len(piece.terms) + len(piece.claim.values)
+
+
+def covered(terms: frozenset[str], held: frozenset[str]) -> float:
+    """Return which share of the terms is held."""
+    return len(terms & held) / len(terms) if terms else 0.0
+
+
+def best_of(pieces: Sequence[Piece], terms: frozenset[str], above: frozenset[str]) -> Piece | None:
+    """Return the piece that holds most of the terms; the shortest of equals.
+
+    What title and headings say counts half: they name the subject of every sentence.
+    """
+    if not pieces:
+        return None
+    return max(
+        pieces,
+        key=lambda each: (
+            len(terms & each.terms) + 0.5 * len((terms & above) - each.terms),
+            -len(each.terms),
+        ),
+    )
