@@ -14,7 +14,7 @@ from django.utils import timezone
 from chat.choices import HandoffStatus, MessageRole, TurnRoute
 from chat.handoff.wording import asks_for_person
 from chat.models import Citation, Handoff, Message, Turn
-from chat.rendering import citation_urls, render_answer
+from chat.rendering import citation_urls, render_answer, verdicts_of
 from knowledge.models import Node, Space
 from project.accounts.models import User
 from project.markdown import render_markdown
@@ -115,7 +115,7 @@ def _said(message: Message) -> Said:
     turn: Turn | None = getattr(message, "answered_by", None)
     if turn is None:
         return Said(message, render_markdown(message.content))
-    html = render_answer(message.content, citation_urls(turn))
+    html = render_answer(message.content, citation_urls(turn), verdicts_of(turn))
     return Said(message, html, turn, list(turn.citations.all()))
 
 

@@ -1,6 +1,6 @@
 """Reads of handoffs: open to the editors of the space in whose queue they stand."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Case, IntegerField, OuterRef, Subquery, Value, When
@@ -45,7 +45,7 @@ class HandoffQuerySet(models.QuerySet):
 
     def with_newest(self) -> Self:
         """Annotate `newest_role`, `newest_text` and `newest_at` of the conversation."""
-        conversation = self.model._meta.get_field("conversation").related_model
+        conversation: Any = self.model._meta.get_field("conversation").related_model
         messages = rows_behind(conversation, "messages")
         rows = messages.filter(conversation=OuterRef("conversation")).order_by("-created_at", "id")
         return self.annotate(
