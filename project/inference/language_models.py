@@ -18,11 +18,13 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from project.aio import in_thread
 from project.inference import breaker, failures, routing
+from project.inference.budgets import BudgetUsedUp, budget_hold
 from project.inference.chat_calls import CallFailed, ChatCall, Prompt
 from project.inference.choices import CallKind, Outcome, Tier
 from project.inference.failures import Failure
@@ -56,6 +58,7 @@ __all__ = [
 ATTEMPTS = 3
 ATTEMPTS_BEFORE_ANOTHER = 2
 NOT_CONFIGURED = "not_configured"
+BUDGET = "budget_used_up"
 _RESTING = Failure(Outcome.BREAKER_OPEN, _("The model is resting after failures."))
 
 
@@ -86,15 +89,17 @@ async def stream_chat(
     endpoints = await in_thread(routing.chat_endpoints, tier)
     if not endpoints:
         raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
+    hold = await _held(prompt, usage, endpoints)
     try:
         async with aclosing(_from_first_able(endpoints, prompt, usage, rows)) as events:
             async for event in events:
                 if isinstance(event, Finish):
                     # Written before the answer counts as finished: its cost is known by then.
-                    await _store(rows)
+                    await _store(rows, hold)
+                    hold = None
                 yield event
     finally:
-        await _store(rows)
+        await _store(rows, hold)
 
 
 async def warm_up() -> None:
@@ -229,8 +234,23 @@ def _interrupted(call: ChatCall, failure: Failure) -> ModelInterrupted:
     return ModelInterrupted(failure.outcome, failure.message, summary)
 
 
-async def _store(rows: list[UsageRecord]) -> None:
-    if rows:
+async def _held(prompt: Prompt, usage: UsageContext, endpoints: list[ModelEndpoint]) -> UUID | None:
+    """Hold what the call may cost in the budget of its space. Raises ModelUnavailable."""
+    try:
+        return await in_thread(
+            budget_hold,
+            usage.space_id,
+            prompt_chars=sum(len(each["content"]) for each in prompt.messages),
+            max_tokens=prompt.max_tokens,
+            endpoints=endpoints,
+        )
+    except BudgetUsedUp:
+        message = _("The budget for language models is used up for this month.")
+        raise ModelUnavailable(BUDGET, message) from None
+
+
+async def _store(rows: list[UsageRecord], hold: UUID | None) -> None:
+    if rows or hold is not None:
         batch = rows.copy()
         rows.clear()
-        await usage_store_async(batch)
+        await usage_store_async(batch, hold)

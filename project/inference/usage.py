@@ -1,6 +1,7 @@
 """The account of model calls: rows and metrics, written after a call and never during one."""
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 
 import structlog
@@ -9,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from project.aio import in_thread
 from project.inference import metrics
+from project.inference.budgets import spending_count
 from project.inference.models import ModelEndpoint, UsageRecord
 from project.inference.types import TokenUsage, UsageContext
 from project.tracing import current_trace_id
@@ -70,24 +72,27 @@ def usage_row(
     )
 
 
-def usage_store(rows: Sequence[UsageRecord]) -> None:
-    """Write rows. A database that is away costs the rows, never the answer they belong to."""
+def usage_store(rows: Sequence[UsageRecord], hold: uuid.UUID | None = None) -> None:
+    """Write rows, and let go what was held for them in a budget.
+
+    A database that is away costs the rows, never the answer they belong to.
+    """
     try:
         try:
-            _insert(rows)
+            _insert(rows, hold)
         except IntegrityError:
             # The endpoint or the user was deleted while the model was answering.
             for row in rows:
                 row.endpoint_id = row.user_id = None
-            _insert(rows)
+            _insert(rows, hold)
     except DatabaseError as error:
         metrics.usage_rows_lost.inc(len(rows))
         logger.warning("usage_rows_lost", rows=len(rows), error=type(error).__name__)
 
 
-async def usage_store_async(rows: Sequence[UsageRecord]) -> None:
+async def usage_store_async(rows: Sequence[UsageRecord], hold: uuid.UUID | None = None) -> None:
     """Write rows from the event loop; a cancelled caller does not wait and loses nothing."""
-    task = asyncio.create_task(in_thread(usage_store, rows))
+    task = asyncio.create_task(in_thread(usage_store, rows, hold))
     _running.add(task)
     task.add_done_callback(_running.discard)
     await asyncio.shield(task)
@@ -99,6 +104,7 @@ async def usage_flush() -> None:
     await asyncio.gather(*(task for task in _running if task.get_loop() is loop))
 
 
-def _insert(rows: Sequence[UsageRecord]) -> None:
+def _insert(rows: Sequence[UsageRecord], hold: uuid.UUID | None) -> None:
     with transaction.atomic():
         UsageRecord.objects.bulk_create(rows)
+        spending_count(rows, hold)

@@ -1,0 +1,119 @@
+"""Keeping to budgets: exact also when many calls are made at once.
+
+1. Before a call its greatest possible cost is held: the row of the budget is locked, and what the
+   month has spent, what others hold, and this together must stay within it.
+2. With the usage records of the call, in their transaction, its true cost is counted and the hold
+   is let go.
+
+Tokens of a prompt are estimated before the call, on the high side.
+"""
+
+import datetime
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from project.inference.budget_models import SpaceBudget, SpaceSpending, SpendingHold
+from project.inference.choices import CallKind
+from project.inference.models import ModelEndpoint, UsageRecord
+
+CHARS_A_TOKEN = 3  # fewer than a token has, so that the estimate is high
+MARGIN = datetime.timedelta(seconds=60)
+
+
+class BudgetUsedUp(Exception):
+    """The budget has no room for the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a space has used this month."""
+
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+
+
+def month_of(moment: datetime.datetime) -> datetime.date:
+    """Return the first day of the month, in UTC, as budgets count months."""
+    return moment.astimezone(datetime.UTC).date().replace(day=1)
+
+
+def spent(space_id: uuid.UUID | None) -> Spent:
+    """Return what a space has used this month."""
+    row = SpaceSpending.objects.filter(space_id=space_id, month=month_of(timezone.now())).first()
+    return Spent(row.tokens, row.cost) if row is not None else Spent()
+
+
+def budget_hold(
+    space_id: uuid.UUID | None,
+    *,
+    prompt_chars: int,
+    max_tokens: int,
+    endpoints: Sequence[ModelEndpoint],
+) -> uuid.UUID | None:
+    """Hold what a call may cost at most; return the hold, None where the space has no budget.
+
+    Raises BudgetUsedUp. The dearest endpoint and the longest time count.
+    """
+    if not SpaceBudget.objects.filter(space_id=space_id).exists():
+        return None
+    prompt = -(-prompt_chars // CHARS_A_TOKEN)
+    cost = max((each.cost_of(prompt, max_tokens) for each in endpoints), default=Decimal(0))
+    seconds = max((each.total_timeout for each in endpoints), default=0.0)
+    until = datetime.timedelta(seconds=seconds) + MARGIN
+    with transaction.atomic():
+        budget = SpaceBudget.objects.select_for_update().filter(space_id=space_id).first()
+        if budget is None:
+            return None
+        if _has_room(budget, prompt + max_tokens, cost):
+            hold = SpendingHold.objects.create(
+                space_id=space_id,
+                tokens=prompt + max_tokens,
+                cost=cost,
+                until=timezone.now() + until,
+            )
+            return hold.pk
+        SpaceBudget.objects.filter(pk=budget.pk).update(used_up_at=Now())
+    raise BudgetUsedUp
+
+
+def _has_room(budget: SpaceBudget, tokens: int, cost: Decimal) -> bool:
+    known = spent(budget.space_id)
+    holds = SpendingHold.objects.filter(space_id=budget.space_id)
+    holds.filter(until__lt=timezone.now()).delete()
+    held = holds.aggregate(tokens=Sum("tokens", default=0), cost=Sum("cost", default=Decimal(0)))
+    most_tokens, most_cost = budget.tokens_per_month, budget.cost_per_month
+    return (most_tokens is None or known.tokens + held["tokens"] + tokens <= most_tokens) and (
+        most_cost is None or known.cost + held["cost"] + cost <= most_cost
+    )
+
+
+def spending_count(rows: Iterable[UsageRecord], hold: uuid.UUID | None) -> None:
+    """Count what calls have used, and let their hold go; in the transaction of their records.
+
+    Tokens are those of language models; money is that of every call.
+    """
+    tokens: Counter[uuid.UUID | None] = Counter()
+    costs: defaultdict[uuid.UUID | None, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if row.kind == CallKind.CHAT:
+            tokens[row.space_id] += row.prompt_tokens + row.completion_tokens
+        costs[row.space_id] += row.cost
+    month = month_of(timezone.now())
+    # In one order: two that count for the same spaces do not wait for each other.
+    for space_id in sorted({*tokens, *costs}, key=str):
+        if not tokens[space_id] and not costs[space_id]:
+            continue
+        known, _made = SpaceSpending.objects.get_or_create(space_id=space_id, month=month)
+        SpaceSpending.objects.filter(pk=known.pk).update(
+            tokens=F("tokens") + tokens[space_id], cost=F("cost") + costs[space_id]
+        )
+    if hold is not None:
+        SpendingHold.objects.filter(pk=hold).delete()
