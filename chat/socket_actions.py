@@ -17,6 +17,7 @@ from project.accounts.choices import Scope
 from project.accounts.models import User
 from project.accounts.ws import SocketCaller, user_of
 from project.http.errors import Invalid
+from project.http.rates import allowance_body
 from project.http.sockets import NOT_SIGNED_IN, NOT_YOURS
 
 
@@ -73,6 +74,7 @@ def stored(
         "client_message_id": client_id,
         "message": message_body(sent.message),
         "turn": turn_body(sent.turn),
+        "allowance": allowance_body(sent.allowance),
     }
 
 

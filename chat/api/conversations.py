@@ -39,6 +39,7 @@ from project.accounts.permissions import caller, has_scope
 from project.http.api import ApiViewSet, find, id_of, missing
 from project.http.errors import Forbidden, Invalid, NotFound
 from project.http.pagination import CursorPages
+from project.http.rates import allowance_body, rate_headers
 
 
 class NewestConversations(CursorPages):
@@ -199,8 +200,10 @@ class ConversationViewSet(ApiViewSet):
             {
                 "message": MessageSerializer(sent.message).data,
                 "turn": TurnSerializer(sent.turn).data,
+                "allowance": allowance_body(sent.allowance),
             },
             status=status.HTTP_202_ACCEPTED,
+            headers=rate_headers("messages", sent.allowance),
         )
 
 

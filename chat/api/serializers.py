@@ -6,6 +6,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from chat import representation
+from chat.api.verification import VerificationSerializer
 from chat.choices import CacheOutcome, FeedbackReason, MessageRole, TurnStatus
 from chat.models import Conversation, Message, Turn
 from knowledge.api.evaluation_serializers import GoldenSerializer
@@ -125,6 +126,9 @@ class TurnSerializer(serializers.Serializer):
     answer = serializers.CharField(allow_null=True)
     html = serializers.CharField()
     citations = CitationSerializer(many=True)
+    verification = VerificationSerializer(
+        allow_null=True, help_text="Null while there is no answer, or where none was checked."
+    )
     partial = serializers.BooleanField()
     degraded = serializers.ListField(
         child=serializers.CharField(), help_text="What could not take part in finding passages."
@@ -147,11 +151,25 @@ class TurnSerializer(serializers.Serializer):
         return representation.turn_body(instance)
 
 
+class AllowanceSerializer(serializers.Serializer):
+    """What is left of the limit of messages; seconds."""
+
+    limit = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    reset = serializers.IntegerField(help_text="Until all of it is there again.")
+    window = serializers.IntegerField(help_text="The time that the limit is for.")
+
+
 class SentSerializer(serializers.Serializer):
     """A stored question and the turn that answers it."""
 
     message = MessageSerializer()
     turn = TurnSerializer()
+    allowance = AllowanceSerializer(
+        required=False,
+        allow_null=True,
+        help_text="Of sending; null without a limit, and for a repetition, which counts not.",
+    )
 
 
 class EventSerializer(serializers.Serializer):

@@ -115,7 +115,7 @@ def _store(
     )
     people = dispatched(locked, content)
     if people is None:
-        marked = {"trace": {"guard": {"words": admission.words}}} if admission.words else {}
+        marked = {"trace": {"guard": {"words": list(admission.words)}}} if admission.words else {}
         turn = _queue(locked, message, {**state_fields(moment), **marked})
     else:
         turn = human_turn(locked, message, notice=people.notice, state=state_fields(moment))

@@ -72,6 +72,7 @@ def _answers() -> dict[str, str]:
         "feedback_thanks": _("Thank you. The people who keep this knowledge will see it."),
         "failed_default": _("Something went wrong while answering."),
         "chars_left": _("{count} characters left"),
+        "messages_left": _("{count} messages left. All are back in {minutes} minutes."),
         "chars_over": _("{count} characters too many"),
         "sources_heading": _("Sources"),
     }
@@ -80,9 +81,10 @@ def _answers() -> dict[str, str]:
 def _conversations() -> dict[str, str]:
     return {
         "deleted": _("“{title}” was deleted."),
-        "no_match": _("No conversation matches."),
         "list_failed": _("The list could not be loaded."),
-        "rename_failed": _("The new name could not be saved."),
+        "archived": _("The conversation was archived."),
+        "brought_back": _("The conversation is in the list again."),
+        "change_failed": _("The conversation could not be changed."),
         "delete_failed": _("“{title}” could not be deleted."),
         "earlier_failed": _("Earlier messages could not be loaded."),
     }

@@ -13,7 +13,7 @@ _TWINS = str.maketrans(
 _WORD = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[a-z]")
 _TWIN = re.compile("[аеіорсухѕјԁвкмнтαερονιτυκɡıɑ]")
-_SPELLED = re.compile(r"(?<!\w)(?:\w[ .\-_*]){4,}\w(?!\w)")
+_SPELLED = re.compile(r"(?<!\w)\w([ .\-_*])(?:\w\1){3,}\w(?!\w)")
 _JOINER = re.compile("[\u200c\u200d\u200e\u200f\u061c]")
 
 
