@@ -4,7 +4,7 @@ from typing import Any
 
 from chat.choices import MessageRole, TurnStatus
 from chat.models import Citation, Conversation, Message, Turn
-from chat.rendering import citation_url, citation_urls, render_answer
+from chat.rendering import citation_url, citation_urls, render_answer, verdicts_of
 from project.markdown import render_markdown
 
 
@@ -57,7 +57,9 @@ def message_body(message: Message) -> dict[str, Any]:
         "author": {"name": message.author_name} if message.author_name else None,
         "content": message.content,
         "html": (
-            render_answer(message.content, urls) if is_answer else render_markdown(message.content)
+            render_answer(message.content, urls, verdicts_of(turn))
+            if is_answer
+            else render_markdown(message.content)
         ),
         "client_message_id": message.client_message_id,
         "created_at": message.created_at.isoformat(),
@@ -90,8 +92,11 @@ def turn_body(turn: Turn) -> dict[str, Any]:
         "cost": float(turn.cost),
         "message": _id(turn.answer_id),
         "answer": answer.content if answer is not None else None,
-        "html": render_answer(answer.content, citation_urls(turn)) if answer is not None else "",
+        "html": render_answer(answer.content, citation_urls(turn), verdicts_of(turn))
+        if answer is not None
+        else "",
         "citations": [citation_body(each) for each in turn.citations.all()],
+        "verification": verdicts_of(turn),
         "partial": turn.is_partial,
         "degraded": turn.trace.get("degraded", []),
         "notice": turn.trace.get("notice", ""),

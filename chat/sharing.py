@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from chat.choices import MessageRole
 from chat.models import Citation, Conversation, Message, Share, Turn
-from chat.rendering import citation_urls, render_answer
+from chat.rendering import citation_urls, render_answer, verdicts_of
 from chat.threads import path_of, turns_with_answers
 from knowledge.models import Node, Space
 from project.accounts.models import User
@@ -82,6 +82,8 @@ def _answer(message: Message, turn: Turn | None) -> SharedItem:
     return SharedItem(
         message,
         is_answer=True,
-        html=mark_safe(render_answer(message.content, urls)),  # noqa: S308 - it sanitises
+        html=mark_safe(  # noqa: S308 - it sanitises
+            render_answer(message.content, urls, verdicts_of(turn))
+        ),
         citations=list(turn.citations.all()) if turn is not None else [],
     )

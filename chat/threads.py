@@ -7,13 +7,14 @@ from typing import Any
 from django.db.models import Prefetch
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from chat.choices import FINAL_STATUSES, CacheOutcome, MessageRole, TurnStatus
+from chat.choices import FINAL_STATUSES, CacheOutcome, MessageRole, TurnRoute, TurnStatus
 from chat.explaining import ContextUse, context_use
 from chat.follow_ups import follow_ups
 from chat.golden import GoldenOffer, golden_offers
 from chat.models import Citation, Conversation, Feedback, Message, Turn
-from chat.rendering import citation_urls, render_answer
+from chat.rendering import citation_urls, render_answer, verdicts_of
 from chat.states import AskedState, state_of
 from project.accounts.models import User
 
@@ -97,6 +98,21 @@ class Answer:
                 " have it answered again."
             )
         return ""
+
+    @property
+    def doubts(self) -> str:
+        """How many sentences do not stand in their sources, as a sentence, or the empty string."""
+        found = verdicts_of(self.turn) or {}
+        count = found.get("unsupported", 0) + found.get("partly", 0)
+        words = ngettext(
+            "%(count)s of %(all)s sentences does not, or not wholly, stand in its sources: it is"
+            " marked.",
+            "%(count)s of %(all)s sentences do not, or not wholly, stand in their sources: they"
+            " are marked.",
+            count,
+        )
+        checked = count + found.get("supported", 0)
+        return words % {"count": count, "all": checked} if count else ""
 
     @property
     def notice(self) -> str:
@@ -252,7 +268,10 @@ def _unanswered(
         and (following is None or messages[following].role == MessageRole.USER)
     ]
     newest = turns.filter(question__in=alone).order_by("created_at", "id")
-    return {turn.question_id: turn for turn in newest}
+    # What a person has answered stands where they said it, and what waits for them needs no word.
+    by_person = [each for each in newest if each.route == TurnRoute.HUMAN]
+    silent = {each.pk for each in by_person if each.answer_id or not each.trace.get("notice")}
+    return {turn.question_id: turn for turn in newest if turn.pk not in silent}
 
 
 def _regenerated(
@@ -282,7 +301,7 @@ def _answer(
     citations = list(turn.citations.all())
     if message is None:
         return Answer(turn, None, citations=citations)
-    html = render_answer(message.content, citation_urls(turn))
+    html = render_answer(message.content, citation_urls(turn), verdicts_of(turn))
     return Answer(
         turn,
         message,
