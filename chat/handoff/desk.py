@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from chat.choices import HandoffStatus, MessageRole, TurnRoute
 from chat.handoff.wording import asks_for_person
-from chat.models import Citation, Handoff, Message, Turn
+from chat.models import Citation, Conversation, Handoff, Message, Turn
 from chat.rendering import citation_urls, render_answer, verdicts_of
 from knowledge.models import Node, Space
 from project.accounts.models import User
@@ -164,6 +164,14 @@ def _traced(turn: Turn, rows: list[dict[str, Any]], known: set[str]) -> Traced:
         hidden=len(rows) - len(passages),
         flags=[str(flag) for flag in turn.trace.get("flags", [])],
     )
+
+
+def handoff_of(conversation: Conversation | None) -> Handoff | None:
+    """Return the open handoff of a conversation."""
+    if conversation is None:
+        return None
+    handoff: Handoff | None = Handoff.objects.filter(conversation=conversation).open().first()
+    return handoff
 
 
 def question_before(handoff: Handoff, message: Message) -> Message | None:

@@ -95,6 +95,6 @@ def desk_state(caller: SocketCaller) -> str | None:
         return None
     if not Space.objects.editable_by(user).exists():
         return None
-    rows = Handoff.objects.visible_to(user).open().with_newest().order_by("pk")
+    rows: Any = Handoff.objects.visible_to(user).open().with_newest().order_by("pk")
     parts = rows.values_list("pk", "status", "operator", "newest_at")
     return "\n".join(str(each) for each in parts)
