@@ -19,7 +19,7 @@ from knowledge.models import Node
 from project.accounts.models import User
 
 _CACHE = {
-    CacheOutcome.NONE: gettext_lazy("Not asked: this question does not stand alone."),
+    CacheOutcome.NONE: gettext_lazy("Not looked for: this question takes an answer of its own."),
     CacheOutcome.MISS: gettext_lazy("Nothing kept fitted, so it was answered anew."),
     CacheOutcome.EXACT: gettext_lazy("A kept answer to the same question."),
     CacheOutcome.SEMANTIC: gettext_lazy("A kept answer to a question that means the same."),

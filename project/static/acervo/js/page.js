@@ -13,6 +13,9 @@ startMenus();
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) setCookie("acervo_time_zone", zone);
 
+// What somebody began to write is theirs, and stays no longer than they do.
+on(document, "submit", "[data-sign-out]", () => localStorage.clear());
+
 on(document, "change", "[data-submits]", (_event, element) => element.form.requestSubmit());
 
 on(document, "click", "[data-copy-link]", async (_event, button) => {

@@ -4,12 +4,6 @@ import { answerHtml } from "./api.js";
 import { copyOf, find, findAll, fromServer } from "../dom.js";
 import { has, t } from "../text.js";
 
-const STATUS = {
-  "turn.completed": "completed",
-  "turn.failed": "failed",
-  "turn.stopped": "stopped",
-};
-
 export class AnswerView {
   #blocks = new Map(); // number -> the nodes that show it
   #open = null; // {number, element, text} of the block that is being written
@@ -37,23 +31,21 @@ export class AnswerView {
 
   /** Show what an event says. */
   apply(event) {
-    switch (event.type) {
-      case "turn.started":
+    const act = {
+      "turn.started": () => {
         this.element.dataset.status = "running";
-        return this.stage(t("stage_started"));
-      case "turn.stage":
-        return this.stage(event.notice || stageText(event.stage));
-      case "answer.delta":
-        return this.#write(event.block, event.text);
-      case "answer.block":
-        return this.#place(event.block, event.html);
-      case "answer.citation":
-        return this.#cite(event);
-      case "answer.reset":
-        return this.#reset();
-      default:
-        if (event.type in STATUS) this.#finish(event);
-    }
+        this.stage(t("stage_started"));
+      },
+      "turn.stage": () => this.stage(event.notice || stageText(event.stage)),
+      "answer.delta": () => this.#write(event.block, event.text),
+      "answer.block": () => this.#place(event.block, event.html),
+      "answer.citation": () => this.#cite(event),
+      "answer.reset": () => this.#reset(),
+      "turn.completed": () => this.#finish("completed", event),
+      "turn.stopped": () => this.#finish("stopped", event),
+      "turn.failed": () => this.fail(event.message),
+    }[event.type];
+    act?.();
   }
 
   /** Say of which state of knowledge the answer will be. */
@@ -94,13 +86,10 @@ export class AnswerView {
   /** Replace the text of a finished block by its HTML; the server has sanitised it. */
   #place(number, html) {
     const nodes = [...fromServer(html).children];
-    const shown = this.#blocks.get(number);
-    if (shown) {
-      shown[0].before(...nodes);
-      shown.forEach((node) => node.remove());
-    } else {
-      this.body.append(...nodes);
-    }
+    const shown = this.#blocks.get(number) ?? [];
+    if (shown.length) shown[0].before(...nodes);
+    else this.body.append(...nodes);
+    for (const node of shown) node.remove();
     this.#blocks.set(number, nodes);
     if (this.#open?.number === number) this.#open = null;
     nodes.forEach(prepareCitations);
@@ -108,9 +97,9 @@ export class AnswerView {
 
   #cite(citation) {
     const list = find("[data-sources-list]", this.element);
-    if (find(`[data-citation="${citation.index}"]`, list)) return;
-    const item = copyOf("source-template");
     const { index, node, version, start, end } = citation;
+    if (find(`[data-citation="${index}"]`, list)) return;
+    const item = copyOf("source-template");
     const state = stateOf(citation.url);
     Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end, state });
     find("[data-number]", item).textContent = index;
@@ -124,17 +113,15 @@ export class AnswerView {
     this.#blocks.clear();
     this.#open = null;
     find("[data-sources-list]", this.element).replaceChildren();
-    find("[data-sources]", this.element).hidden = true;
     this.stage(t("reset"));
   }
 
-  #finish(event) {
-    this.element.dataset.status = STATUS[event.type];
+  #finish(status, event) {
+    this.element.dataset.status = status;
     this.stage("");
     if (event.html) this.#setBody(event.html);
     else this.#open?.element.classList.remove("block-open");
     for (const citation of event.citations ?? []) this.#cite(citation);
-    if (event.type === "turn.failed") this.fail(event.message);
   }
 
   #setBody(html) {
@@ -158,11 +145,8 @@ export class AnswerView {
 
   /** Take over everything that is stored of the answer: its notes, sources and actions. */
   async loadStored(conversation) {
-    const html = await answerHtml(conversation, this.turn);
-    const stored = fromServer(html).firstElementChild;
-    for (const name of ["status", "message", "question"]) {
-      this.element.dataset[name] = stored.dataset[name];
-    }
+    const stored = fromServer(await answerHtml(conversation, this.turn)).firstElementChild;
+    for (const name of ["status", "message", "question"]) this.element.dataset[name] = stored.dataset[name];
     const body = find("[data-body]", stored);
     if (body.dataset.source) this.body.dataset.source = body.dataset.source;
     if (body.innerHTML.trim()) this.#setBody(body.innerHTML);
@@ -176,9 +160,8 @@ export class AnswerView {
 
 /** The state of knowledge that the address of a citation asks, as parameters. */
 function stateOf(url) {
-  const asked = new URL(url, location.href).searchParams;
-  const kept = ["as_of", "release"].filter((name) => asked.has(name));
-  return new URLSearchParams(kept.map((name) => [name, asked.get(name)])).toString();
+  const asked = [...new URL(url, location.href).searchParams];
+  return String(new URLSearchParams(asked.filter(([name]) => ["as_of", "release"].includes(name))));
 }
 
 function stageText(stage) {
@@ -191,18 +174,15 @@ export function prepareCitations(root) {
   const links = findAll("a.citation", root);
   if (root.matches?.("a.citation")) links.push(root);
   for (const link of links) {
-    keepWithText(link);
-    link.setAttribute("role", "button");
-    link.setAttribute("aria-controls", "source-panel");
-    link.setAttribute("aria-expanded", "false");
-    const item = find(`.source[data-citation="${link.dataset.citation}"]`, link.closest(".answer") ?? root);
+    const number = link.dataset.citation;
+    const before = link.previousSibling;
+    // It must not begin a line: it belongs to the words before it.
+    if (before?.nodeType === Node.TEXT_NODE) before.data = before.data.replace(/\s+$/, "\u202f");
+    const item = find(`.source[data-citation="${number}"]`, link.closest(".answer") ?? root);
     const title = item ? find("[data-title]", item).textContent : "";
-    link.setAttribute("aria-label", t("source_number", { number: link.dataset.citation, title }));
+    link.role = "button";
+    link.ariaExpanded = "false";
+    link.ariaLabel = t("source_number", { number, title });
+    link.setAttribute("aria-controls", "source-panel");
   }
-}
-
-/** A number must not begin a line: it belongs to the words before it. */
-function keepWithText(link) {
-  const before = link.previousSibling;
-  if (before?.nodeType === Node.TEXT_NODE) before.data = before.data.replace(/\s+$/, "\u202f");
 }

@@ -29,6 +29,8 @@ export const passageHtml = ({ node, version, start, end, state }, signal) => {
   const query = `${new URLSearchParams({ version, start, end })}${state ? `&${state}` : ""}`;
   return getHtml(`/knowledge/nodes/${node}/passage/?${query}`, { signal });
 };
+export const whyHtml = (conversation, turn, signal) =>
+  getHtml(`/c/${conversation}/turns/${turn}/why/`, { signal });
 
 export function socketAddress(conversation) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";

@@ -6,6 +6,7 @@ import { number, t } from "../text.js";
 const SHOW_COUNT_AT = 0.85; // of the limit
 
 export class Composer extends EventTarget {
+  input = find("[data-input]");
   #form = find("[data-composer]");
   #send = find("[data-send]");
   #stop = find("[data-stop]");
@@ -20,10 +21,9 @@ export class Composer extends EventTarget {
 
   constructor({ limit, conversation }) {
     super();
-    this.input = find("[data-input]");
     this.#limit = limit;
     this.#key = draftKey(conversation);
-    this.input.value ||= sessionStorage.getItem(this.#key) ?? "";
+    this.input.value ||= localStorage.getItem(this.#key) ?? "";
     this.input.addEventListener("input", () => this.#changed());
     this.input.addEventListener("keydown", (event) => this.#keyPressed(event));
     this.#form.addEventListener("submit", (event) => {
@@ -31,7 +31,7 @@ export class Composer extends EventTarget {
       this.#submit();
     });
     this.#form.addEventListener("pointerdown", (event) => {
-      if (event.target.closest("button, details, input, select, textarea, label")) return;
+      if (event.target.closest("button, details, input, select, textarea, label, ul")) return;
       event.preventDefault();
       this.input.focus();
     });
@@ -46,13 +46,13 @@ export class Composer extends EventTarget {
 
   /** The draft belongs to this conversation from now on. */
   belongTo(conversation) {
-    sessionStorage.removeItem(this.#key);
+    localStorage.removeItem(this.#key);
     this.#key = draftKey(conversation);
     this.#changed();
   }
 
   setAnswering(isAnswering) {
-    const hadFocus = document.activeElement === this.#stop || document.activeElement === this.#send;
+    const hadFocus = [this.#stop, this.#send].includes(document.activeElement);
     this.#isAnswering = isAnswering;
     this.#stop.hidden = !isAnswering;
     this.#send.hidden = isAnswering;
@@ -91,8 +91,7 @@ export class Composer extends EventTarget {
   problem(text) {
     this.#hint.textContent = text || this.#usualHint;
     this.#hint.classList.toggle("is-problem", Boolean(text));
-    if (text) this.#hint.setAttribute("role", "alert");
-    else this.#hint.removeAttribute("role");
+    this.#hint.role = text ? "alert" : null;
   }
 
   #changed() {
@@ -100,14 +99,13 @@ export class Composer extends EventTarget {
       this.input.style.height = "auto";
       this.input.style.height = `${this.input.scrollHeight}px`;
     }
-    if (this.input.value) sessionStorage.setItem(this.#key, this.input.value);
-    else sessionStorage.removeItem(this.#key);
+    if (this.input.value) localStorage.setItem(this.#key, this.input.value);
+    else localStorage.removeItem(this.#key);
     const length = characters(this.text);
     const left = this.#limit - length;
     this.#count.hidden = length < this.#limit * SHOW_COUNT_AT;
     this.#count.classList.toggle("is-over", left < 0);
-    const key = left < 0 ? "chars_over" : "chars_left";
-    this.#count.textContent = t(key, { count: number(Math.abs(left)) });
+    this.#count.textContent = t(left < 0 ? "chars_over" : "chars_left", { count: number(Math.abs(left)) });
     this.#send.disabled = length === 0 || left < 0;
     this.problem("");
   }
@@ -141,10 +139,7 @@ export class Composer extends EventTarget {
 }
 
 /** The server counts characters, not UTF-16 units. */
-function characters(text) {
-  return [...text].length;
-}
+const characters = (text) => [...text].length;
 
-function draftKey(conversation) {
-  return `acervo.draft.${conversation || "new"}`;
-}
+/** Drafts outlive the tab; each person of a shared browser has their own. */
+const draftKey = (conversation) => `acervo.draft.${find("[data-chat]").dataset.person}.${conversation || "new"}`;

@@ -1,7 +1,7 @@
-// The list of conversations: drawer, search, more, rename, delete with undo.
+// The list of conversations: drawer, search, archive, rename, pin, delete with undo.
 
 import { conversationDelete, conversationUpdate, listHtml } from "./api.js";
-import { copyOf, find, findAll, fromServer, on, setCookie } from "../dom.js";
+import { find, findAll, fromServer, on, setCookie } from "../dom.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
 
@@ -12,7 +12,7 @@ const LEAVING = "acervo.deleting"; // a conversation that is deleted from its ow
 export class Conversations {
   #list = find("[data-conversations]");
   #filter = find("[data-filter]");
-  #sidebar = find("[data-sidebar]");
+  #archived = "";
   #asked = 0;
   #timer = 0;
   #going = new Map(); // conversations that wait for the end of their undo time
@@ -22,7 +22,9 @@ export class Conversations {
     on(document, "click", "[data-sidebar-toggle]", () => this.toggle());
     on(document, "click", "[data-sidebar-close]", () => this.#drawer(false));
     on(this.#list, "click", "[data-more]", (_event, button) => this.#more(button));
+    on(this.#list, "click", "[data-archive]", (_event, button) => this.#turnTo(button.dataset.archive));
     on(this.#list, "click", "[data-rename]", (_event, button) => this.#rename(itemOf(button)));
+    on(this.#list, "click", "[data-set]", (_event, button) => this.#set(button));
     on(this.#list, "click", "[data-delete]", (_event, button) => this.#delete(itemOf(button)));
     this.#filter.addEventListener("input", () => {
       clearTimeout(this.#timer);
@@ -31,7 +33,10 @@ export class Conversations {
     addEventListener("pagehide", () => this.#going.forEach((finish) => finish(true)));
     NARROW.addEventListener("change", () => this.#drawer(false));
     this.#syncButtons();
-    this.#resumeDeletion();
+    // Finish, or take back, what was begun on the page of the conversation itself.
+    const { id, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
+    sessionStorage.removeItem(LEAVING);
+    if (id && id !== current) this.#goAway(id, title);
   }
 
   get isDrawerOpen() {
@@ -43,14 +48,13 @@ export class Conversations {
     const isClosed = document.body.classList.toggle("sidebar-closed");
     setCookie("acervo_sidebar", isClosed ? "closed" : "");
     this.#syncButtons();
-    const button = findAll("[data-sidebar-toggle]").find((each) => each.offsetParent);
-    button?.focus();
+    findAll("[data-sidebar-toggle]").find((each) => each.offsetParent)?.focus();
   }
 
   closeDrawer() {
-    if (!this.isDrawerOpen) return false;
-    this.#drawer(false);
-    return true;
+    const wasOpen = this.isDrawerOpen;
+    if (wasOpen) this.#drawer(false);
+    return wasOpen;
   }
 
   search() {
@@ -62,19 +66,23 @@ export class Conversations {
   /** Load the list again, for instance because a conversation got its name. */
   async refresh() {
     const asked = ++this.#asked;
-    const words = this.#filter.value.trim();
+    const query = this.#query();
     try {
-      const html = await listHtml({ q: words, current: this.current ?? "" });
-      if (asked !== this.#asked || find(".rename", this.#list)) return;
+      const html = await listHtml(query);
+      if (asked !== this.#asked || find(".menu[open]", this.#list)) return;
       this.#list.replaceChildren(fromServer(html));
       for (const id of this.#going.keys()) this.#item(id)?.setAttribute("hidden", "");
-      const empty = find("[data-empty-list]", this.#list);
-      if (empty && words) empty.textContent = t("no_match");
-      const shown = find("[aria-current]", this.#list);
-      if (shown) find("[data-chat-title]").textContent = shown.textContent;
-    } catch (error) {
-      if (asked === this.#asked && words) toast(t("list_failed"));
+      const shown = find("[aria-current] [data-name]", this.#list);
+      if (!shown) return;
+      find("[data-chat-title]").textContent = shown.textContent;
+      document.title = `${shown.textContent} · Acervo`;
+    } catch {
+      if (asked === this.#asked && (query.q || query.archived)) toast(t("list_failed"));
     }
+  }
+
+  #query() {
+    return { q: this.#filter.value.trim(), archived: this.#archived, current: this.current ?? "" };
   }
 
   #drawer(isOpen) {
@@ -82,24 +90,31 @@ export class Conversations {
     document.body.classList.toggle("drawer-open", isOpen);
     find("#main").inert = isOpen;
     this.#syncButtons();
-    if (isOpen) find("a, button", this.#sidebar).focus();
+    if (isOpen) find("[data-sidebar] :is(a, button)").focus();
     else if (wasOpen) find(".sidebar-open").focus();
   }
 
   #syncButtons() {
     const isShown = NARROW.matches ? this.isDrawerOpen : !document.body.classList.contains("sidebar-closed");
-    for (const button of findAll("[data-sidebar-toggle]")) button.setAttribute("aria-expanded", String(isShown));
+    for (const button of findAll("[data-sidebar-toggle]")) button.setAttribute("aria-expanded", isShown);
   }
 
   #item(id) {
     return find(`[data-conversation-item="${CSS.escape(id)}"]`, this.#list);
   }
 
+  /** Show the archived conversations, or the others again. */
+  async #turnTo(archived) {
+    this.#archived = archived;
+    this.#filter.value = "";
+    await this.refresh();
+    find("[data-archive]", this.#list)?.focus();
+  }
+
   async #more(button) {
     button.disabled = true;
     try {
-      const query = { after: button.dataset.more, q: this.#filter.value.trim(), current: this.current ?? "" };
-      const fresh = fromServer(await listHtml(query));
+      const fresh = fromServer(await listHtml({ after: button.dataset.more, ...this.#query() }));
       const first = find(".conversation-link", fresh);
       const last = findAll(".day", this.#list).at(-1);
       const same = find(".day", fresh);
@@ -107,6 +122,7 @@ export class Conversations {
         find("ul", last).append(...find("ul", same).children);
         same.remove();
       }
+      find(".side-archive", this.#list)?.remove();
       button.replaceWith(fresh);
       first?.focus();
     } catch {
@@ -115,68 +131,40 @@ export class Conversations {
     }
   }
 
-  #rename(item) {
-    const id = item.dataset.conversationItem;
-    const link = find(".conversation-link", item);
-    const form = copyOf("rename-template");
-    const input = find("input", form);
-    const before = link.textContent;
-    input.value = before;
-    let isOver = false;
-    const end = async (isSaved) => {
-      if (isOver) return;
-      isOver = true;
-      const title = input.value.trim();
-      form.replaceWith(link);
-      if (isSaved === "by key") link.focus();
-      if (!isSaved || !title || title === before) return;
-      this.#name(id, link, title);
-      try {
-        await conversationUpdate(id, { title });
-      } catch (error) {
-        this.#name(id, link, before);
-        toast(`${t("rename_failed")} ${error.message}`);
-      }
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      end("by key");
-    });
-    input.addEventListener("blur", () => end("by leaving"));
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      input.value = before;
-      end("by key");
-    });
-    link.replaceWith(form);
-    input.focus();
-    input.select();
+  async #change(id, fields) {
+    await conversationUpdate(id, fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
+    await this.refresh();
+    const place = this.#item(id) ?? find(".conversation", this.#list);
+    (place ? find("summary", place) : this.#filter).focus();
   }
 
-  #name(id, link, title) {
-    link.textContent = link.title = title;
-    if (id !== this.current) return;
-    find("[data-chat-title]").textContent = title;
-    document.title = `${title} · Acervo`;
+  /** Pin or archive, or undo that. */
+  async #set(button) {
+    const { set, to } = button.dataset;
+    const change = (value) => this.#change(itemOf(button).dataset.conversationItem, { [set]: value });
+    await change(Boolean(to));
+    if (set !== "archived") return;
+    toast(t(to ? "archived" : "brought_back"), { action: { label: t("undo"), run: () => change(!to) } });
+  }
+
+  #rename(item) {
+    const dialog = find("#rename");
+    const input = find("input", dialog);
+    input.value = nameOf(item);
+    dialog.returnValue = "";
+    dialog.onclose = () => {
+      const title = input.value.trim();
+      if (dialog.returnValue && title) this.#change(item.dataset.conversationItem, { title });
+    };
+    dialog.showModal();
+    input.select();
   }
 
   #delete(item) {
     const id = item.dataset.conversationItem;
-    const title = find(".conversation-link", item).textContent;
-    if (id === this.current) {
-      sessionStorage.setItem(LEAVING, JSON.stringify({ id, title }));
-      location.assign(find("[data-chat]").dataset.homeUrl);
-      return;
-    }
-    this.#goAway(id, title);
-  }
-
-  /** Finish, or take back, what was begun on the page of the conversation itself. */
-  #resumeDeletion() {
-    const { id, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
-    sessionStorage.removeItem(LEAVING);
-    if (id && id !== this.current) this.#goAway(id, title);
+    if (id !== this.current) return this.#goAway(id, nameOf(item));
+    sessionStorage.setItem(LEAVING, JSON.stringify({ id, title: nameOf(item) }));
+    location.assign(find("[data-chat]").dataset.homeUrl);
   }
 
   #goAway(id, title) {
@@ -185,26 +173,23 @@ export class Conversations {
       if (!this.#going.delete(id)) return;
       try {
         await conversationDelete(id, { keepalive: isLeaving });
-        this.#item(id)?.remove();
-        for (const day of findAll(".day", this.#list)) if (!find(".conversation", day)) day.remove();
       } catch (error) {
-        this.#item(id)?.removeAttribute("hidden");
         if (error.status !== 404) toast(`${t("delete_failed", { title })} ${error.message}`);
       }
+      if (!isLeaving) this.refresh();
     };
-    this.#going.set(id, finish);
-    const undo = () => {
+    const run = () => {
       this.#going.delete(id);
       this.#item(id)?.removeAttribute("hidden");
     };
+    this.#going.set(id, finish);
     toast(t("deleted", { title }), {
-      action: { label: t("undo"), run: undo },
+      action: { label: t("undo"), run },
       done: () => finish(false),
       seconds: UNDO_SECONDS,
     });
   }
 }
 
-function itemOf(button) {
-  return button.closest("[data-conversation-item]");
-}
+const itemOf = (button) => button.closest("[data-conversation-item]");
+const nameOf = (item) => find("[data-name]", item).textContent;

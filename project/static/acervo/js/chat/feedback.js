@@ -1,4 +1,4 @@
-// Thumbs, with a reason for who wants to give one; copying an answer.
+// Thumbs, with reasons for who wants to give some; copying an answer.
 
 import { messageJudge } from "./api.js";
 import { copyOf, find, findAll, on } from "../dom.js";
@@ -13,43 +13,39 @@ export function startFeedback(thread) {
 async function judge(button) {
   const answer = button.closest(".answer");
   const value = Number(button.dataset.feedback);
-  const before = findAll("[data-feedback]", answer).map((each) => each.getAttribute("aria-pressed"));
-  press(answer, value);
+  const thumbs = findAll("[data-feedback]", answer);
+  const before = thumbs.map((each) => each.getAttribute("aria-pressed"));
+  for (const each of thumbs) each.setAttribute("aria-pressed", each === button);
   try {
     await messageJudge(answer.dataset.message, { value });
     askWhy(answer, value, button);
   } catch (error) {
-    findAll("[data-feedback]", answer).forEach((each, at) => each.setAttribute("aria-pressed", before[at]));
+    thumbs.forEach((each, at) => each.setAttribute("aria-pressed", before[at]));
     toast(error.message);
-  }
-}
-
-function press(answer, value) {
-  for (const each of findAll("[data-feedback]", answer)) {
-    each.setAttribute("aria-pressed", String(Number(each.dataset.feedback) === value));
   }
 }
 
 function askWhy(answer, value, opener) {
   const place = find("[data-feedback-place]", answer);
   const form = copyOf("feedback-template");
-  find(value > 0 ? "[data-label-good]" : "[data-label-bad]", form).hidden = false;
+  const choices = find(`[data-value="${value}"]`, form);
+  choices.hidden = false;
   const close = () => {
     place.replaceChildren();
     opener.focus();
   };
   find("[data-cancel]", form).addEventListener("click", close);
   form.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      close();
-    }
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    close();
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    const reasons = findAll(":checked", choices).map((each) => each.value);
     const reason = find("textarea", form).value.trim();
     try {
-      if (reason) await messageJudge(answer.dataset.message, { value, reason });
+      if (reason || reasons.length) await messageJudge(answer.dataset.message, { value, reasons, reason });
       close();
       toast(t("feedback_thanks"));
     } catch (error) {
@@ -57,14 +53,14 @@ function askWhy(answer, value, opener) {
     }
   });
   place.replaceChildren(form);
-  find("textarea", form).focus();
+  find("input", choices).focus();
 }
 
 async function copy(button) {
   const answer = button.closest(".answer");
-  const text = find("[data-body]", answer).dataset.source ?? find("[data-body]", answer).innerText;
+  const body = find("[data-body]", answer);
   try {
-    await navigator.clipboard.writeText(withSources(text, answer));
+    await navigator.clipboard.writeText(withSources(body.dataset.source ?? body.innerText, answer));
   } catch {
     toast(t("copy_failed"));
     return;

@@ -6,44 +6,37 @@ import { t } from "../text.js";
 import { toast } from "../toast.js";
 
 export function startGolden(thread) {
-  on(thread, "click", "[data-golden]", (_event, button) => make(button));
+  on(thread, "click", "[data-golden]", async (_event, button) => {
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true"); // not `disabled`: that would lose the focus
+    try {
+      show(button, await messageGolden(button.closest(".answer").dataset.message));
+      button.setAttribute("aria-pressed", "true");
+    } catch (error) {
+      toast(error.message);
+    }
+    button.removeAttribute("aria-disabled");
+  });
 }
 
-async function make(button) {
-  if (button.getAttribute("aria-disabled") === "true") return;
-  const answer = button.closest(".answer");
-  button.setAttribute("aria-disabled", "true"); // not `disabled`: that would lose the focus
-  try {
-    show(answer, button, await messageGolden(answer.dataset.message));
-    button.setAttribute("aria-pressed", "true");
-  } catch (error) {
-    toast(error.message);
-  }
-  button.removeAttribute("aria-disabled");
-}
-
-function show(answer, button, { golden_question: golden, created, edit_url: address }) {
+function show(button, { golden_question: golden, created, edit_url: address }) {
+  const place = find("[data-golden-place]", button.closest(".answer"));
   const note = copyOf("golden-template");
-  const text = created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known");
-  find("[data-text]", note).textContent = text;
-  const edit = find("[data-edit-golden]", note);
-  if (address) {
-    edit.href = address;
-    edit.hidden = false;
-  }
-  const undo = find("[data-undo]", note);
+  const [edit, undo] = [find("[data-edit-golden]", note), find("[data-undo]", note)];
+  find("[data-text]", note).textContent = created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known");
+  edit.href = address;
+  edit.hidden = !address;
   undo.hidden = !created;
   undo.addEventListener("click", async () => {
     try {
       await goldenDelete(golden.id);
     } catch (error) {
-      toast(error.message);
-      return;
+      return toast(error.message);
     }
-    find("[data-golden-place]", answer).replaceChildren();
+    place.replaceChildren();
     button.setAttribute("aria-pressed", "false");
     button.focus();
     toast(t("golden_undone"));
   });
-  find("[data-golden-place]", answer).replaceChildren(note);
+  place.replaceChildren(note);
 }

@@ -3,11 +3,13 @@
 import { AnswerView, prepareCitations } from "./answer.js";
 import { conversationUpdate, earlierHtml, freshId, messageRegenerate, pageOf, turnStop } from "./api.js";
 import { Banner } from "./banner.js";
+import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { startFeedback } from "./feedback.js";
 import { Follower } from "./follower.js";
 import { startGolden } from "./golden.js";
+import { Handoff } from "./handoff.js";
 import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Scroller } from "./scroller.js";
@@ -23,9 +25,9 @@ const thread = find("[data-thread]");
 const picker = find("[data-space-picker]");
 const socket = new Socket();
 const banner = new Banner(socket);
-const outbox = new Outbox({ socket, conversation: chat.dataset.conversation || null });
+const outbox = new Outbox(chat.dataset.conversation || null);
 const composer = new Composer({ limit: Number(chat.dataset.limit), conversation: outbox.conversation });
-const asked = new StatePicker({ conversation: outbox.conversation, announce });
+const states = new StatePicker({ conversation: outbox.conversation, announce });
 const conversations = new Conversations(outbox.conversation);
 const scroller = new Scroller();
 const panel = new Panel(thread);
@@ -53,39 +55,33 @@ function parentFor(chosen) {
   return isOldBranch ? findAll('[data-message]:not([data-message=""])', thread).at(-1)?.dataset.message : undefined;
 }
 
-async function ask({ content, parent, state: about = askedNow(), id = freshId() }, element = null) {
+async function ask({ content, parent, state = states.asked, id = freshId() }, element = null) {
   find("[data-empty]")?.remove();
   const question = element ?? questionElement(content, id);
   const where = parentFor(parent);
   if (parent !== undefined) cutBefore(parent);
   const view = new AnswerView();
-  view.asked(about.label);
+  view.asked(state.label);
   thread.append(question, view.element);
-  state(question, "");
+  note(question, "");
   find("[data-resend]", question).hidden = true;
   composer.setAnswering(true);
   announce(t("answering"));
   scroller.toEnd();
   try {
-    const request = { content, parent: where, space: picker?.value, state: about, id };
-    const accepted = await outbox.send(request, {
-      onConversation: begin,
-      onWait: () => state(question, t("sending")),
-    });
-    state(question, "");
-    question.dataset.message = idOf(accepted.message);
-    question.dataset.parent = accepted.message?.parent ?? "";
-    view.turn = idOf(accepted.turn);
-    follow(view, { isFollowedAlready: accepted.isLive });
+    const { message, turn } = await outbox.send(
+      { content, parent: where, space: picker?.value, state, id },
+      { onConversation: begin, onWait: () => note(question, t("sending")) },
+    );
+    note(question, "");
+    question.dataset.message = message.id;
+    question.dataset.parent = message.parent ?? "";
+    view.turn = turn.id;
+    follow(view);
     conversations.refresh();
   } catch (error) {
-    notSent(question, view, { content, parent, state: about, id }, error);
+    notSent(question, view, { content, parent, state, id }, error);
   }
-}
-
-/** The state of knowledge that is asked from now on. */
-function askedNow() {
-  return { body: asked.body, label: asked.label };
 }
 
 function notSent(question, view, request, error) {
@@ -99,16 +95,18 @@ function notSent(question, view, request, error) {
     announce(error.message);
     return;
   }
+  const why = `${t("not_sent")} ${error.message}`;
+  note(question, why);
   question.dataset.sending = "failed";
-  state(question, `${t("not_sent")} ${error.message}`);
   const again = find("[data-resend]", question);
   again.hidden = false;
   again.onclick = () => ask(request, question);
-  announce(`${t("not_sent")} ${error.message}`);
+  announce(why);
 }
 
-function state(question, text) {
-  if (!text) delete question.dataset.sending;
+/** Say beside a question how its sending goes. */
+function note(question, text) {
+  delete question.dataset.sending;
   find("[data-state]", question).textContent = text;
 }
 
@@ -117,7 +115,7 @@ function begin(conversation) {
   chat.dataset.conversation = conversations.current = conversation;
   history.replaceState(null, "", pageOf(conversation));
   composer.belongTo(conversation);
-  asked.belongTo(conversation);
+  states.belongTo(conversation);
   socket.open(conversation);
 }
 
@@ -128,13 +126,9 @@ function cutBefore(parent) {
   messages.slice(at).forEach((each) => each.remove());
 }
 
-function idOf(object) {
-  return typeof object === "string" ? object : object.id;
-}
-
 // -- Following -------------------------------------------------------------------------------
 
-function follow(view, { isFollowedAlready = false } = {}) {
+function follow(view) {
   const follower = new Follower(view.turn, {
     socket,
     onEvent: (event) => {
@@ -145,34 +139,20 @@ function follow(view, { isFollowedAlready = false } = {}) {
   });
   followers.set(view.turn, { follower, view });
   composer.setAnswering(true);
-  const early = waiting.get(view.turn) ?? [];
-  waiting.delete(view.turn);
-  early.forEach((event) => follower.take(event));
-  // A question that went over the socket is followed there by itself; anything else asks.
-  if (!isFollowedAlready || socket.state !== "open") follower.resume();
+  follower.resume();
   socket.open(outbox.conversation);
 }
 
-// Events may be here before the reply that says whose they are.
-const waiting = new Map();
-
 socket.addEventListener("message", ({ detail: event }) => {
-  if (event.type === "message.accepted") outbox.take(event);
-  else if (event.type === "error") refused(event);
-  else if (followers.has(event.turn)) followers.get(event.turn).follower.take(event);
-  else if (event.turn) waiting.set(event.turn, [...(waiting.get(event.turn) ?? []), event]);
+  // An error about a turn is settled by its follower, which asks how the turn stands.
+  if (event.type !== "error") followers.get(event.turn)?.follower.take(event);
+  else if (!event.turn) composer.problem(event.message);
 });
 
 socket.addEventListener("state", ({ detail }) => {
   if (detail.state !== "open" && detail.state !== "unusable") return;
   for (const { follower } of followers.values()) follower.resume();
 });
-
-function refused(event) {
-  // An error about a turn is settled by its follower, which asks how the turn stands.
-  if (event.turn || outbox.take(event)) return;
-  composer.problem(event.message);
-}
 
 async function finished(view, event) {
   followers.delete(view.turn);
@@ -182,6 +162,11 @@ async function finished(view, event) {
   } catch (error) {
     if (error.status === 401) banner.signedOut();
     if (!event) view.fail(error.message);
+  }
+  if (event?.route === "human") {
+    if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
+    conversations.refresh();
+    return people.look();
   }
   const { status } = view.element.dataset;
   const count = findAll(".source", view.element).length;
@@ -203,15 +188,10 @@ async function regenerate(answer) {
   const view = new AnswerView();
   try {
     view.asked(old.askedLabel);
-    const turn = await messageRegenerate(old.message || answer.dataset.question);
-    view.turn = idOf(turn.turn ?? turn);
-    let next = answer;
-    while (next) {
-      const following = next.nextElementSibling;
-      next.remove();
-      next = following;
-    }
-    thread.append(view.element);
+    const { turn } = await messageRegenerate(old.message || answer.dataset.question);
+    view.turn = turn.id;
+    while (answer.nextElementSibling) answer.nextElementSibling.remove();
+    answer.replaceWith(view.element);
     scroller.toEnd();
     announce(t("answering"));
     follow(view);
@@ -224,8 +204,7 @@ async function regenerate(answer) {
 // -- Wiring ----------------------------------------------------------------------------------
 
 composer.addEventListener("send", ({ detail }) => {
-  const { content, parent } = detail;
-  ask({ content, parent });
+  ask(detail);
   composer.clear();
   if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
 });
@@ -254,7 +233,8 @@ on(thread, "click", "[data-earlier]", async (_event, button) => {
   }
 });
 on(document, "click", "[data-suggestion]", (_event, button) => {
-  ask({ content: find("[data-question]", button).textContent });
+  if (followers.size) composer.problem(t("still_answering"));
+  else ask({ content: find("[data-question]", button).textContent });
 });
 picker?.addEventListener("change", async () => {
   showSuggestions(picker.value);
@@ -264,14 +244,26 @@ picker?.addEventListener("change", async () => {
 
 /** Show the questions of the chosen space, or the first of all. */
 function showSuggestions(space) {
-  const list = find(".suggestions");
-  let room = Number(list?.dataset.shown ?? 0);
+  let room = Number(find(".suggestions")?.dataset.shown ?? 0);
   for (const item of findAll(".suggestions li")) {
     item.hidden = (space && item.dataset.space !== space) || room <= 0;
     if (!item.hidden) room -= 1;
   }
 }
 
+new Commands({
+  input: composer.input,
+  isUsable: ({ dataset: { go = "", click } }) => (click ? find(click) : outbox.conversation || !go.includes("{id}")),
+  run: ({ dataset: { go, click, space } }) => {
+    composer.clear();
+    if (go) return location.assign(go.replace("{id}", outbox.conversation));
+    if (click) return findAll(click).at(-1).click();
+    picker.value = space;
+    picker.dispatchEvent(new Event("change"));
+    announce(picker.selectedOptions[0].textContent);
+  },
+});
+const people = new Handoff({ thread, outbox, announce, scroller, request: (content) => ask({ content }) });
 startFeedback(thread);
 startGolden(thread);
 startShortcuts({ composer, conversations, panel, home: chat.dataset.homeUrl, stop });
@@ -281,10 +273,7 @@ for (const element of findAll(".answer", thread)) {
   const view = new AnswerView(element);
   if (view.isUnfinished) follow(view);
 }
-const unsent = outbox.unsent;
-if (unsent && findAll("[data-client-id]").every((each) => each.dataset.clientId !== unsent.id)) {
-  ask(unsent);
-} else {
-  outbox.forget();
-}
+const { unsent } = outbox;
+if (unsent && findAll("[data-client-id]").every((each) => each.dataset.clientId !== unsent.id)) ask(unsent);
+else outbox.forget();
 scroller.toEnd();

@@ -1,6 +1,6 @@
-// The cited passage beside the conversation: opened by a citation or a source, closed by Escape.
+// What stands beside the conversation: a cited passage, or why an answer is as it is.
 
-import { passageHtml } from "./api.js";
+import { passageHtml, whyHtml } from "./api.js";
 import { copyOf, find, findAll, fromServer, on } from "../dom.js";
 import { t } from "../text.js";
 
@@ -8,10 +8,10 @@ const OVERLAY = matchMedia("(max-width: 75rem)");
 
 export class Panel {
   #panel = find("[data-panel]");
-  #shade = find("[data-panel-shade]");
   #body = find("[data-panel-body]");
   #opener = null;
-  #source = null;
+  #source = null; // of a passage: its entry in the list of sources
+  #marked = []; // what leads to what is open
   #loading = null;
 
   constructor(thread) {
@@ -20,7 +20,7 @@ export class Panel {
       const source = sourceOf(link);
       if (!source) return;
       event.preventDefault();
-      this.#toggle(source, link);
+      this.#toggle(link, () => this.#showSource(source));
     });
     on(thread, "keydown", "a.citation", (event, link) => {
       if (event.key !== " ") return;
@@ -28,12 +28,12 @@ export class Panel {
       link.click();
     });
     on(thread, "click", "[data-open-source]", (_event, button) => {
-      this.#toggle(button.closest(".source"), button);
+      this.#toggle(button, () => this.#showSource(button.closest(".source")));
     });
-    find("[data-panel-close]").addEventListener("click", () => this.close());
-    find("[data-panel-previous]").addEventListener("click", () => this.#step(-1));
-    find("[data-panel-next]").addEventListener("click", () => this.#step(1));
-    this.#shade.addEventListener("click", () => this.close());
+    on(thread, "click", "[data-why]", (_event, button) => this.#toggle(button, () => this.#showWhy(button)));
+    on(this.#panel, "click", "[data-panel-close]", () => this.close());
+    on(this.#panel, "click", "[data-panel-step]", (_event, button) => this.#step(Number(button.dataset.panelStep)));
+    find("[data-panel-shade]").addEventListener("click", () => this.close());
     OVERLAY.addEventListener("change", () => this.isOpen && this.#setModal(OVERLAY.matches));
   }
 
@@ -46,23 +46,23 @@ export class Panel {
     this.#loading?.abort();
     this.#panel.hidden = true;
     this.#setModal(false);
-    this.#mark(false);
+    this.#mark([]);
     // An answer that was stored meanwhile has fresh elements: the number is what stays.
-    const opener = this.#opener?.isConnected ? this.#opener : find("[data-open-source]", this.#source);
-    if (opener?.isConnected) opener.focus();
+    const opener = this.#opener.isConnected || !this.#source ? this.#opener : find("[data-open-source]", this.#source);
+    opener.focus();
     this.#opener = this.#source = null;
   }
 
-  #toggle(source, opener) {
+  #toggle(opener, show) {
     if (this.isOpen && this.#opener === opener) return this.close();
     this.#opener = opener;
-    this.#show(source);
+    show();
     this.#panel.focus();
   }
 
   #step(by) {
     const next = this.#neighbour(by);
-    if (next) this.#show(next);
+    if (next) this.#showSource(next);
   }
 
   #neighbour(by) {
@@ -70,28 +70,46 @@ export class Panel {
     return all[all.indexOf(this.#source) + by];
   }
 
-  async #show(source) {
-    this.#mark(false);
+  #showSource(source) {
+    const number = source.dataset.citation;
     this.#source = source;
-    this.#mark(true);
-    find("[data-panel-number]").textContent = source.dataset.citation;
-    find("[data-panel-previous]").disabled = !this.#neighbour(-1);
-    find("[data-panel-next]").disabled = !this.#neighbour(1);
+    this.#head("source");
+    find("[data-panel-number]").textContent = number;
+    for (const button of findAll("[data-panel-step]")) button.disabled = !this.#neighbour(Number(button.dataset.panelStep));
+    const links = findAll(`a.citation[data-citation="${number}"]`, source.closest(".answer"));
+    this.#mark([...links, find("[data-open-source]", source)]);
+    const load = (signal) => (source.dataset.node ? passageHtml(source.dataset, signal) : Promise.reject({ status: 404 }));
+    this.#load(load, (error) => this.#gone(source, error));
+  }
+
+  #showWhy(button) {
+    const { conversation } = find("[data-chat]").dataset;
+    this.#source = null;
+    this.#head("why");
+    this.#mark([button]);
+    const load = (signal) => whyHtml(conversation, button.closest(".answer").dataset.turn, signal);
+    this.#load(load, (error) => this.#say(error.message));
+  }
+
+  /** Name the panel after what is in it. */
+  #head(kind) {
+    for (const part of findAll("[data-panel-for]", this.#panel)) part.hidden = part.dataset.panelFor !== kind;
+    this.#panel.setAttribute("aria-labelledby", `panel-${kind}`);
+  }
+
+  async #load(load, failed) {
     this.#panel.hidden = false;
     this.#setModal(OVERLAY.matches);
     this.#loading?.abort();
-    const loading = (this.#loading = new AbortController());
+    const { signal } = (this.#loading = new AbortController());
     const waiting = setTimeout(() => this.#say(t("opening_source")), 200);
     try {
-      if (!source.dataset.node) return this.#gone(source, t("source_gone"));
-      const html = await passageHtml(source.dataset, loading.signal);
-      if (loading.signal.aborted) return;
+      const html = await load(signal);
+      if (signal.aborted) return;
       this.#body.replaceChildren(fromServer(html));
       this.#reveal(find("#passage", this.#body));
     } catch (error) {
-      if (loading.signal.aborted) return;
-      const isGone = error.status === 404;
-      this.#gone(source, isGone ? t("source_gone") : `${t("source_failed")} ${error.message}`);
+      if (!signal.aborted) failed(error);
     } finally {
       clearTimeout(waiting);
     }
@@ -107,11 +125,13 @@ export class Panel {
   }
 
   /** Show what was cited, when the text itself cannot be shown. */
-  #gone(source, why) {
+  #gone(source, error) {
     const element = copyOf("gone-template");
+    const why = error.status === 404 ? t("source_gone") : `${t("source_failed")} ${error.message}`;
     find("[data-why]", element).textContent = why;
-    find("[data-title]", element).textContent = find("[data-title]", source).textContent;
-    find("[data-snippet]", element).textContent = find("[data-snippet]", source).textContent;
+    for (const part of ["[data-title]", "[data-snippet]"]) {
+      find(part, element).textContent = find(part, source).textContent;
+    }
     this.#body.replaceChildren(element);
   }
 
@@ -122,30 +142,23 @@ export class Panel {
     this.#body.replaceChildren(line);
   }
 
-  /** Mark what leads to the open source. */
-  #mark(isOpen) {
-    if (!this.#source) return;
-    const answer = this.#source.closest(".answer");
-    const number = this.#source.dataset.citation;
-    const links = answer ? findAll(`a.citation[data-citation="${number}"]`, answer) : [];
-    for (const element of [...links, find("[data-open-source]", this.#source)]) {
-      element.setAttribute("aria-expanded", String(isOpen));
-    }
+  #mark(elements) {
+    for (const each of this.#marked) each.setAttribute("aria-expanded", "false");
+    for (const each of elements) each.setAttribute("aria-expanded", "true");
+    this.#marked = elements;
   }
 
   /** Over the conversation the panel is a dialog; beside it, a part of the page. */
   #setModal(isModal) {
-    this.#shade.hidden = !isModal;
-    find("#main").inert = isModal;
-    find("[data-sidebar]").inert = isModal;
-    if (isModal) this.#panel.setAttribute("role", "dialog");
-    else this.#panel.removeAttribute("role");
-    this.#panel.toggleAttribute("aria-modal", false);
-    if (isModal) this.#panel.setAttribute("aria-modal", "true");
+    for (const part of ["#main", "[data-sidebar]"]) find(part).inert = isModal;
+    find("[data-panel-shade]").hidden = !isModal;
+    for (const [name, value] of [["role", "dialog"], ["aria-modal", "true"]]) {
+      if (isModal) this.#panel.setAttribute(name, value);
+      else this.#panel.removeAttribute(name);
+    }
   }
 }
 
 function sourceOf(link) {
-  const answer = link.closest(".answer");
-  return find(`.source[data-citation="${link.dataset.citation}"]`, answer);
+  return find(`.source[data-citation="${link.dataset.citation}"]`, link.closest(".answer"));
 }

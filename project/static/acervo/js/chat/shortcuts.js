@@ -3,27 +3,20 @@
 import { isTyping } from "../dom.js";
 
 export function startShortcuts({ composer, conversations, panel, home, stop }) {
+  const commands = { o: () => location.assign(home), s: () => conversations.toggle(), f: () => conversations.search() };
+  const letters = { "/": () => composer.input.focus(), "?": () => document.getElementById("shortcuts").showModal() };
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
-    const isCommand = (event.ctrlKey || event.metaKey) && event.shiftKey;
-    if (isCommand) {
-      const act = { o: () => location.assign(home), s: () => conversations.toggle(), f: () => conversations.search() }[
-        event.key.toLowerCase()
-      ];
-      if (!act) return;
-      event.preventDefault();
-      act();
-    } else if (event.key === "Escape") {
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (!isCommand && event.key === "Escape") {
       if (panel.isOpen) panel.close();
       else if (!conversations.closeDrawer()) stop();
-    } else if (!event.ctrlKey && !event.metaKey && !isTyping(event.target)) {
-      if (event.key === "/") {
-        event.preventDefault();
-        composer.input.focus();
-      } else if (event.key === "?") {
-        event.preventDefault();
-        document.getElementById("shortcuts").showModal();
-      }
+      return;
     }
+    if (isCommand ? !event.shiftKey : isTyping(event.target)) return;
+    const act = isCommand ? commands[event.key.toLowerCase()] : letters[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
   });
 }

@@ -8,7 +8,6 @@ export class StatePicker {
   #day = find("[data-state-day]");
   #release = find("[data-state-release]");
   #problem = find("[data-state-problem]");
-  #chip = find("[data-asked]");
   #announce;
   #key;
   #chosen = null; // {body, label}: what goes along with a question, and its name for people
@@ -20,10 +19,15 @@ export class StatePicker {
     this.#chosen = kept ? JSON.parse(kept) : null;
     this.#show();
     find("[data-state-apply]").addEventListener("click", () => this.#apply());
-    find("[data-state-today]").addEventListener("click", () => this.#clear());
-    find("[data-asked-clear]").addEventListener("click", () => this.#clear());
-    this.#day.addEventListener("input", () => this.#settled(this.#release, this.#day));
-    this.#release?.addEventListener("change", () => this.#settled(this.#day, this.#release));
+    for (const clear of ["[data-state-today]", "[data-asked-clear]"]) {
+      find(clear).addEventListener("click", () => this.#clear());
+    }
+    // Of a day and a release, what is given last is meant.
+    this.#menu.addEventListener("input", ({ target }) => {
+      const other = target === this.#day ? this.#release : this.#day;
+      if (other && target.value) other.value = "";
+      this.#problem.hidden = true;
+    });
     this.#menu.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target.closest("button, summary")) return;
       event.preventDefault();
@@ -31,13 +35,9 @@ export class StatePicker {
     });
   }
 
-  /** What a question is sent with: {as_of}, {release} or nothing. */
-  get body() {
-    return this.#chosen?.body ?? {};
-  }
-
-  get label() {
-    return this.#chosen?.label ?? "";
+  /** What a question is sent with, {as_of}, {release} or nothing, and its name for people. */
+  get asked() {
+    return this.#chosen ?? { body: {}, label: "" };
   }
 
   /** The choice belongs to this conversation from now on. */
@@ -47,23 +47,17 @@ export class StatePicker {
     this.#keep();
   }
 
-  /** Of a day and a release, what is given last is meant. */
-  #settled(other, given) {
-    if (other && given.value) other.value = "";
-    this.#problem.hidden = true;
-  }
-
   #apply() {
     const release = this.#release?.selectedOptions[0];
     if (release?.value) {
       const label = t("state_release", { name: release.textContent.trim() });
-      this.#choose({ body: { release: release.value }, label });
+      this.#choose({ body: { release: release.value }, label }, label);
     } else if (this.#day.value && this.#day.validity.valid) {
       const [year, month, day] = this.#day.value.split("-").map(Number);
       const words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" });
       const label = t("state_day", { day: words.format(new Date(year, month - 1, day)) });
       // The end of that day, where the reader is.
-      this.#choose({ body: { as_of: new Date(year, month - 1, day + 1).toISOString() }, label });
+      this.#choose({ body: { as_of: new Date(year, month - 1, day + 1).toISOString() }, label }, label);
     } else {
       this.#problem.textContent = t("state_choose");
       this.#problem.hidden = false;
@@ -71,19 +65,14 @@ export class StatePicker {
     }
   }
 
-  #choose(chosen) {
-    this.#chosen = chosen;
-    this.#done(chosen.label);
-  }
-
   #clear() {
-    this.#chosen = null;
     this.#day.value = "";
     if (this.#release) this.#release.value = "";
-    this.#done(t("state_today"));
+    this.#choose(null, t("state_today"));
   }
 
-  #done(words) {
+  #choose(chosen, words) {
+    this.#chosen = chosen;
     this.#problem.hidden = true;
     this.#menu.open = false;
     this.#keep();
@@ -97,12 +86,10 @@ export class StatePicker {
   }
 
   #show() {
-    this.#chip.hidden = !this.#chosen;
-    find("[data-asked-text]", this.#chip).textContent = this.label;
+    find("[data-asked]").hidden = !this.#chosen;
+    find("[data-asked-text]").textContent = this.asked.label;
     this.#menu.classList.toggle("is-set", Boolean(this.#chosen));
   }
 }
 
-function keyOf(conversation) {
-  return `acervo.state.${conversation || "new"}`;
-}
+const keyOf = (conversation) => `acervo.state.${conversation || "new"}`;
