@@ -24,10 +24,12 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
+from chat import trace_admin
 from chat.cache_admin import CachedAnswerAdmin
 from chat.choices import TurnStatus
 from chat.gap_admin import KnowledgeGapAdmin
 from chat.golden_admin import GoldenOfTurn
+from chat.guard_admin import SpaceBudgetAdmin, SpaceWordAdmin  # noqa: F401 - registers
 from chat.models import CachedAnswer, Conversation, KnowledgeGap, Message, Turn
 from chat.states import state_of
 from chat.timings import flat_signals, milliseconds, waterfall
@@ -52,6 +54,8 @@ STATUS_TONES = {
 TRACE_WORDS = {
     "no_passages": gettext_lazy("nothing was found"),
     "no_citations": gettext_lazy("it cites nothing"),
+    "not_confident": gettext_lazy("nothing certain was found"),
+    "unsupported": gettext_lazy("its sources do not say so"),
     "memory": gettext_lazy("memories"),
     "vector": gettext_lazy("search by meaning"),
     "keyword": gettext_lazy("texts that were not prepared"),
@@ -98,7 +102,7 @@ class TurnsInline(AcervoTabularInline):
 class ConversationAdmin(ReadOnlyAdmin):
     """Read-only and private: see this module's first lines."""
 
-    inlines = [TurnsInline]
+    inlines = [TurnsInline, trace_admin.SummariesInline]
     list_display = ("summary", "user", "space", "turn_count", "updated_at")
     list_display_links = ("summary",)
     list_select_related = ("user", "space")
@@ -213,7 +217,8 @@ def trace_context(turn: Turn) -> dict[str, Any]:
     trace = turn.trace if isinstance(turn.trace, dict) else {}
     citations = list(turn.citations.select_related("node").order_by("index"))
     cited = {str(each.chunk_id): each.index for each in citations}
-    known = {"query", "passages", "memories", "flags", "notice", "degraded", "model_error"}
+    known = {"query", "passages", "memories", "flags", "notice", "degraded", "model_error", "guard"}
+    known |= {*trace_admin.SHOWN}
     others = {name: value for name, value in trace.items() if name not in known}
     answer = turn.answer.content if turn.answer else ""
     return {
@@ -233,12 +238,14 @@ def trace_context(turn: Turn) -> dict[str, Any]:
         "degraded": _worded(trace.get("degraded")),
         "notice": trace.get("notice", ""),
         "model_error": trace.get("model_error", ""),
+        "guard": guard if isinstance(guard := trace.get("guard"), dict) else {},
         "rewritten": trace.get("query", ""),
         "others": json.dumps(others, indent=2, ensure_ascii=False, default=str) if others else "",
         "citations": citations,
         "waterfall": waterfall(turn.timings),
         "usage": UsageRecord.objects.filter(turn_id=turn.pk).order_by("created_at")[:50],
         "cost": plain_decimal(turn.cost),
+        **trace_admin.grounds_context(turn, trace),
     }
 
 

@@ -102,7 +102,9 @@ async def test_a_model_answers_with_citations_and_everything_is_on_record(
     assert {**announced, **citation} == announced
     assert f'href="/knowledge/nodes/{library.pk}/' in final["html"]
     blocks = [each["html"] for each in events if each["type"] == "answer.block"]
-    assert "".join(blocks) == final["html"]
+    mark = ' <span class="claim-mark claim-unsupported" role="note">not in its sources</span>'
+    assert "".join(blocks) == final["html"].replace(mark, "")
+    assert mark in final["html"]  # the answer of the server says nothing of a ferry
     stages = [each["stage"] for each in events if each["type"] == "turn.stage"]
     assert stages == ["understand", "recall", "retrieve", "generate", "verify"]
 
@@ -113,6 +115,13 @@ async def test_a_model_answers_with_citations_and_everything_is_on_record(
     assert stored.prompt_version
     assert stored.trace["passages"][0]["node"] == str(library.pk)
     assert stored.trace["query"] == "When does the ferry sail?"
+    [sentence] = stored.trace["verification"]["sentences"]
+    assert (sentence["verdict"], sentence["citations"]) == ("unsupported", [1])
+    assert ANSWER[sentence["start"] : sentence["end"]] == ANSWER
+    assert "unsupported" in stored.trace["flags"]
+    parts = stored.trace["context"]["parts"]
+    assert sum(parts.values()) <= stored.trace["context"]["budget"] == 4000
+    assert {name for name, tokens in parts.items() if tokens} == {"system", "passages", "question"}
     usage = await in_thread(UsageRecord.objects.get, turn_id=turn.pk)
     assert (usage.trace_id, usage.user_id) == (turn.trace_id, stored.conversation.user_id)
     prompt = server.requests[0]["messages"]
