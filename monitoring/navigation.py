@@ -12,7 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from chat.choices import GapStatus
-from chat.models import CachedAnswer, Conversation, KnowledgeGap, Turn
+from chat.guard_admin import used_up
+from chat.models import CachedAnswer, Conversation, KnowledgeGap, SpaceWord, Turn
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
@@ -40,7 +41,7 @@ from memory.models import Episode
 from project.accounts.choices import Role
 from project.accounts.models import ApiKey, User
 from project.events.models import Event, Webhook
-from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.models import ModelEndpoint, SpaceBudget, UsageRecord
 
 MOST = 99  # what a badge counts to
 Counter = Callable[[Any, HttpRequest], int]
@@ -79,6 +80,10 @@ def _in_review(rows: Any, _request: HttpRequest) -> int:
 
 def _waiting(rows: Any, request: HttpRequest) -> int:
     return _counted(waiting_for(rows, staff(request)))
+
+
+def _used_up(rows: Any, _request: HttpRequest) -> int:
+    return used_up(rows)
 
 
 def _own_in_need(_rows: Any, request: HttpRequest) -> int:
@@ -150,10 +155,22 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
     ),
     (
         _("Conversations"),
-        (Rows(Conversation, "chat"), Rows(Turn, "reply_all"), Rows(CachedAnswer, "cached")),
+        (
+            Rows(Conversation, "chat"),
+            Rows(Turn, "reply_all"),
+            Rows(CachedAnswer, "cached"),
+            Rows(SpaceWord, "gpp_maybe"),
+        ),
     ),
     (_("Memory"), (Rows(Episode, "history_edu"),)),
-    (_("Models"), (Rows(ModelEndpoint, "smart_toy"), Rows(UsageRecord, "payments"))),
+    (
+        _("Models"),
+        (
+            Rows(ModelEndpoint, "smart_toy"),
+            Rows(UsageRecord, "payments"),
+            Rows(SpaceBudget, "savings", _used_up, "danger"),
+        ),
+    ),
     (_("People"), (Rows(User, "person"), Rows("auth.group", "group"), Rows(ApiKey, "key"))),
     (
         _("Operations"),

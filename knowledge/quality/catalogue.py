@@ -68,6 +68,11 @@ CATALOGUE: dict[str, Entry] = {
         _("Set the language to “%(detected)s”, which the text seems to be written in; it says "
           "“%(declared)s”. Words are indexed by it."),
     ),
+    "gives_orders": Entry(
+        W, "content", 15, 15, _("Gives orders to the model"),
+        _("Look at “%(words)s”: it speaks to a language model, not to readers. Answers fence the "
+          "passage off; remove the words if nobody should read them."),
+    ),
     # -- links ---------------------------------------------------------------------------------
     "broken_link": Entry(
         E, "content", 8, 24, _("Link to nothing"),

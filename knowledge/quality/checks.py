@@ -17,6 +17,7 @@ from knowledge.quality.clashes import clash_findings, statements_of, statements_
 from knowledge.quality.duplicates import Print, duplicate_findings
 from knowledge.quality.links import Links, LinkTargets, link_findings, targets_of
 from knowledge.quality.neighbours import neighbours_of
+from knowledge.quality.orders import order_findings
 from knowledge.quality.sentences import sentences
 from knowledge.quality.structure import structure_findings
 from knowledge.quality.types import Finding, NodeState, finding
@@ -48,6 +49,7 @@ def checks_of(state: NodeState, *, others: Sequence[NodeState] = ()) -> list[Fin
     found = [*care_findings(state)]
     statements = sentences(state.content)
     found += structure_findings(state, outline(state.content).headings, statements)
+    found += order_findings(state)
     links = Links.of(state.content)
     known = targets_of(state, links, others)
     found += link_findings(state, links, known)

@@ -28,21 +28,22 @@ def _rule(name: str, weight: float, needs: str, pattern: str, *, is_order: bool 
 
 _GAP = r"[^.!?\n]{0,40}?"
 _THINGS = r"""(?:instructions?|prompts?|rules?|directions?|guidelines?|directives?|commands?|orders
-    |constraints?|restrictions?|programming|guardrails?|training|context|text|content|messages?)"""
+    |constraints?|restrictions?|programming|guardrails?|training|context|text|content|messages?
+          |passages?|documents?)"""
 _COISAS = r"""(?:instruc(?:ao|oes)|ordens|ordem|regras?|diretrizes|diretiva|comandos?
     |orientac(?:ao|oes)|restric(?:ao|oes)|prompts?|mensagens|texto|conteudo|contexto)"""
 
 RULES = (
     # -- forget what you were told ---------------------------------------------------------------
     _rule("override", 0.8, "instruct|prompt|rule|direct|guid|command|order|constr|restric|programm"
-          "|guardrail|training|context|text|content|message", rf"""
+          "|guardrail|training|context|text|content|message|passage|document", rf"""
         \b(?:ignore|disregard|forget|override|bypass|discard|neglect|erase|(?:do\ not|don['’]?t
           |never|stop)
           \ (?:follow|obey|apply|use)(?:ing)?|pay\ no\ attention\ to)\b
         (?:
           [^.!?\n]{{0,25}}?\b(?:previous|prior|above|earlier|preceding|foregoing|system|initial
           |original
-            |existing|all\ your|all\ other|every\ other|any\ other)\b[^.!?\n]{{0,20}}?\b{_THINGS}\b
+            |existing|all\ your|(?:all|every|any|the)\ other)\b[^.!?\n]{{0,20}}?\b{_THINGS}\b
           |\ (?:all\ (?:of\ )?)?your\ (?:\w+\ ){{0,2}}(?:instructions?|prompts?|rules|guidelines
             |programming|guardrails?|restrictions|training|constraints)\b
           |\ (?:all\ )?(?:the\ )?{_THINGS}\ (?:above|before\ this|you\ (?:were|have\ been|got
@@ -84,7 +85,9 @@ RULES = (
             (?:prompts?|instructions?|rules|messages?|guidelines)
           |\byour\ (?:prompt|instructions)\b(?!\ (?:for|on|about|regarding|how|to|concerning|in
           |when)\b)
-          |\b(?:the|this|any)\ (?:system\ (?:prompt|message)|hidden\ (?:prompt|instructions|rules)
+          |\b(?:the|this|any)\ (?:system\ prompt|system\ message(?!\s*["'“‘(]|\ (?:when|if|means?
+          |about|on|that
+            |says?|appears?|shown|for)\b)|hidden\ (?:prompt|instructions|rules)
             |initial\ prompt|secret\ (?:prompt|instructions)|developer\ message|prompt\ above
           |instructions\ above))\b""",
         is_order=True),
@@ -94,7 +97,8 @@ RULES = (
           |cont(?:e|a)|copi(?:e|ar)|traduz(?:a)|resum(?:a)|quais|qual)\b
         {_GAP}
         (?:\b(?:seu|o\ seu|o|teu|este)\ (?:prompt|system\ prompt)\b(?!\ d[aeo]\ (?!sistema))
-          |\bmensagem\ (?:de|do)\ sistema\b
+          |\bmensagem\ (?:de|do)\ sistema\b(?!\ (?:quando|se|que|sobre|aparece|significa|diz
+          |para)\b)
           |\b(?:suas|tuas)\ (?:instrucoes|regras|diretrizes)\ (?:internas|secretas|ocultas
           |originais|iniciais|(?:de|do)\ sistema)
           |\b(?:suas|tuas)\ instrucoes\b(?!\ (?:para|sobre|de|do|da|quanto|em|no
@@ -121,7 +125,8 @@ RULES = (
           "|modo irrestrito|modo deus|dan mode", r"""
         \b(?:developer\ mode|jailbreak(?:\ mode)?|do\ anything\ now|god\ mode|dan\ mode
           |modo\ (?:desenvolvedor|dan|irrestrito|deus))
-        \b[^.!?\n]{0,20}?(?:\b(?:on|enabled|activated?|unlocked|ativad[oa]|ligado|liberado)\b
+        \b[^.!?\n]{0,20}?(?:\b(?:on(?!\ (?:the|a|my|our|your|this))|enabled|activated?|unlocked
+          |ativad[oa]|ligado|liberado)\b
           |[:,;!]|$)"""),
     _rule("role", 0.7, "enter|enable|activate|switch|ative|entre|habilite", r"""
         \b(?:enter|enable|activate|switch\ (?:in)?to|entre\ (?:em|no)|ative
@@ -164,18 +169,17 @@ RULES = (
     _rule("marks", 0.6, "system|sistema|assistant|assistente|developer", r"""
         ^[\s>*\#"'\[(]*(?:system|sistema|assistant|assistente|developer)(?:\ (?:prompt|message
           |override|instructions?|mensagem))?
-        [\]\)*"']*\s*[:>]\s*(?=[^\n]{0,80}\b(?:you|your|ignore|disregard|must|answer|respond|user
-          |voce|ignore|responda|deve
-          |usuario|always|never|sempre|nunca)\b)"""),
+        [\]\)*"']*\s*[:>]\s*(?=[^\n]{0,80}\b(?:you|your|ignore|disregard|answer|respond
+          |voce|responda|always|never|sempre|nunca)\b)"""),
     # -- talking to machines ---------------------------------------------------------------------
-    _rule("addressed", 0.65, " ai| llm|language model|chatbot|assistant|gpt| ia"
+    _rule("addressed", 0.65, "ai|llm|language model|chatbot|assistant|gpt| ia"
           "|modelo de linguagem|inteligencia", r"""
         \b(?:if|when|since|as|because|se|caso|quando|como)\ (?:you|voce|tu)\ (?:are|e|for|seja
           |es)\ (?:an?|uma?)[ ]
         (?:ai|llm|(?:large\ )?language\ model|chatbot|bot|ai\ assistant|assistant|ia
           |modelo\ de\ linguagem|inteligencia\ artificial
           |assistente(?:\ virtual)?|robo)\b"""),
-    _rule("addressed", 0.6, " ai| llm|language model|chatbot|gpt| ia|modelo de linguagem"
+    _rule("addressed", 0.6, "ai|llm|language model|chatbot|gpt| ia|modelo de linguagem"
           "|modelos de linguagem"
           "|inteligencia|assistente virtual", r"""
         \b(?:attention|note|notice|message|instructions?|important|warning|atencao|nota|aviso
@@ -186,10 +190,10 @@ RULES = (
           |models?)|gpt|ias?
           |modelos?\ de\ linguagem|inteligencias?\ artificia(?:l|is)|assistentes?\ virtua(?:l
           |is))\b(?!\ (?:policy|course|team|act|law))"""),
-    _rule("addressed", 0.6, " ai | llm|language model|chatbot| ia |modelo de linguagem"
+    _rule("addressed", 0.6, "ai |ai:|llm|language model|chatbot| ia |modelo de linguagem"
           "|assistente virtual", r"""
         \b(?:the\ |any\ |every\ |this\ |a\ |o\ )?(?:ai|llms?|language\ models?|chatbots?
-          |ai\ (?:assistant|model|agent)|ia|modelo\ de\ linguagem
+          |ai\ (?:assistant|model|agent)s?|ia|modelo\ de\ linguagem
           |assistente\ virtual)\ (?:reading|processing|summari[sz]ing|that\ reads|que\ l[eê]r?
           |lendo|processando|resumindo)\b
         |\b(?:ai|llms?|language\ models?|chatbots?|ia|modelo\ de\ linguagem)\ (?:must|should
