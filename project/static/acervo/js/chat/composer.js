@@ -12,7 +12,8 @@ export class Composer extends EventTarget {
   #stop = find("[data-stop]");
   #count = find("[data-count]");
   #hint = find("[data-hint]");
-  #usualHint = find("[data-hint]").textContent;
+  #firstHint = find("[data-hint]").textContent;
+  #usualHint = this.#firstHint;
   #editing = find("[data-editing]");
   #limit;
   #key;
@@ -92,6 +93,14 @@ export class Composer extends EventTarget {
     this.#hint.textContent = text || this.#usualHint;
     this.#hint.classList.toggle("is-problem", Boolean(text));
     this.#hint.role = text ? "alert" : null;
+  }
+
+  /** Say how many messages are left, once they are few. */
+  tellLeft(left) {
+    const isFew = left && left.remaining <= Math.max(3, left.limit / 10);
+    const values = isFew && { count: number(left.remaining), minutes: number(Math.ceil(left.reset / 60)) };
+    this.#usualHint = isFew ? t("messages_left", values) : this.#firstHint;
+    this.problem("");
   }
 
   #changed() {

@@ -69,11 +69,12 @@ async function ask({ content, parent, state = states.asked, id = freshId() }, el
   announce(t("answering"));
   scroller.toEnd();
   try {
-    const { message, turn } = await outbox.send(
+    const { message, turn, allowance } = await outbox.send(
       { content, parent: where, space: picker?.value, state, id },
       { onConversation: begin, onWait: () => note(question, t("sending")) },
     );
     note(question, "");
+    composer.tellLeft(allowance);
     question.dataset.message = message.id;
     question.dataset.parent = message.parent ?? "";
     view.turn = turn.id;

@@ -4,6 +4,7 @@ import { conversationCreate, freshId, messageSend } from "./api.js";
 import { RequestFailed } from "../http.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000, 15000];
+const LONGEST = 30; // seconds
 const KEY = "acervo.outbox";
 
 export class Outbox {
@@ -38,7 +39,8 @@ export class Outbox {
         this.forget();
         return accepted;
       } catch (error) {
-        const isLast = attempt >= WAITS.length && navigator.onLine;
+        const isLong = error.retryAfter > LONGEST; // a limit: the question stays, with a button
+        const isLast = isLong || (attempt >= WAITS.length && navigator.onLine);
         if (!(error instanceof RequestFailed) || !error.isPassing || isLast) {
           if (!error.isPassing) this.forget();
           throw error;
