@@ -8,7 +8,11 @@ from typing import Any
 from chat.types import FINAL_EVENTS
 
 TTL_RUNNING = 6 * 3600  # seconds
-TTL_FINISHED = 3600
+TTL_FINISHED = 120
+"""Longer than a reader stays away; who comes later is told the stored answer. A log is some 10 kB:
+kept for an hour, those of thirty turns a second would take a gigabyte.
+"""
+
 _FINAL_PREFIXES = tuple(f'{{"type":"{name}"' for name in sorted(FINAL_EVENTS))
 
 

@@ -65,7 +65,8 @@ class Reader:
                 self._hub.rewind(self.key, self._expected - 1)
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), seconds)
+                async with asyncio.timeout(seconds):  # no task of its own, unlike wait_for
+                    await self._arrived.wait()
             except TimeoutError:
                 return None
         return self._queue.popleft()
