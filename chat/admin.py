@@ -30,9 +30,10 @@ from chat.choices import TurnStatus
 from chat.gap_admin import KnowledgeGapAdmin
 from chat.golden_admin import GoldenOfTurn
 from chat.guard_admin import SpaceBudgetAdmin, SpaceWordAdmin  # noqa: F401 - registers
-from chat.models import CachedAnswer, Conversation, KnowledgeGap, Message, Turn
+from chat.handoff_admin import HandoffAdmin
+from chat.models import CachedAnswer, Conversation, Handoff, KnowledgeGap, Message, Turn
 from chat.states import state_of
-from chat.timings import flat_signals, milliseconds, waterfall
+from chat.timings import TRACE_WORDS, flat_signals, milliseconds, waterfall
 from project.http.admin_base import (
     AcervoTabularInline,
     ReadOnlyAdmin,
@@ -50,15 +51,6 @@ STATUS_TONES = {
     TurnStatus.COMPLETED: "success",
     TurnStatus.STOPPED: "muted",
     TurnStatus.FAILED: "danger",
-}
-TRACE_WORDS = {
-    "no_passages": gettext_lazy("nothing was found"),
-    "no_citations": gettext_lazy("it cites nothing"),
-    "not_confident": gettext_lazy("nothing certain was found"),
-    "unsupported": gettext_lazy("its sources do not say so"),
-    "memory": gettext_lazy("memories"),
-    "vector": gettext_lazy("search by meaning"),
-    "keyword": gettext_lazy("texts that were not prepared"),
 }
 
 
@@ -267,3 +259,4 @@ def _passage_row(passage: dict[str, Any], cited: dict[str, int]) -> dict[str, An
 
 admin.site.register(CachedAnswer, CachedAnswerAdmin)
 admin.site.register(KnowledgeGap, KnowledgeGapAdmin)
+admin.site.register(Handoff, HandoffAdmin)

@@ -1,10 +1,21 @@
-"""The times of a turn, and the signals of a rank, as a page shows them."""
+"""The times and remarks of a turn, and the signals of a rank, as a page shows them."""
 
 from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+TRACE_WORDS = {
+    "no_passages": gettext_lazy("nothing was found"),
+    "no_citations": gettext_lazy("it cites nothing"),
+    "not_confident": gettext_lazy("nothing certain was found"),
+    "unsupported": gettext_lazy("its sources do not say so"),
+    "memory": gettext_lazy("memories"),
+    "vector": gettext_lazy("search by meaning"),
+    "keyword": gettext_lazy("texts that were not prepared"),
+}
 
 
 def flat_signals(signals: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

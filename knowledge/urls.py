@@ -11,6 +11,7 @@ urlpatterns = [
     path("knowledge/synthesis/keep/", synthesis_views.synthesis_keep, name="synthesis-keep"),
     path("knowledge/nodes/<uuid:pk>/", views.node_page, name="node-page"),
     path("knowledge/nodes/<uuid:pk>/passage/", views.node_passage, name="node-passage"),
+    path("knowledge/nodes/<uuid:pk>/changes/", views.node_changes, name="node-changes"),
     path("knowledge/nodes/<uuid:pk>/lineage/", views.node_lineage, name="node-lineage"),
     path("knowledge/sources/<uuid:pk>/file/", views.source_file, name="source-file"),
 ]

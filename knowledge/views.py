@@ -16,6 +16,7 @@ from knowledge import browsing, past_reading, reading
 from knowledge.access import node_versions_visible_to
 from knowledge.lineage.drawing import drawing_of
 from knowledge.lineage.tracing import lineage_of
+from knowledge.merging.rows import compare_texts
 from knowledge.models import Node, Source
 from knowledge.moments import Moment
 from knowledge.relating.related import related_of
@@ -83,6 +84,23 @@ def node_passage(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "moment": moment,
     }
     return render(request, "knowledge/_passage.html", context)
+
+
+@require_safe
+def node_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show how the text changed from version `from` to version `to`, or to the newest readable."""
+    node, old = _opened(request, pk, number=request.GET.get("from", ""))
+    if node is None:
+        return redirect_to_login(request.get_full_path())
+    _node, new = _opened(request, pk, number=request.GET.get("to", ""))
+    context = {
+        "area": "knowledge",
+        "node": node,
+        "old": old,
+        "new": new,
+        "diff": compare_texts(old.content, new.content),
+    }
+    return render(request, "knowledge/changes.html", context)
 
 
 @require_safe
@@ -174,9 +192,11 @@ def _opened_then(request: HttpRequest, pk: uuid.UUID, moment: Moment) -> tuple[N
 
 
 def _opened(
-    request: HttpRequest, pk: uuid.UUID, moment: Moment | None = None
+    request: HttpRequest, pk: uuid.UUID, moment: Moment | None = None, *, number: str | None = None
 ) -> tuple[Node | None, Any]:
     """Return the node and the asked version of it (the newest readable one by default).
+
+    `number`: the version, instead of that of the address.
 
     The node is None where signing in may help; raises Http404 where nothing can.
     """
@@ -189,7 +209,7 @@ def _opened(
             raise Http404(_("There is no such text, or it is not yours to read."))
         return None, None
     versions = node_versions_visible_to(request.user, node).select_related("history_user")
-    number = request.GET.get("version", "")
+    number = request.GET.get("version", "") if number is None else number
     if number.isascii() and number.isdigit() and len(number) < 10:
         versions = versions.filter(version=int(number))
     elif number:

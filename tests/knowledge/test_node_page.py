@@ -232,3 +232,26 @@ def test_browsing_lists_what_the_visitor_may_find(
     assert "Tide table" in listed
     assert "Draft of a text" not in listed
     assert "Tide table" not in client.get("/knowledge/?kind=faq").content.decode()
+
+
+def test_a_passage_whose_text_changed_leads_to_what_changed(
+    client: Client, owner: User, stranger: User, space: Space
+) -> None:
+    node = node_create(
+        acting_user=owner, space=space, title="Tides", content="High water.\n\nAt noon.",
+        status="published",
+    )  # fmt: skip
+    client.force_login(owner)
+    passage = f"/knowledge/nodes/{node.pk}/passage/"
+    changes = f"/knowledge/nodes/{node.pk}/changes/?from=1"
+    assert changes not in client.get(passage, {"version": 1}).content.decode()
+    node_update(acting_user=owner, node=node, content="High water.\n\nAt one <b>.")
+    page = client.get(passage, {"version": 1, "start": 13, "end": 21}).content.decode()
+    assert "The text has changed since: the current version is 2." in page
+    assert changes in page
+    shown = client.get(changes).content.decode()
+    assert "<del>noon</del>" in shown
+    assert "&lt;b&gt;" in shown
+    assert client.get(f"/knowledge/nodes/{node.pk}/changes/?from=7").status_code == 404
+    client.force_login(stranger)
+    assert client.get(changes).status_code == 404
