@@ -21,6 +21,7 @@ from chat import services
 from chat.choices import REASONS_OF
 from chat.explaining import explained
 from chat.exporting import exported
+from chat.handoff.desk import handoff_of
 from chat.listing import conversations_listed
 from chat.models import Conversation, Share
 from chat.once import proposal_answer as answer_once
@@ -248,6 +249,7 @@ def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict
         "yesterday": timezone.localdate() - datetime.timedelta(days=1),
         "asked": _asked(conversation),
         "feedback_reasons": REASONS_OF.items(),
+        "handoff": handoff_of(conversation),
         "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
     }
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.choices import GapStatus
 from chat.guard_admin import used_up
-from chat.models import CachedAnswer, Conversation, KnowledgeGap, SpaceWord, Turn
+from chat.models import CachedAnswer, Conversation, Handoff, KnowledgeGap, SpaceWord, Turn
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
@@ -110,6 +110,10 @@ def _open_gaps(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.filter(status=GapStatus.OPEN))
 
 
+def _waiting_people(rows: Any, _request: HttpRequest) -> int:
+    return _counted(rows.waiting())
+
+
 def _given_up(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.given_up())
 
@@ -156,6 +160,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
     (
         _("Conversations"),
         (
+            Rows(Handoff, "support_agent", _waiting_people, "warning", title=_("Inbox")),
             Rows(Conversation, "chat"),
             Rows(Turn, "reply_all"),
             Rows(CachedAnswer, "cached"),
