@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 import structlog
 
-from project.aio import sync_redis
+from project.quick_redis import quick
 
 STREAM = "acervo:events"
 MAX_LENGTH = 100_000
@@ -36,9 +36,13 @@ def publish(position: int, event_type: str, subject_id: uuid.UUID | None = None)
 
 
 def publish_many(entries: Sequence[tuple[int, str, uuid.UUID | None]]) -> bool:
-    """Put events on the stream in order: position, type and subject of each; False as above."""
-    try:
-        pipeline = sync_redis().pipeline(transaction=False)
+    """Put events on the stream in order: position, type and subject of each; False as above.
+
+    Whoever made the event waits for this, so a Redis that hangs is not waited for.
+    """
+
+    def send(client: redis.Redis) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
         for position, event_type, subject_id in entries:
             fields = {
                 "position": position,
@@ -46,10 +50,10 @@ def publish_many(entries: Sequence[tuple[int, str, uuid.UUID | None]]) -> bool:
                 "subject": str(subject_id) if subject_id else "",
             }
             pipeline.xadd(STREAM, fields, maxlen=MAX_LENGTH, approximate=True)  # type: ignore[arg-type]
-        pipeline.execute()
-    except (redis.RedisError, OSError) as error:
-        first = entries[0][0] if entries else None
-        log.warning("event_not_sent", position=first, error=type(error).__name__)
+        return pipeline.execute()
+
+    if quick(send) is None:
+        log.warning("event_not_sent", position=entries[0][0] if entries else None)
         return False
     return True
 

@@ -3,8 +3,8 @@
 A limit is a sliding log: of any window of its length, exactly as many hits pass as it allows, from
 however many processes they come. Refused hits are not counted.
 
-A Redis that does not answer holds a caller up once, for `WAIT` seconds; it is then left alone for
-`REST` seconds, in which each process counts for itself.
+A Redis that does not answer is left alone for a while (`project.quick_redis`), in which each
+process counts for itself.
 """
 
 import functools
@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 from limits import parse_many
 
+from project.quick_redis import aquick, quick
 from project.ratelimit._local import LocalCounts
-from project.ratelimit._redis import REST, WAIT, counts, counts_async, forget
+from project.ratelimit._script import SCRIPT
 
 __all__ = [
-    "REST",
-    "WAIT",
     "RateState",
     "Window",
     "ahit",
-    "forget",
     "hit",
     "look",
     "windows_of",
@@ -71,21 +69,17 @@ def hit(name: str, key: str, limit: str, *, cost: int = 1) -> RateState:
     `cost` counts it as so many; 0 only looks.
     """
     windows = windows_of(limit)
-    arguments = _arguments(windows, cost)
-    answer = counts(_keys(name, key, windows), arguments)
-    if answer is None:
-        answer = _local.count(_keys(name, key, windows), arguments)
-    return _state(windows, answer)
+    keys, arguments = _keys(name, key, windows), _arguments(windows, cost)
+    answer = quick(lambda client: client.register_script(SCRIPT)(keys=keys, args=arguments))
+    return _state(windows, _local.count(keys, arguments) if answer is None else answer)
 
 
 async def ahit(name: str, key: str, limit: str, *, cost: int = 1) -> RateState:
     """Do what `hit` does, without blocking the event loop."""
     windows = windows_of(limit)
-    arguments = _arguments(windows, cost)
-    answer = await counts_async(_keys(name, key, windows), arguments)
-    if answer is None:
-        answer = _local.count(_keys(name, key, windows), arguments)
-    return _state(windows, answer)
+    keys, arguments = _keys(name, key, windows), _arguments(windows, cost)
+    answer = await aquick(lambda client: client.register_script(SCRIPT)(keys=keys, args=arguments))
+    return _state(windows, _local.count(keys, arguments) if answer is None else answer)
 
 
 def look(name: str, key: str, limit: str) -> RateState:

@@ -1,6 +1,8 @@
 """Whether a message is let in: words, queue, noise, limit; and what is said of what is left."""
 
+import socket
 import threading
+import time
 import uuid
 
 import pytest
@@ -11,6 +13,7 @@ from chat.choices import WordAction
 from chat.models import Message, SpaceWord, Turn
 from chat.services import admission, conversation_create, message_regenerate, message_send
 from chat.services.words import word_delete, word_save
+from project import quick_redis
 from project.accounts.models import GroupAllowance
 from project.http.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
 
@@ -18,6 +21,8 @@ from project.http.errors import Conflict, Forbidden, Invalid, NotFound, TooMany,
 @pytest.fixture(autouse=True)
 def fresh_count():
     admission.queue.forget()
+    yield
+    quick_redis.forget()
 
 
 @pytest.fixture
@@ -189,3 +194,18 @@ def test_of_many_messages_at_once_exactly_the_limit_is_kept(owner, settings):
         each.join()
     assert sorted(outcomes) == [False] * 9 + [True] * 7
     assert Message.objects.count() == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_frozen_redis_holds_up_one_message_for_a_moment_and_the_next_ones_not_at_all(
+    ask, settings
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never says a word
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        quick_redis.forget()
+        began = time.monotonic()
+        for number in range(10):
+            assert ask(f"Question number {number}").is_new
+        taken = time.monotonic() - began
+    assert Message.objects.count() == 10
+    assert taken < 3 * quick_redis.WAIT  # each waiting for itself would be several times more

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
 
+from project import quick_redis
 from project.aio import sync_redis
 from project.events import bus
 from project.events.delivery import MAX_ATTEMPTS, deliver, relay
@@ -164,11 +165,12 @@ def test_events_waiting_for_a_later_attempt_do_not_hold_up_the_lost_ones(heard):
 @pytest.mark.django_db(transaction=True)
 def test_an_absent_redis_fails_no_change_and_counts_no_attempt(heard, monkeypatch):
     away = redis.Redis.from_url("redis://127.0.0.1:1/0", retry=None)
-    monkeypatch.setattr(bus, "sync_redis", lambda: away)
+    monkeypatch.setattr(quick_redis, "_client", away)
     event = _happen()
     _make_due(event)
     assert relay() == 0
     event.refresh_from_db()
     assert event.attempts == 0
     monkeypatch.undo()
+    quick_redis.forget()
     assert relay() == 1

@@ -1,11 +1,16 @@
-"""Redis, as limits use it: asked once and shortly, and left alone for a while after a fault."""
+"""Redis for what must not wait for it: asked once and shortly, then left alone for a while.
+
+One that hangs (frozen, swapping, behind a dead network) would otherwise hold up every message by
+its timeout, and several times over. All callers of a process share what was learned: the first
+waits `WAIT` seconds, and for `REST` seconds after that nobody asks.
+"""
 
 import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import redis
 import redis.asyncio
@@ -17,10 +22,11 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
-from project.ratelimit._script import SCRIPT
+T = TypeVar("T")
 
-WAIT = 0.5  # seconds that a hit waits for Redis
-REST = 5.0  # seconds that a Redis is left alone after a fault
+WAIT = 0.5  # seconds
+REST = 5.0  # seconds
+REST_REFUSED = 0.5  # seconds after a refusal, which costs nobody time
 log = structlog.get_logger(__name__)
 
 _rest_until = 0.0
@@ -31,30 +37,27 @@ _async_clients: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyn
 )
 
 
-def counts(keys: Sequence[str], arguments: Sequence[int]) -> list[int] | None:
-    """Run the script; None while Redis is away."""
+def quick(use: Callable[[redis.Redis], T]) -> T | None:
+    """Return what `use` makes of the client (answers in bytes); None while Redis is away."""
     if time.monotonic() < _rest_until:
         return None
     try:
-        answer: Any = _sync().register_script(SCRIPT)(keys=list(keys), args=list(arguments))
+        return use(_sync())
     except (redis.RedisError, OSError) as error:
         _lost(error)
         return None
-    return list(answer)
 
 
-async def counts_async(keys: Sequence[str], arguments: Sequence[int]) -> list[int] | None:
-    """Do what `counts` does, without blocking the event loop."""
+async def aquick(use: Callable[[redis.asyncio.Redis], Awaitable[T]]) -> T | None:
+    """Do what `quick` does, without blocking the event loop."""
     if time.monotonic() < _rest_until:
         return None
     try:
         async with asyncio.timeout(WAIT):
-            script = _async().register_script(SCRIPT)
-            answer: Any = await script(keys=list(keys), args=list(arguments))
+            return await use(_async())
     except (redis.RedisError, OSError) as error:  # a TimeoutError is an OSError
         _lost(error)
         return None
-    return list(answer)
 
 
 def forget() -> None:
@@ -94,6 +97,7 @@ def _async() -> redis.asyncio.Redis:
 
 def _lost(error: Exception) -> None:
     global _rest_until  # noqa: PLW0603 - what this process knows of Redis
-    _rest_until = time.monotonic() + REST
     is_slow = isinstance(error, (NoAnswer, TimeoutError))
-    log.warning("limits_without_redis", error=type(error).__name__, is_slow=is_slow)
+    pause = REST if is_slow else REST_REFUSED
+    _rest_until = time.monotonic() + pause
+    log.warning("redis_left_alone", error=type(error).__name__, seconds=pause)
