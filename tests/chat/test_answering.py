@@ -129,6 +129,25 @@ async def test_a_model_answers_with_citations_and_everything_is_on_record(
     assert "untrusted" not in prompt[-1]["content"]
 
 
+async def test_what_retrieval_is_not_sure_of_is_not_answered_but_the_nearest_nodes_are_named(
+    ask, library, endpoint, server
+):
+    await in_thread(endpoint)
+    turn = (await in_thread(ask, "Qual é a capital da Mongólia?")).turn
+    final = (await _answer(turn))[-1]
+    assert final["answer"].startswith("Não sei: ")
+    assert f"[Ferry timetable](/knowledge/nodes/{library.pk}/" in final["answer"]
+    assert (final["route"], final["citations"]) == ("extractive", [])
+    assert server.requests == []
+    stored = await turn_now(turn.pk)
+    assert stored.trace["flags"] == ["not_confident"]
+    assert stored.trace["confidence"]["score"] < stored.trace["confidence"]["threshold"]
+    assert "verification" not in stored.trace
+
+    hello = (await in_thread(ask, "Hello!")).turn
+    assert (await _answer(hello))[-1]["route"] == "ai"
+
+
 async def test_without_a_model_the_passages_answer_and_it_says_so(ask, library):
     turn = (await in_thread(ask)).turn
     events = await _answer(turn)

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -121,6 +122,56 @@ def test_a_follow_up_brings_the_topic_of_the_question_before():
         "crossing Ponta Velia cost And for children?"
     )
     assert standalone_question("E quando ele parte?", history).startswith("crossing Ponta Velia")
+
+
+@pytest.mark.parametrize(
+    ("said", "question", "searched"),
+    [
+        # A topic two turns back, and small talk in between.
+        (
+            ["What does a crossing to Ponta Velia cost?", "Ten.", "And for children?", "Five."],
+            "And how long does it take?",
+            "crossing Ponta Velia cost children And how long does it take?",
+        ),
+        (
+            ["What does a crossing to Ponta Velia cost?", "Ten.", "Thanks!", "Any time."],
+            "And how long does it take?",
+            "crossing Ponta Velia cost And how long does it take?",
+        ),
+        # One place for another, in both languages; what is no place stays.
+        (
+            ["When is the museum in Olinda open?", "Nine to five [1]."],
+            "And in Recife?",
+            "museum open And in Recife?",
+        ),
+        (
+            ["Qual o horário do museu em Olinda?", "Das nove às cinco [1]."],
+            "E em Recife?",
+            "horário museu E em Recife?",
+        ),
+        (
+            ["Crianças pagam na balsa?", "Não."],
+            "E os cães?",
+            "Crianças pagam balsa E os cães?",
+        ),
+        # What a pronoun stands for may be in the answer.
+        (
+            ["Which museum is the oldest?", "The oldest is the Lace Museum of Orlema [1]."],
+            "When does it open?",
+            "museum oldest Lace Orlema When does it open?",
+        ),
+        (
+            ["Onde fica o terminal de Caspeda?", "No porto."],
+            "E lá tem estacionamento?",
+            "fica terminal Caspeda E lá tem estacionamento?",
+        ),
+    ],
+)
+def test_a_follow_up_is_led_by_its_topic(said, question, searched):
+    history = [
+        PastMessage("assistant" if place % 2 else "user", text) for place, text in enumerate(said)
+    ]
+    assert standalone_question(question, history) == searched
 
 
 def test_a_question_that_stands_alone_is_left_alone():
