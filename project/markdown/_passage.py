@@ -15,6 +15,8 @@ from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from project.markdown._code import coloured
+
 MARK_ID = "passage"
 _CODE = frozenset({"fence", "code_block"})
 _LEAVES = frozenset(
@@ -197,12 +199,10 @@ def render_code(
     attribute = f' class="language-{escapeHtml(language)}"' if language else ""
     code = token.content
     if "mark" not in token.meta:
-        html = escapeHtml(code)
+        (html,) = coloured(code, language)
     else:
         start, end, attrs = token.meta["mark"]
         names = "".join(f' {name}="{value}"' for name, value in attrs.items())
-        html = (
-            f"{escapeHtml(code[:start])}<mark{names}>{escapeHtml(code[start:end])}</mark>"
-            f"{escapeHtml(code[end:])}"
-        )
+        before, passage, after = coloured(code, language, (start, end))
+        html = f"{before}<mark{names}>{passage}</mark>{after}"
     return f"<pre><code{attribute}>{html}</code></pre>\n"

@@ -23,7 +23,7 @@ _ATTRIBUTES = {
     "ol": {"start"},
 }
 _CLASS = re.compile(
-    r"language-[\w+#.-]{1,40}|align-(?:left|center|right)|passage|citation"
+    r"language-[\w+#.-]{1,40}|code-[a-z]|align-(?:left|center|right)|passage|citation"
     r"|wiki-link(?:-missing)?|footnotes(?:-list|-sep)?|footnote-(?:ref|item|backref)"
     r"|contains-task-list|task-list-item(?:-checkbox)?"
 )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it.common.utils import escapeHtml
 
 from project.markdown import heading_slug, plain_text, render_markdown, render_passage
 
@@ -22,7 +23,10 @@ def test_the_usual_markdown_is_rendered() -> None:
     assert "<strong>bold</strong> <s>old</s> <code>code</code>" in html
     assert html.count('type="checkbox"') == 2
     assert '<td class="align-right">2</td>' in html
-    assert '<pre><code class="language-python">x &lt; 1\n</code></pre>' in html
+    assert (
+        '<pre><code class="language-python">x &lt; <span class="code-n">1</span>\n</code></pre>'
+        in html
+    )
     assert '<section class="footnotes">' in html
     assert "style=" not in html
 
@@ -322,3 +326,25 @@ def test_adjoining_passages_mark_adjoining_text(points: list[int]) -> None:
     whole = marked(render_passage(DOCUMENT, 0, len(DOCUMENT)))
     # What cannot be cut (code in a line, links) may be in two passages, so nothing is missing.
     assert len("".join("".join(pieces).split())) >= len("".join(whole.split()))
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "html"),
+    [
+        ("python", 'def f(): return "<b>"', '<span class="code-s">"&lt;b&gt;"</span>'),
+        ("JS", "const x = 1; // why", '<span class="code-c">// why</span>'),
+        ("diff", "-old", '<span class="code-d">-old</span>'),
+        ("nonsense", "if <script>", "if &lt;script&gt;\n</code>"),
+        ("json", "{" * 10_001, "{{{{\n</code>"),
+    ],
+)
+def test_code_of_known_languages_is_coloured_and_never_markup(
+    language: str, code: str, html: str
+) -> None:
+    assert html in render_markdown(f"```{language}\n{code}\n```")
+
+
+def test_colours_lose_no_character() -> None:
+    code = "\n\n  def f(x):\n\treturn x < 2\n\n"
+    html = render_markdown(f"```python\n{code}```")
+    assert re.sub(r"<[^>]+>", "", html) == escapeHtml(code) + "\n"
