@@ -20,7 +20,8 @@ _LEXERS = {
     "go": "go", "html": "html", "ini": "ini", "java": "java", "javascript": "javascript",
     "js": "javascript", "json": "json", "kotlin": "kotlin", "php": "php",
     "powershell": "powershell", "py": "python", "python": "python", "r": "r", "ruby": "ruby",
-    "rust": "rust", "sql": "sql", "swift": "swift", "toml": "toml", "ts": "typescript", "typescript": "typescript",
+    "rust": "rust", "sql": "sql", "swift": "swift", "toml": "toml", "ts": "typescript",
+    "typescript": "typescript",
     "xml": "xml", "yaml": "yaml", "yml": "yaml",
 }  # fmt: skip
 _KINDS = (  # the first that fits
