@@ -189,13 +189,12 @@ REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "project.quick_cache.QuickCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "acervo",
         "OPTIONS": {
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 2,
-            "IGNORE_EXCEPTIONS": True,  # a cache that is away is an empty cache
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            "SOCKET_TIMEOUT": 0.5,
         },
     }
 }
