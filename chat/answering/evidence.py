@@ -9,16 +9,17 @@ from functools import lru_cache
 from itertools import pairwise
 
 from chat.types import Passage
-from knowledge.analysis import base_language, fold, words
+from knowledge.analysis import base_language, fold, term_of, words
 from knowledge.quality.claims import Claim, claim_of
 from knowledge.quality.sentences import Sentence, sentences
 
 _CLAUSE = re.compile(
     r"\s*(?:;|,\s|\s[–—]\s|\s\(|\)\s|\s\|\s)\s*"
-    r"|\s+(?:and|but|while|whereas|or|e|mas|enquanto|ou|por[eé]m)\s+",
+    r"|\s+(?:and|but|whereas|or|e|mas|ou|por[eé]m)\s+",
     re.IGNORECASE,
 )
-LEAST_CLAUSE = 2  # terms and numbers
+_FILLER = "possible possibly able please also possivel capaz tambem"
+LEAST_CLAUSE = 2  # terms, numbers and denials
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,15 @@ def evidence_of(passage: Passage, language: str) -> Evidence:
 def piece_of(text: str, language: str) -> Piece:
     """Read a stretch of text."""
     claim = claim_of(Sentence(text, text, 0, len(text), ()), "", language)
-    return Piece(text, claim, claim.terms, frozenset(words(text)) | frozenset(fold(text).split()))
+    terms = claim.terms - _filler(language)
+    return Piece(text, claim, terms, frozenset(words(text)) | frozenset(fold(text).split()))
+
+
+@lru_cache(maxsize=4)
+def _filler(language: str) -> frozenset[str]:
+    """Return the terms that a statement may have more or less without saying anything else."""
+    known = (term_of(word, language) for word in _FILLER.split())
+    return frozenset(term for term in known if term is not None)
 
 
 def clauses_of(text: str, language: str) -> list[Piece]:
@@ -87,7 +96,7 @@ def clauses_of(text: str, language: str) -> list[Piece]:
 
 def _weight(part: str, language: str) -> int:
     piece = piece_of(part, language)
-    return len(piece.terms) + len(piece.claim.values)
+    return len(piece.terms) + len(piece.claim.values) + piece.claim.negations
 
 
 def covered(terms: frozenset[str], held: frozenset[str]) -> float:

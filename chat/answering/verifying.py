@@ -42,6 +42,11 @@ ADDED = 0.34
 """Share of a clause's words below which it says something that the passages do not."""
 IN_ONE_PLACE = 0.6
 _DIGITS = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_UNLESS = re.compile(r"\b(?:unless|a menos que|a nao ser que|exceto se|salvo se)\b")
+_SIDE = {
+    "nightly": "night", "daytime": "day", "noturno": "noite", "noturna": "noite", "diurno": "dia",
+    "diariamente": "diaria", "diario": "diaria", "annually": "annual", "yearly": "annual",
+}  # fmt: skip
 _READ = frozenset({"en", "pt"})
 
 
@@ -105,8 +110,8 @@ def _by_words(verdict: Judged, piece: Piece, held: Sequence[Evidence], spoken: s
     if nearest is None:
         return replace(verdict, reason="words")
     whole = frozenset[str]().union(above, *(each.terms for each in singles))
-    in_one = covered(piece.terms, nearest.terms | above) if piece.terms else 1.0
-    anywhere = covered(piece.terms, whole) if piece.terms else 1.0
+    in_one = _share(piece, nearest.terms | above, [nearest])
+    anywhere = _share(piece, whole, singles)
     agreement = round(IN_ONE_PLACE * in_one + (1 - IN_ONE_PLACE) * anywhere, 4)
     source = best_of(singles, piece.terms, above) or nearest
     verdict = replace(verdict, agreement=agreement, source=source.text)
@@ -120,6 +125,13 @@ def _by_words(verdict: Judged, piece: Piece, held: Sequence[Evidence], spoken: s
         return replace(verdict, grade="partly", reason="more than the source")
     grade = "supported" if agreement >= HIGH else "partly" if agreement >= LOW else "unsupported"
     return replace(verdict, grade=grade, reason="words")
+
+
+def _share(piece: Piece, held: frozenset[str], there: Sequence[Piece]) -> float:
+    """Return which share of the words and numbers of a statement is there; all of none."""
+    values = [any(_same(each, other) for at in there for other in _of(at)) for each in _of(piece)]
+    whole = len(piece.terms) + len(values)
+    return (len(piece.terms & held) + sum(values)) / whole if whole else 1.0
 
 
 # -- what must be there ----------------------------------------------------------------------------
@@ -194,20 +206,22 @@ def _pairs(
     above: frozenset[str],
     spoken: str,
 ) -> Iterator[tuple[Piece, list[Piece]]]:
-    """Yield each clause of a statement with what is most about the same: all that are as near."""
+    """Yield each clause of a statement with what is most about the same: all that are as near.
+
+    Clauses, or whole sentences where those hold more of its words.
+    """
     for clause in clauses_of(piece.text, spoken):
-        if not clause.terms:
-            continue
+        least = max(1.0, SAME_MATTER * len(clause.terms - above))
+        chosen: list[Piece] = []
+        most = 0
         for among in (clauses, singles):
             best = best_of(among, clause.terms, above)
-            if best is None:
-                continue
-            shared = len(clause.terms & best.terms)
-            if shared < SAME_MATTER * len(clause.terms - above) or not shared:
-                continue
-            as_near = [each for each in among if len(clause.terms & each.terms) == shared]
-            yield clause, as_near
-            break
+            shared = len(clause.terms & best.terms) if best is not None else 0
+            if shared >= least and shared > most:
+                most = shared
+                chosen = [each for each in among if len(clause.terms & each.terms) == shared]
+        if chosen:
+            yield clause, chosen
 
 
 def _number_clash(claim: Claim, there: Sequence[Piece]) -> str:
@@ -222,15 +236,15 @@ def _number_clash(claim: Claim, there: Sequence[Piece]) -> str:
 
 def _goes_against(clause: Piece, there: Piece) -> str:
     here, claim = clause.claim, there.claim
-    is_denied_there = _denials(claim) > _denials(here)
+    is_denied_there = _denials(there) > _denials(clause)
     least = SAME_LENGTH if is_denied_there else SAME_LENGTH / 2  # a denial may be about the rest
     if covered(there.terms, clause.terms) >= least:
-        denied = _denials(here) % 2 != _denials(claim) % 2
+        denied = _denials(clause) % 2 != _denials(there) % 2
         opposite = _are_opposite(clause.terms - there.terms, there.terms - clause.terms)
         if denied != opposite:
             return "negation" if denied else "opposites"
     days, other_days = here.words & RELATIVE, claim.words & RELATIVE
-    if are_of_other_sides(here, claim) or (days and other_days and not days & other_days):
+    if _are_of_other_sides(here, claim) or (days and other_days and not days & other_days):
         return "sides"
     modalities = {here.modality, claim.modality}
     return "modality" if modalities == {OBLIGATION, PERMISSION} else ""
@@ -267,5 +281,17 @@ def _are_opposite(here: frozenset[str], there: frozenset[str]) -> bool:
     )
 
 
-def _denials(claim: Claim) -> int:
-    return claim.negations + (claim.modality in {PROHIBITION, EXEMPTION})
+def _are_of_other_sides(here: Claim, there: Claim) -> bool:
+    """Do as the guards do, with "nightly" being of the side of "night"."""
+    one, other = (
+        replace(each, sides=frozenset((row, _SIDE.get(word, word)) for row, word in each.sides))
+        for each in (here, there)
+    )
+    return are_of_other_sides(one, other)
+
+
+def _denials(piece: Piece) -> int:
+    """Return how often a clause denies; "unless" is an "if not"."""
+    claim = piece.claim
+    unless = len(_UNLESS.findall(fold(piece.text)))
+    return claim.negations + unless + (claim.modality in {PROHIBITION, EXEMPTION})
