@@ -25,16 +25,16 @@ from chat.handoff.desk import handoff_of
 from chat.listing import conversations_listed
 from chat.models import Conversation, Share
 from chat.once import proposal_answer as answer_once
+from chat.services.admission import allowance_use
 from chat.sharing import share_opened, shared_items
 from chat.states import state_of
 from chat.suggestions import SHOWN, suggestions_for
 from chat.threads import Thread, answer_of, thread_of, turns_with_answers
 from knowledge.models import Proposal, Space
 from knowledge.past_reading import releases_offered
-from project import ratelimit
 from project.accounts.models import User
 from project.http.api import id_of
-from project.http.errors import ApiError, Invalid
+from project.http.errors import ApiError, Invalid, TooMany
 
 MOST_ASKED = 2000
 """Characters of a question that is answered once."""
@@ -61,16 +61,16 @@ def proposal_answer(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     question = request.POST.get("q", "").strip()[:MOST_ASKED]
     if not question:
         return redirect("admin:knowledge_proposal_preview", pk)
-    limit = ratelimit.hit("messages", str(user.pk), settings.ACERVO_RATE_MESSAGES)
+    retry_after = _retry_after(user)
     context = {"proposal": proposal, "question": question, "area": "knowledge"}
-    if limit.allowed:
+    if not retry_after:
         context["answer"] = answer_once(
             proposal, question, user=user, language=user.language or get_language() or "en"
         )
     else:
-        context["retry_after"] = limit.retry_after
+        context["retry_after"] = retry_after
     template = "_proposal_answer" if request.POST.get("piece") else "proposal_answer"
-    status = 200 if limit.allowed else 429
+    status = 429 if retry_after else 200
     return render(request, f"chat/{template}.html", context, status=status)
 
 
@@ -263,6 +263,15 @@ def _asked(conversation: Conversation | None) -> str:
     if state is None or (state.release_name and state.release_id is None):
         return ""
     return json.dumps({"body": state.query, "label": state.words})
+
+
+def _retry_after(user: User) -> int:
+    """Count a message; return the seconds to wait when it was one too many."""
+    try:
+        allowance_use(user)
+    except TooMany as refusal:
+        return refusal.retry_after or 1
+    return 0
 
 
 def _person(request: HttpRequest) -> User:
