@@ -126,7 +126,7 @@ class ConversationAdmin(ReadOnlyAdmin):
                 '<article class="ac-message ac-{}"><h4>{} <small>{}</small></h4>'
                 '<div class="ac-prose">{}</div></article>',
                 message.role,
-                message.get_role_display(),
+                message.author_name or message.get_role_display(),
                 date_format(localtime(message.created_at), "SHORT_DATETIME_FORMAT"),
                 mark_safe(render_markdown(message.content)),  # noqa: S308 - sanitised
             )

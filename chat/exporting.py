@@ -81,7 +81,9 @@ def _heading(message: Message) -> str:
     at = _time(message.created_at)
     if message.role == MessageRole.USER:
         return f"## {_('You asked')} · {at}\n"
-    return f"## {_('Acervo answered')} · {at}\n"
+    who = message.author_name
+    words = _("%(name)s answered") % {"name": who} if who else _("Acervo answered")
+    return f"## {words} · {at}\n"
 
 
 def _sources(turn: Turn, site: str) -> str:

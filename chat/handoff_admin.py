@@ -24,6 +24,7 @@ from knowledge.admin.access import has_role, staff, uuid_or_none
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import ReadOnlyAdmin, posted_only, refusals_as_messages, tone_of
+from project.markdown import plain_text
 
 LISTED = 60
 SHOWS = {
@@ -94,7 +95,7 @@ class HandoffAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise Http404(_("There is no such page, or it is not yours to see."))
         context = self.page_context(
-            request, title=_("Inbox"), **self._list_context(request), strings=True
+            request, title=_("Inbox"), **self._list_context(request)
         )
         return TemplateResponse(request, "admin/chat/handoff/inbox.html", context)
 
@@ -233,7 +234,7 @@ def _row(handoff: Any) -> Row:
     return Row(
         handoff=handoff,
         name=name_of(handoff.conversation.user),
-        words=handoff.newest_text or handoff.reason,
+        words=plain_text((handoff.newest_text or handoff.reason)[:400]),
         seconds=waited(handoff),
         tone=tone_of(TONES, handoff.status),
         is_unanswered=handoff.is_open and handoff.newest_role == "user",

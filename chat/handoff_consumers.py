@@ -109,6 +109,8 @@ class _Followed(Socket):
                 if not await self._heard(news):
                     return
                 news = await self._ear.next(LOOK_EVERY)
+        except OSError:
+            return  # the client is gone
         except Exception:
             log.exception("handoff_socket_failed", place=str(self.place))
             await self.close(SENT_FULL)

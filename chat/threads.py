@@ -252,6 +252,8 @@ def _led_on(answer: Answer, user: User) -> Answer:
     """Return a finished answer with what may be asked next, of today's knowledge."""
     if not answer.is_finished or answer.turn.as_of is not None or not answer.citations:
         return answer
+    if answer.turn.route == TurnRoute.HUMAN:
+        return answer
     asked = answer.turn.question.content
     return replace(answer, follow_ups=follow_ups(answer.citations, user, asked))
 

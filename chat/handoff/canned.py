@@ -1,5 +1,6 @@
 """Answers that are written already: passages of nodes, to be put into an operator's answer."""
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from project.accounts.models import User
 
 OFFERED = 6
 MOST_CHARS = 1500
+_HEADINGS = re.compile(r"\A(?:\s*#{1,6} [^\n]*\n)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def canned_answers(handoff: Handoff, user: User, words: str) -> list[Canned]:
         Canned(
             chunk=each.chunk,
             title=each.title,
-            text=texts[each.chunk][:MOST_CHARS].strip(),
+            text=_said(texts[each.chunk]),
             snippet=each.snippet,
             url=each.url,
             version=each.version,
@@ -47,3 +49,8 @@ def canned_answers(handoff: Handoff, user: User, words: str) -> list[Canned]:
         for each in found.results
         if each.chunk in texts
     ]
+
+
+def _said(passage: str) -> str:
+    """Return a passage as somebody would say it: without the headings above it."""
+    return (_HEADINGS.sub("", passage) or passage)[:MOST_CHARS].strip()

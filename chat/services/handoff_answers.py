@@ -23,6 +23,7 @@ from knowledge.services import Asked, golden_from_message, proposal_create
 from project.accounts.models import User
 from project.events.services import emit
 from project.http.errors import Conflict, Invalid
+from project.markdown import plain_text
 
 MOST_CHARS = 10_000
 MOST_CITED = 20
@@ -159,7 +160,7 @@ def _cite(turn: Turn, passages: Sequence[Chunk]) -> list[Citation]:
             version=each.version,
             chunk_id=each.pk,
             title=each.node.title[:300],
-            snippet=as_title(each.text, limit=SNIPPET_CHARS),
+            snippet=as_title(plain_text(each.text), limit=SNIPPET_CHARS),
             start=each.start,
             end=each.end,
             page=each.page,

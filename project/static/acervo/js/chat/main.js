@@ -164,7 +164,7 @@ async function finished(view, event) {
     if (error.status === 401) banner.signedOut();
     if (!event) view.fail(error.message);
   }
-  if (event?.route === "human") {
+  if (event ? event.route === "human" : !view.message && view.element.dataset.status === "completed") {
     if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
     conversations.refresh();
     return people.look();
