@@ -25,6 +25,7 @@ VERDICTS = {
 }
 VERDICT_TONES = {"supported": "success", "partly": "warning", "unsupported": "danger"}
 REASONS = {
+    "quoted": gettext_lazy("word for word"),
     "words": gettext_lazy("by its words"),
     "meaning": gettext_lazy("by its meaning"),
     "model": gettext_lazy("by a language model"),

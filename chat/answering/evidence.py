@@ -43,6 +43,8 @@ class Evidence:
     above: frozenset[str]
     words: frozenset[str]
     text: str
+    quotes: frozenset[str]
+    """Its sentences as they read without marks, case and accents."""
 
 
 def evidence_of(passage: Passage, language: str) -> Evidence:
@@ -61,7 +63,15 @@ def evidence_of(passage: Passage, language: str) -> Evidence:
         above=piece_of(above, spoken).terms,
         words=frozenset(words(f"{above} {passage.text}")),
         text=passage.text,
+        quotes=frozenset(
+            bare(text) for each in sentences(passage.text) for text in (each.text, each.said)
+        ),
     )
+
+
+def bare(text: str) -> str:
+    """Return the words of a text as quotes are compared."""
+    return " ".join(words(text))
 
 
 @lru_cache(maxsize=4096)

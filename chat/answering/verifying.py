@@ -1,10 +1,11 @@
 """Whether passages say what an answer states, sentence by sentence. Pure.
 
-1. Numbers, names, and words with a number ("line 2") must stand in the passages that are cited.
-2. Each clause is compared with the clause of the passages that is most about the same: another
+1. A sentence of a passage, word for word, is supported.
+2. Numbers, names, and words with a number ("line 2") must stand in the passages that are cited.
+3. Each clause is compared with the clause of the passages that is most about the same: another
    number of the same unit, another bound, a denial more or less, an opposite, or another side
    (summer for winter) is a contradiction, however many words agree.
-3. What is left is decided by the words: how many of a statement's stand in one sentence of the
+4. What is left is decided by the words: how many of a statement's stand in one sentence of the
    passages or two that follow each other, and how many anywhere in them. Where that leaves doubt,
    an embedding model may be asked how near the two are (`settled`).
 
@@ -21,7 +22,7 @@ from functools import cache
 from typing import Literal
 
 from chat.answer_cache.guards import POLES, RELATIVE, are_of_other_sides, names_of
-from chat.answering.evidence import Evidence, Piece, best_of, clauses_of, covered, piece_of
+from chat.answering.evidence import Evidence, Piece, bare, best_of, clauses_of, covered, piece_of
 from chat.answering.stated import Stated
 from knowledge.analysis import base_language, fold, term_of
 from knowledge.quality.claims import Claim, Value
@@ -83,6 +84,8 @@ def judged(statement: Stated, cited: Mapping[int, Evidence], language: str) -> J
     if not cited:
         return verdict
     held = list(cited.values())
+    if any(bare(statement.text) in each.quotes for each in held):
+        return replace(verdict, grade="supported", reason="quoted", agreement=1.0)
     if missing := _missing(statement.text, piece, held):
         return replace(verdict, reason=missing)
     if not readable:

@@ -10,7 +10,7 @@ class CheckedSentenceSerializer(serializers.Serializer):
     end = serializers.IntegerField()
     verdict = serializers.ChoiceField(choices=["supported", "partly", "unsupported"])
     reason = serializers.CharField(
-        help_text="What decided: words, meaning, numbers, names, negation and others."
+        help_text="What decided: quoted, words, meaning, numbers, names, negation and others."
     )
     citations = serializers.ListField(
         child=serializers.IntegerField(), help_text="The citations it was compared with."

@@ -51,6 +51,7 @@ def verdicts(answer: str, *texts: str, language: str = "en") -> list[tuple[str |
 @pytest.mark.parametrize(
     ("statement", "verdict"),
     [
+        ("dogs travel **free** of charge [1].", ("supported", "quoted")),
         ("Every morning the ferry to Ponta Velia sails at nine [1].", ("supported", "words")),
         ("The ferry to Ponta Velia sails at ten every morning [1].", ("unsupported", "numbers")),
         ("Adults pay 5 euros and children pay 10 euros [1].", ("unsupported", "numbers")),
