@@ -10,6 +10,8 @@ const FINAL_STATUS = new Set(["completed", "failed", "stopped"]);
 const SOCKET_GRACE = 1500; // milliseconds to wait for the socket before HTTP is used
 const SILENCE = 12000;
 const STREAM_TRIES = 2;
+const STREAM_SILENCE = 20000; // the server says something every 15 s, and at once when it begins
+const STREAM_START = 5000;
 
 export class Follower {
   #socket;
@@ -101,6 +103,7 @@ export class Follower {
     this.#http = control;
     let failures = 0;
     while (!control.signal.aborted && !this.isOver) {
+      const before = this.last;
       try {
         if (failures < STREAM_TRIES) await this.#stream(control.signal);
         else await this.#poll(control.signal);
@@ -108,23 +111,33 @@ export class Follower {
       } catch (error) {
         if (control.signal.aborted) return;
         if (error.status === 404) return this.#finishFromStore();
-        failures += 1;
+        // A stream that brought something may be taken up again; one that did not is of no use.
+        failures = this.last > before ? Math.min(failures, 1) : failures + 1;
         await new Promise((resolve) => setTimeout(resolve, Math.min(8000, 500 * 2 ** failures)));
       }
     }
   }
 
   async #stream(signal) {
-    const response = await turnStream(this.turn, this.last, signal);
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let buffer = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      buffer += value;
-      const parts = buffer.replaceAll("\r\n", "\n").split("\n\n");
-      buffer = parts.pop();
-      for (const part of parts) this.#takePart(part);
+    // A proxy that keeps a stream back until its end is no better than one that refuses it.
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), STREAM_START);
+    try {
+      const response = await turnStream(this.turn, this.last, AbortSignal.any([signal, silence.signal]));
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let buffer = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), STREAM_SILENCE);
+        buffer += value;
+        const parts = buffer.replaceAll("\r\n", "\n").split("\n\n");
+        buffer = parts.pop();
+        for (const part of parts) this.#takePart(part);
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,24 +1,27 @@
 // The live connection of one conversation: opens, keeps alive, comes back after a loss.
 //
 // `state` is "closed" (not wanted, or idle), "connecting", "open", "waiting" (for the next try),
-// "unusable" (it never opened: use HTTP) or "refused" (signed out, or not this person's).
+// "unusable" (nothing ever came over it: use HTTP) or "refused" (signed out, or not this person's).
 
 import { socketAddress } from "./api.js";
 
-const FIRST_WAIT = 500; // milliseconds, doubled with every try
-const LONGEST_WAIT = 20000;
+const FIRST_WAIT = 1000; // milliseconds, doubled with every try; of it any part is waited
+const LONGEST_WAIT = 30000;
 const OPENING = 8000;
-const PING_EVERY = 25000;
+const PING_EVERY = 30000;
 const PONG_WITHIN = 10000;
+const FIRST_PONG_WITHIN = 4000;
 const TRIES_BEFORE_HTTP = 3;
+const UNUSABLE_WAIT = 60000;
 
-const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooBig: 1009 };
+const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooMany: 4430, tooBig: 1009, full: 1013 };
 
 export class Socket extends EventTarget {
   #socket = null;
   #conversation = "";
   #tries = 0;
-  #everOpened = false;
+  #everHeard = false;
+  #isProven = false; // this connection: something came over it
   #timer = 0;
   #pinging = 0;
   #pongTimer = 0;
@@ -51,12 +54,14 @@ export class Socket extends EventTarget {
     this.#setState("connecting");
     const socket = new WebSocket(socketAddress(this.#conversation));
     this.#socket = socket;
-    this.#timer = setTimeout(() => socket.close(), OPENING);
+    this.#isProven = false;
+    this.#timer = setTimeout(() => this.#abandon(), OPENING);
     socket.addEventListener("open", () => {
       clearTimeout(this.#timer);
-      this.#everOpened = true;
       this.#pinging = setInterval(() => this.#ping(), PING_EVERY);
       this.#setState("open");
+      // Some proxies open a line and then let nothing through: the answer proves that it works.
+      this.#ping(FIRST_PONG_WITHIN);
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.#socket) this.#take(event.data);
@@ -70,21 +75,22 @@ export class Socket extends EventTarget {
     // Anything heard proves that the line works.
     clearTimeout(this.#pongTimer);
     this.#tries = 0;
+    this.#everHeard = this.#isProven = true;
     const message = JSON.parse(data);
     if (message.type !== "pong") this.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
 
-  #ping() {
+  #ping(within = PONG_WITHIN) {
     if (!this.send({ type: "ping" })) return;
     clearTimeout(this.#pongTimer);
-    this.#pongTimer = setTimeout(() => this.#abandon(), PONG_WITHIN);
+    this.#pongTimer = setTimeout(() => this.#abandon(), within);
   }
 
   /** Give up on a connection that does not answer: its own close event may take minutes. */
   #abandon() {
     const socket = this.#socket;
     this.#socket = null;
-    socket.close();
+    socket?.close();
     this.#closed(1006);
   }
 
@@ -92,7 +98,10 @@ export class Socket extends EventTarget {
     clearTimeout(this.#timer);
     clearTimeout(this.#pongTimer);
     clearInterval(this.#pinging);
-    if (code === CLOSED.signedOut || code === CLOSED.notYours) {
+    const wasProven = this.#isProven;
+    this.#isProven = false;
+    // A session that was renewed elsewhere has another cookie by now: one try shows it.
+    if (code === CLOSED.notYours || (code === CLOSED.signedOut && !wasProven)) {
       this.#setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
       return;
     }
@@ -102,12 +111,19 @@ export class Socket extends EventTarget {
     }
     this.#tries += 1;
     const reason = code === CLOSED.flood ? "flood" : code === CLOSED.tooBig ? "too_big" : "";
-    const isHopeless = !this.#everOpened && this.#tries >= TRIES_BEFORE_HTTP && navigator.onLine;
+    const isSilent = !this.#everHeard && this.#tries >= TRIES_BEFORE_HTTP && navigator.onLine;
+    const isHopeless = isSilent || code === CLOSED.tooMany;
     this.#setState(isHopeless ? "unusable" : "waiting", reason);
-    const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries);
-    const wait = code === CLOSED.flood ? 10000 : ceiling / 2 + (Math.random() * ceiling) / 2;
     // An unusable line is still tried now and then: the proxy in between may be repaired.
-    this.#timer = setTimeout(() => this.#connect(), isHopeless ? 60000 : wait);
+    this.#timer = setTimeout(() => this.#connect(), isHopeless ? UNUSABLE_WAIT : this.#pause(code));
+  }
+
+  /** Return the milliseconds to wait: chance keeps thousands from coming back at once. */
+  #pause(code) {
+    if (code === CLOSED.flood) return 10000;
+    if (code === CLOSED.signedOut) return 0;
+    const doubled = FIRST_WAIT * 2 ** (code === CLOSED.full ? this.#tries + 2 : this.#tries);
+    return Math.random() * Math.min(LONGEST_WAIT, doubled);
   }
 
   /** Try at once: the network or the page is back. */
