@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The conversations under one heading."""
+    """The conversations under one heading; without a label they go on under the one before."""
 
     label: str
     entries: list[Entry]
@@ -75,6 +75,8 @@ def conversations_listed(
         Day(label, list(group))
         for label, group in groupby(entries, lambda each: _label(each.conversation.updated_at))
     ]
+    if mark is not None and days and days[0].label == _label(mark[0]):
+        days[0] = Day("", days[0].entries)  # it goes on where the page before ended
     last = f"{page[-1].updated_at.isoformat()}_{page[-1].pk}" if is_more else ""
     return Listing(days, last, is_archive=is_archive and not wanted, is_search=bool(wanted))
 

@@ -62,7 +62,8 @@ def shared_items(share: Share, user: User) -> list[SharedItem]:
         if message.role == MessageRole.USER:
             items.append(SharedItem(message, is_answer=False))
             continue
-        is_withheld = is_withheld or not made_from.get(message.pk, set()) <= readable
+        sources = made_from.get(message.pk)
+        is_withheld = is_withheld or sources is None or not sources <= readable
         if is_withheld:
             items.append(SharedItem(message, is_answer=True, is_withheld=True))
         else:

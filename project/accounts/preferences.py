@@ -74,7 +74,6 @@ def _answers() -> dict[str, str]:
         "chars_left": _("{count} characters left"),
         "messages_left": _("{count} messages left. All are back in {minutes} minutes."),
         "chars_over": _("{count} characters too many"),
-        "sources_heading": _("Sources"),
     }
 
 

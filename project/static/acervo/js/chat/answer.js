@@ -148,7 +148,7 @@ export class AnswerView {
     const stored = fromServer(await answerHtml(conversation, this.turn)).firstElementChild;
     for (const name of ["status", "message", "question"]) this.element.dataset[name] = stored.dataset[name];
     const body = find("[data-body]", stored);
-    if (body.dataset.source) this.body.dataset.source = body.dataset.source;
+    Object.assign(this.body.dataset, body.dataset);
     if (body.innerHTML.trim()) this.#setBody(body.innerHTML);
     for (const part of ["[data-state-line]", "[data-notice]", "[data-sources]", "[data-foot]"]) {
       find(part, this.element).replaceWith(find(part, stored));

@@ -37,12 +37,5 @@ export function socketAddress(conversation) {
   return `${scheme}://${location.host}/ws/chat/${conversation}/`;
 }
 
-/** Return a fresh UUID; `crypto.randomUUID` exists on https and localhost only. */
-export function freshId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
+/** Return a fresh name for a message; `crypto.randomUUID` exists on https and localhost only. */
+export const freshId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");

@@ -116,12 +116,6 @@ export class Conversations {
     try {
       const fresh = fromServer(await listHtml({ after: button.dataset.more, ...this.#query() }));
       const first = find(".conversation-link", fresh);
-      const last = findAll(".day", this.#list).at(-1);
-      const same = find(".day", fresh);
-      if (last && same && last.dataset.day === same.dataset.day) {
-        find("ul", last).append(...find("ul", same).children);
-        same.remove();
-      }
       find(".side-archive", this.#list)?.remove();
       button.replaceWith(fresh);
       first?.focus();

@@ -57,27 +57,9 @@ function askWhy(answer, value, opener) {
 }
 
 async function copy(button) {
-  const answer = button.closest(".answer");
-  const body = find("[data-body]", answer);
-  try {
-    await navigator.clipboard.writeText(withSources(body.dataset.source ?? body.innerText, answer));
-  } catch {
-    toast(t("copy_failed"));
-    return;
-  }
-  const drawing = button.innerHTML;
-  button.replaceChildren(document.getElementById("copied-template").content.cloneNode(true));
-  toast(t("copied"), { seconds: 2 });
-  setTimeout(() => (button.innerHTML = drawing), 2000);
-}
-
-/** Return the text with its numbered sources, so that the numbers mean something elsewhere. */
-function withSources(text, answer) {
-  const sources = findAll(".source", answer).map((item) => {
-    const { citation, node, version, start, end } = item.dataset;
-    const title = find("[data-title]", item).textContent;
-    const address = node ? `${location.origin}/knowledge/nodes/${node}/?${new URLSearchParams({ version, start, end })}` : "";
-    return `[${citation}] ${title} ${address}`.trim();
-  });
-  return sources.length ? `${text.trim()}\n\n${t("sources_heading")}:\n${sources.join("\n")}\n` : text;
+  const body = find("[data-body]", button.closest(".answer"));
+  const { source = body.innerText, sources = "" } = body.dataset;
+  // Addresses are whole where they are read next.
+  const text = `${source.trim()}\n\n${sources}`.replaceAll("](/", `](${location.origin}/`).trim();
+  await navigator.clipboard.writeText(text).then(() => toast(t("copied"), { seconds: 2 }), () => toast(t("copy_failed")));
 }

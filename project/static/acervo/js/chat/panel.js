@@ -107,21 +107,13 @@ export class Panel {
       const html = await load(signal);
       if (signal.aborted) return;
       this.#body.replaceChildren(fromServer(html));
-      this.#reveal(find("#passage", this.#body));
+      this.#body.scrollTop = 0;
+      find("#passage", this.#body)?.scrollIntoView({ block: "nearest" });
     } catch (error) {
       if (!signal.aborted) failed(error);
     } finally {
       clearTimeout(waiting);
     }
-  }
-
-  /** Scroll to the passage, unless it is in the first view together with the title. */
-  #reveal(mark) {
-    this.#body.scrollTop = 0;
-    if (!mark) return;
-    const { top, height } = this.#body.getBoundingClientRect();
-    const offset = mark.getBoundingClientRect().top - top;
-    if (offset > height * 0.55) this.#body.scrollTop = offset - height / 4;
   }
 
   /** Show what was cited, when the text itself cannot be shown. */
