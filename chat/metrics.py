@@ -36,6 +36,10 @@ supported_share = Histogram(
     ["route"],
     buckets=(0, 0.25, 0.5, 0.75, 0.9, 0.99, 1),
 )
+verifications_late = Counter(
+    "acervo_verifications_late_total",
+    "Answers that were not checked by all means, for lack of time.",
+)
 running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
 takeovers = Counter(
     "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."

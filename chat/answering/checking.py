@@ -20,7 +20,7 @@ from knowledge.analysis import base_language
 from project.inference.choices import Backend
 from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
 
-MOST_ASKED = 16
+MOST_ASKED = 8
 """Statements whose meaning is compared; the rest stay as the rules left them."""
 MOST_CHARS = 20_000
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -49,23 +49,34 @@ class Evidence:
 
 def evidence_of(passage: Passage, language: str) -> Evidence:
     """Read a passage; `language` where it does not say its own."""
-    spoken = base_language(passage.language or language)
     above = " ".join((passage.title, *passage.heading_path))
+    return _read(passage.text, above, base_language(passage.language or language))
+
+
+@lru_cache(maxsize=96)  # what is asked about is asked about again; some 200 kB each
+def _read(text: str, above: str, spoken: str) -> Evidence:
+    found = sentences(text)
     rows = [
-        f"{each.header} {each.said}".strip() if each.header.strip() else each.said
-        for each in sentences(passage.text)
+        f"{each.header} {each.said}".strip() if each.header.strip() else each.said for each in found
     ]
+    singles = tuple(piece_of(row, spoken) for row in rows)
     return Evidence(
         language=spoken,
-        sentences=tuple(piece_of(row, spoken) for row in rows),
-        pairs=tuple(piece_of(f"{one} {other}", spoken) for one, other in pairwise(rows)),
+        sentences=singles,
+        pairs=tuple(_joined(one, other) for one, other in pairwise(singles)),
         clauses=tuple(clause for row in rows for clause in clauses_of(row, spoken)),
         above=piece_of(above, spoken).terms,
-        words=frozenset(words(f"{above} {passage.text}")),
-        text=passage.text,
-        quotes=frozenset(
-            bare(text) for each in sentences(passage.text) for text in (each.text, each.said)
-        ),
+        words=frozenset(words(f"{above} {text}")),
+        text=text,
+        quotes=frozenset(bare(shown) for each in found for shown in (each.text, each.said)),
+    )
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    """Return two sentences that follow each other as one: their words and numbers."""
+    claim = replace(one.claim, values=one.claim.values | other.claim.values)
+    return Piece(
+        f"{one.text} {other.text}", claim, one.terms | other.terms, one.words | other.words
     )
 
 
@@ -74,7 +85,7 @@ def bare(text: str) -> str:
     return " ".join(words(text))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def piece_of(text: str, language: str) -> Piece:
     """Read a stretch of text."""
     claim = claim_of(Sentence(text, text, 0, len(text), ()), "", language)

@@ -1,7 +1,8 @@
 """The last stage of an answer: what its sentences stand on, in a bounded time.
 
 The rules are always asked; what the embedding model, and where it is wanted the language model,
-would add is left out when they take too long. A verdict never holds an answer back.
+would add is left out when they take too long, or when many answers end at once. A verdict never
+holds an answer back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from django.conf import settings
 
 from chat import metrics
@@ -26,7 +26,9 @@ from project.inference.types import UsageContext
 
 SECONDS = 2.0
 MODEL_SECONDS = 6.0
-log = structlog.get_logger(__name__)
+AT_ONCE = 2
+"""Answers of a process whose meaning is compared: more would take the processor from searches."""
+_comparing = asyncio.Semaphore(AT_ONCE)
 
 
 async def verification(
@@ -40,11 +42,14 @@ async def verification(
     language = detect_language(text, default=question_language(request))
     late = False
     found = await in_thread(checked, text, cited, language, sent=sent)
-    try:
-        async with asyncio.timeout(SECONDS):
-            found = await in_thread(compared, found, language)
-    except TimeoutError:
-        late = True
+    if _comparing.locked():
+        late = any(each.is_in_doubt for each in found)
+    else:
+        try:
+            async with _comparing, asyncio.timeout(SECONDS):
+                found = await in_thread(compared, found, language)
+        except TimeoutError:
+            late = True
     if settings.ACERVO_VERIFY_BY_MODEL and route == TurnRoute.AI:
         usage = UsageContext(
             "verify", request.user.pk, request.space_id, request.turn_id, request.trace_id
@@ -58,6 +63,6 @@ async def verification(
     if result["share"] is not None:
         metrics.supported_share.labels(route).observe(result["share"])
     if late:
-        log.warning("verification_late", turn=str(request.turn_id))
+        metrics.verifications_late.inc()
         result["late"] = True
     return result

@@ -34,7 +34,7 @@ HIGH, LOW = 0.66, 0.42
 """Of the words' agreement, 0 to 1: from here on supported, below that unsupported."""
 NEAR, FAR = 0.74, 0.45
 """Cosines that lift a statement in doubt, or let it fall."""
-DOUBT = 0.24
+DOUBT = 0.12
 """How far around both thresholds of the words an embedding model is asked."""
 SAME_MATTER = 0.6
 SAME_LENGTH = 0.4
