@@ -1,7 +1,7 @@
 """Whether a message is let in: before anything of it is stored, and in the order of what it costs.
 
-1. The words that its space refuses.
-2. Too many turns wait: whoever comes now is told when to come back.
+1. Too many turns wait: whoever comes now is told when to come back (`queue`).
+2. The words that its space refuses.
 3. Noise, and the same again and again, is slowed down: it may come again later, as it is.
 4. The hourly limit of the person; only what passes everything before counts.
 """
@@ -46,9 +46,8 @@ class Admission:
 
 
 def admit(*, user: User, space_id: uuid.UUID | None, text: str) -> Admission:
-    """Let a message in. Raises Invalid (`word_refused`), Unavailable (`busy`) and TooMany."""
+    """Let a message in that the queue has room for. Raises Invalid (`word_refused`) and TooMany."""
     words = _watched(user, space_id, text)
-    queue.admit()
     if settings.ACERVO_RATE_MESSAGES:
         _slow_down(user, text)
     return Admission(allowance_use(user), words)

@@ -20,7 +20,7 @@ from chat.models import Conversation, Handoff, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.services._common import absent, as_title
-from chat.services.admission import Admission, admit, allowance_use, queue
+from chat.services.admission import admit, allowance_use, queue
 from chat.states import state_fields
 from knowledge.moments import Moment, moment_of
 from project.accounts.models import User
@@ -80,32 +80,37 @@ def message_send(
     if known is not None:
         return known
     moment = moment_of(acting_user, as_of=as_of, release=release)
-    admission = admit(user=acting_user, space_id=conversation.space_id, text=content)
+    queue.admit()
     try:
-        sent = _store(conversation, content, client_message_id, parent, moment, admission)
+        sent = _store(acting_user, conversation, content, client_message_id, parent, moment)
     except IntegrityError:
         known = _sent_before(conversation, content, client_message_id)
         if known is None:
             raise
         return known
-    if sent.turn.route == TurnRoute.HUMAN:
+    if sent.is_new and sent.turn.route == TurnRoute.HUMAN:
         turns_stop(acting_user=acting_user, conversation_id=conversation_id)
     return sent
 
 
 @transaction.atomic
 def _store(
+    acting_user: User,
     conversation: Conversation,
     content: str,
     client_message_id: str,
     parent: uuid.UUID | Newest | None,
     moment: Moment | None,
-    admission: Admission,
 ) -> Sent:
     # The lock puts the messages of a conversation in one order, which "newest" needs.
     locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
     if locked is None:
         raise absent()
+    # Of equal messages at once the first is counted; the others are here when it is stored.
+    known = _sent_before(locked, content, client_message_id)
+    if known is not None:
+        return known
+    admission = admit(user=acting_user, space_id=locked.space_id, text=content)
     message = Message.objects.create(
         conversation=locked,
         parent_id=_parent(locked, parent),

@@ -129,6 +129,34 @@ def test_the_same_again_and_again_is_slowed_down_and_not_lost(ask):
         ask("yes")  # short words are said often
 
 
+@pytest.mark.django_db(transaction=True)
+def test_equal_messages_at_once_are_counted_once(conversation, settings):
+    settings.ACERVO_RATE_MESSAGES = "1/hour"
+    outcomes, barrier = [], threading.Barrier(12)
+
+    def send():
+        barrier.wait()
+        try:
+            sent = message_send(
+                acting_user=conversation.user,
+                conversation_id=conversation.pk,
+                content="Is this sent once?",
+                client_message_id="the-same",
+            )
+            outcomes.append((sent.message.pk, sent.is_new))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(12)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(outcomes) == 12
+    assert len({pk for pk, _ in outcomes}) == 1
+    assert sum(is_new for _, is_new in outcomes) == 1
+
+
 @pytest.mark.django_db
 def test_noise_has_a_pace_of_its_own(ask):
     for n in range(6):

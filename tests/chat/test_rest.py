@@ -130,8 +130,8 @@ def test_an_answered_turn_is_shown_whole(client_of, answered):
 def test_listing_messages_costs_the_same_for_many(
     client_of, answered, ask, django_assert_max_num_queries
 ):
-    for _ in range(8):
-        ask()
+    for number in range(8):
+        ask(f"When does ferry number {number} sail?")
     address = f"{API}/conversations/{answered.conversation_id}/messages/"
     with django_assert_max_num_queries(6):
         assert len(client_of.get(address).json()["results"]) == 10
