@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from chat.types import PastMessage
 
 SHORT_WORDS = 4  # content words from which a question stands alone
+OWN_TOPIC_WORDS = 3  # content words before a pronoun that it may stand for
 MAX_ADDED_WORDS = 12
 MAX_FOLLOW_UPS = 4  # between a question and the topic it leans on
 MAX_NAMES = 3
@@ -155,11 +156,18 @@ def _names(answer: str) -> list[str]:
 
 
 def leans(question: str) -> bool:
-    """Return whether a question cannot be understood without the one before it."""
+    """Return whether a question cannot be understood without the one before it.
+
+    What comes after words enough of its own ("the capital of Mongolia, and who lives there?")
+    leans on those.
+    """
     own = len(content_words(question))
     if own < 2:
         return True
-    return own <= SHORT_WORDS and _LEANS.search(question) is not None
+    found = _LEANS.search(question)
+    if found is None or own > SHORT_WORDS:
+        return False
+    return len(content_words(question[: found.start()])) < OWN_TOPIC_WORDS
 
 
 def content_words(text: str) -> list[str]:

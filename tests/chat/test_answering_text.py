@@ -179,6 +179,8 @@ def test_a_question_that_stands_alone_is_left_alone():
     question = "How do I report a water leak in my street at night?"
     assert standalone_question(question, history) == question
     assert standalone_question("And this?", []) == "And this?"
+    own = "What is the capital of Mongolia, and who lives there?"
+    assert standalone_question(own, history) == own
 
 
 def test_of_the_history_the_last_three_exchanges_are_sent_and_the_summary_stands_for_the_rest():
