@@ -20,6 +20,7 @@ def test_by_keyboard_from_a_question_to_why_it_was_answered_so(
     ask(page)
     answer = page.locator(".answer")
     expect(answer).to_have_attribute("data-status", "completed", timeout=20_000)
+    expect(answer.get_by_role("region", name="Sources")).to_contain_text("Tide table")
     box = page.get_by_label("Your question", exact=True)
     box.fill("/w")
     expect(page.get_by_role("option")).to_have_text(["/whyWhy this answer?"])

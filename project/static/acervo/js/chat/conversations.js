@@ -70,7 +70,9 @@ export class Conversations {
     try {
       const html = await listHtml(query);
       if (asked !== this.#asked || find(".menu[open]", this.#list)) return;
+      const focused = itemOf(document.activeElement)?.dataset.conversationItem;
       this.#list.replaceChildren(fromServer(html));
+      if (focused) find("summary", this.#item(focused) ?? this.#list)?.focus();
       for (const id of this.#going.keys()) this.#item(id)?.setAttribute("hidden", "");
       const shown = find("[aria-current] [data-name]", this.#list);
       if (!shown) return;

@@ -58,8 +58,8 @@ function askWhy(answer, value, opener) {
 
 async function copy(button) {
   const body = find("[data-body]", button.closest(".answer"));
-  const { source = body.innerText, sources = "" } = body.dataset;
+  const { source = body.innerText, references = "" } = body.dataset;
   // Addresses are whole where they are read next.
-  const text = `${source.trim()}\n\n${sources}`.replaceAll("](/", `](${location.origin}/`).trim();
+  const text = `${source.trim()}\n\n${references}`.replaceAll("](/", `](${location.origin}/`).trim();
   await navigator.clipboard.writeText(text).then(() => toast(t("copied"), { seconds: 2 }), () => toast(t("copy_failed")));
 }
