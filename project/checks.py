@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
+from project.ratelimit import windows_of
+
 
 @register("acervo")
 def check_data_folder(**_kwargs: Any) -> list[CheckMessage]:
@@ -25,6 +27,29 @@ def check_data_folder(**_kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register("acervo")
+def check_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """Report limits that cannot be understood: they would fail with the first request."""
+    names = {name for name in dir(settings) if name.startswith("ACERVO_RATE_")}
+    wrong = [name for name in sorted(names) if getattr(settings, name) and not _is_limit(name)]
+    return [
+        Error(
+            f"{name} is no limit: {getattr(settings, name)!r}.",
+            hint="Write a number and a time, such as 100/hour, or 20/minute;100/hour.",
+            id="acervo.E002",
+        )
+        for name in wrong
+    ]
+
+
+def _is_limit(name: str) -> bool:
+    try:
+        windows_of(getattr(settings, name))
+    except ValueError:
+        return False
+    return True
 
 
 @register("acervo", deploy=True)

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from redis import Redis
 
 from project import quick_redis, ratelimit
+from project.checks import check_limits
 from project.ratelimit._local import LocalCounts
 
 
@@ -145,8 +146,8 @@ async def test_a_frozen_redis_holds_one_hit_up_shortly_and_is_then_left_alone(
         assert all(each.allowed for each in states)
 
 
-def test_a_clock_that_was_set_back_neither_frees_nor_locks_for_long() -> None:
-    client = Redis.from_url(_url())
+def test_a_clock_that_was_set_back_neither_frees_nor_locks_for_long(settings: Settings) -> None:
+    client = Redis.from_url(settings.REDIS_URL)
     ahead = int(time.time() * 1000) + 3_600_000
     client.rpush("acervo:rate:{t:ana}:60", *([ahead] * 2))
     state = ratelimit.hit("t", "ana", "2/minute")
@@ -155,12 +156,10 @@ def test_a_clock_that_was_set_back_neither_frees_nor_locks_for_long() -> None:
     client.close()
 
 
-def _url() -> str:
-    from django.conf import settings as current
-
-    return str(current.REDIS_URL)
-
-
-def test_what_is_no_limit_is_refused() -> None:
+def test_what_is_no_limit_is_refused_and_the_start_says_which(settings: Settings) -> None:
     with pytest.raises(ValueError, match="couldn't parse"):
         ratelimit.hit("t", "ana", "often")
+    assert check_limits() == []
+    settings.ACERVO_RATE_MESSAGES = "often"
+    [found] = check_limits()
+    assert "ACERVO_RATE_MESSAGES" in found.msg
