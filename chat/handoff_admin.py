@@ -94,9 +94,7 @@ class HandoffAdmin(ReadOnlyAdmin):
         """Show who waits."""
         if not self.has_view_permission(request):
             raise Http404(_("There is no such page, or it is not yours to see."))
-        context = self.page_context(
-            request, title=_("Inbox"), **self._list_context(request)
-        )
+        context = self.page_context(request, title=_("Inbox"), **self._list_context(request))
         return TemplateResponse(request, "admin/chat/handoff/inbox.html", context)
 
     def change_view(
@@ -179,7 +177,11 @@ class HandoffAdmin(ReadOnlyAdmin):
         if refused is not None:
             return refused
         handoff = self._handoff(request, pk)
-        named = {"acting_user": staff(request), "handoff_id": handoff.pk, "message_id": message}
+        named: dict[str, Any] = {
+            "acting_user": staff(request),
+            "handoff_id": handoff.pk,
+            "message_id": message,
+        }
         with refusals_as_messages(request):
             if request.POST.get("as") == "golden":
                 golden, is_new = services.answer_golden(**named)

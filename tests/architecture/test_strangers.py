@@ -15,6 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from chat.models import Handoff
 from chat.routing import websocket_urlpatterns as chat_sockets
 from knowledge.models import RelationSuggestion, Space
 from knowledge.routing import websocket_urlpatterns as job_sockets
@@ -47,6 +48,7 @@ OBJECTS = {
     "feed-runs": "run",
     "episodes": "episode",
     "conversations": "conversation",
+    "handoffs": "handoff",
     "messages": "message",
     "turns": "turn",
     "webhooks": "webhook",
@@ -152,6 +154,10 @@ def belongings(api: Api, space: Space) -> Belongings:
     webhook = made("webhooks", name=SECRET, **hook)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
+    asking = made("conversations", title=SECRET, space=str(space.pk))["id"]
+    handoff = Handoff.objects.create(
+        conversation_id=asking, space=space, queue="en", origin="api", reason=SECRET
+    )
     return {
         "space": str(space.pk),
         "node": nodes[0],
@@ -176,6 +182,7 @@ def belongings(api: Api, space: Space) -> Belongings:
         "webhook": webhook,
         "delivery": made(f"webhooks/{webhook}/test")["id"],
         "conversation": conversation,
+        "handoff": str(handoff.pk),
         "message": sent["message"]["id"],
         "turn": sent["turn"]["id"],
     }
