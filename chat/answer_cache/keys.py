@@ -87,7 +87,9 @@ def telling(question: str, memories: Sequence[Recollection]) -> list[Recollectio
 
 
 def key_of(request: TurnRequest) -> Key | None:
-    """Return the key of a question at this moment; None where its user may read nothing."""
+    """Return the key of a question at this moment; None for one that has an answer of its own."""
+    if not stands_alone(request):
+        return None
     wanted = (request.space_id,) if request.space_id is not None else None
     state = search_state(request.user, wanted)
     if not state.spaces:

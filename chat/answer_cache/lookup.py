@@ -14,7 +14,7 @@ from pgvector.django import MaxInnerProduct
 
 from chat import metrics
 from chat.answer_cache.guards import normalised
-from chat.answer_cache.keys import Key, key_of, stands_alone
+from chat.answer_cache.keys import Key
 from chat.answer_cache.matching import Choice, Kept, chosen_of
 from chat.choices import CacheOutcome
 from chat.models import CachedAnswer, Turn
@@ -40,17 +40,18 @@ class Lookup:
 
 
 def look_up(
-    request: TurnRequest, passages: Sequence[Passage], memories: Sequence[Recollection]
+    key: Key | None,
+    request: TurnRequest,
+    passages: Sequence[Passage],
+    memories: Sequence[Recollection],
 ) -> Lookup:
     """Return the kept answer to a question, or that there is none, or that none could be.
 
-    `passages` and `memories` are what an answer would be made from. The trace of a miss says under
+    `passages` and `memories` are what an answer would be made from, `key` is of before they were
+    looked for (`key_of`): whatever changes meanwhile makes another one. The trace of a miss says under
     which keys the coming answer may be kept (`keeping`).
     """
-    if memories or not passages or not stands_alone(request):
-        return Lookup()
-    key = key_of(request)
-    if key is None:
+    if key is None or memories or not passages:
         return Lookup()
     if request.is_again:  # whoever asks anew wants another answer
         return _missed(key, request, Choice(reason="asked again"))

@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from chat.answer_cache.keys import telling
+from chat.answer_cache.keys import key_of, telling
 from chat.answer_cache.lookup import look_up
 from chat.answer_cache.replaying import cited_passages, pieces_of
 from chat.answering.budget import Context, fit_context
@@ -85,6 +85,7 @@ async def answer_turn(
     draft.trace["query"] = query
     yield TurnStage("recall")
     yield TurnStage("retrieve")
+    key = await in_thread(key_of, request)
     found, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
     context, confidence = await in_thread(_context, request, found, memories)
@@ -93,7 +94,7 @@ async def answer_turn(
     draft.trace["confidence"] = confidence.trace
     if guard := guard_trace(request.question, passages, request.marked_words):
         draft.trace["guard"] = guard
-    kept = await in_thread(look_up, request, found, memories)
+    kept = await in_thread(look_up, key, request, found, memories)
     draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
     if kept.answer is not None:
         async for event in _by_kept(draft, kept.answer):

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from chat.answer_cache.guards import difference, normalised, sense_of
 from chat.answer_cache.keeping import answer_keep, answers_ended
-from chat.answer_cache.keys import seconds_of, telling
+from chat.answer_cache.keys import key_of, seconds_of, telling
 from chat.answer_cache.lookup import look_up
 from chat.answer_cache.matching import Kept, chosen_of
 from chat.answering.grounding import retrieve
@@ -65,8 +65,9 @@ def asked(user: User, question: str, *, again: Turn | None = None) -> Turn:
         ).turn
     claim = turn_claim(queued.pk, agent="test")
     assert claim is not None
+    key = key_of(claim.request)
     passages = retrieve(claim.request, claim.request.question).passages
-    kept = look_up(claim.request, passages, [])
+    kept = look_up(key, claim.request, passages, [])
     draft = AnswerDraft(route=TurnRoute.AI, model="good", cache=kept.outcome)
     draft.trace = {
         "cache": kept.trace,
