@@ -48,8 +48,8 @@ def look_up(
     """Return the kept answer to a question, or that there is none, or that none could be.
 
     `passages` and `memories` are what an answer would be made from, `key` is of before they were
-    looked for (`key_of`): whatever changes meanwhile makes another one. The trace of a miss says under
-    which keys the coming answer may be kept (`keeping`).
+    looked for (`key_of`): whatever changes meanwhile makes another one. The trace of a miss says
+    under which keys the coming answer may be kept (`keeping`).
     """
     if key is None or memories or not passages:
         return Lookup()
