@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
+from uvicorn.protocols.utils import ClientDisconnected
 
 from chat.connections import connections
 from chat.services import NEWEST, Newest
@@ -99,6 +100,8 @@ class ChatConsumer(Socket):
                 await self._handle(message)
             except Over as over:
                 await self.close(over.code)
+            except ClientDisconnected:
+                return  # what was done for them is done
             except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
                 await self._tell(error, message)
 
@@ -175,8 +178,8 @@ class ChatConsumer(Socket):
             async with contextlib.aclosing(follow(turn_id, after, is_new=is_new)) as events:
                 async for event in events:
                     await self.send(text_data=event.raw)
-        except OSError:
-            return  # the client is gone
+        except ClientDisconnected:
+            return
         except Exception as error:  # noqa: BLE001 - told to the client, logged when ours
             await self._tell(error, {"turn": str(turn_id)})
 

@@ -58,6 +58,7 @@ class Shipper:
     """Sends for the logs of one event loop; tries again, ever less often, while Redis is away."""
 
     def __init__(self) -> None:
+        self.logs: weakref.WeakSet[Cargo] = weakref.WeakSet()  # that are being written
         self._waiting: dict[Cargo, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._failures = 0

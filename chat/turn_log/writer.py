@@ -12,6 +12,8 @@ from chat.types import AnswerDelta, AnswerEvent, event_fields
 from project.aio import redis_client
 
 COALESCE_SECONDS = 0.05
+COALESCE_BUSY = 0.15
+BUSY_LOGS = 12  # written by one process: from here on text is gathered for longer, up to thrice
 COALESCE_DELTAS = 8
 BATCH = 64
 JUMP = 10_000
@@ -23,7 +25,8 @@ CLOSE_SECONDS = 2.0
 class TurnLog:
     """Numbers the events of a turn and has them sent.
 
-    Text is gathered for 50 ms or 8 pieces, but the first piece after a pause goes out at once. A
+    Text is gathered for 50 ms (up to 150 ms while the process writes many logs) or 8 pieces, but
+    the first piece after a pause goes out at once. A
     Redis that is away is waited for: events are kept and sent when it is back, at the numbers that
     they were given. `lost` is set when another agent has written: this one must stop.
     """
@@ -49,6 +52,7 @@ class TurnLog:
 
         `known_seq` is what the turn's row knows; `is_retry` says that an agent has died on it.
         """
+        self._shipper.logs.add(self)
         try:
             client = await redis_client()
             entries: Any = await client.xrevrange(self.key, count=1)
@@ -75,7 +79,7 @@ class TurnLog:
         self._block = event.block
         self._texts.append(event.text)
         loop = asyncio.get_running_loop()
-        due = self._sent_at + COALESCE_SECONDS
+        due = self._sent_at + self._gather_seconds()
         if len(self._texts) >= COALESCE_DELTAS or loop.time() >= due:
             self._end_text()
         elif self._timer is None:
@@ -89,6 +93,7 @@ class TurnLog:
     async def close(self, *, is_finished: bool) -> None:
         """Send what is left, for at most two seconds, and end; finished logs expire sooner."""
         self._end_text()
+        self._shipper.logs.discard(self)
         if is_finished:
             self.ttl = TTL_FINISHED
         waits = [asyncio.create_task(self._settled.wait()), asyncio.create_task(self.lost.wait())]
@@ -114,6 +119,10 @@ class TurnLog:
         """Give up: another agent has written that entry."""
         self._pending.clear()
         self.lost.set()
+
+    def _gather_seconds(self) -> float:
+        """Return how long text is gathered: an event costs the same however long its text is."""
+        return min(COALESCE_BUSY, COALESCE_SECONDS * max(1.0, len(self._shipper.logs) / BUSY_LOGS))
 
     def _end_text(self) -> None:
         if self._timer is not None:

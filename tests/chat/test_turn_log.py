@@ -47,6 +47,20 @@ async def test_the_first_text_goes_out_at_once_and_the_rest_is_gathered():
     assert 0 < await (await redis_client()).ttl(f"turn:{turn_id}") <= entries.TTL_FINISHED
 
 
+async def test_the_more_logs_are_written_the_longer_text_is_gathered():
+    alone = await _open(uuid.uuid4())
+    assert alone._gather_seconds() == pytest.approx(0.05)
+    others = [await _open(uuid.uuid4()) for _ in range(23)]
+    assert alone._gather_seconds() == pytest.approx(0.1)
+    others += [await _open(uuid.uuid4()) for _ in range(40)]
+    assert alone._gather_seconds() == pytest.approx(0.15)
+    for each in others:
+        await each.close(is_finished=True)
+        await each.close(is_finished=True)
+    assert alone._gather_seconds() == pytest.approx(0.05)
+    await alone.close(is_finished=True)
+
+
 async def test_a_second_writer_fences_out_the_first():
     turn_id = uuid.uuid4()
     old = await _open(turn_id, "old")
