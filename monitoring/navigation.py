@@ -13,7 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.choices import GapStatus
 from chat.guard_admin import used_up
-from chat.models import CachedAnswer, Conversation, Handoff, KnowledgeGap, SpaceWord, Turn
+from chat.models import (
+    CachedAnswer,
+    ConfidenceThreshold,
+    Conversation,
+    Handoff,
+    KnowledgeGap,
+    SpaceWord,
+    Turn,
+)
 from knowledge.admin.access import has_role, staff
 from knowledge.admin.proposal_lists import waiting_for
 from knowledge.attention import MINE, Wanted, nodes_in_need
@@ -164,6 +172,7 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
             Rows(Conversation, "chat"),
             Rows(Turn, "reply_all"),
             Rows(CachedAnswer, "cached"),
+            Rows(ConfidenceThreshold, "speed"),
             Rows(SpaceWord, "gpp_maybe"),
         ),
     ),

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from chat.answering import answer_turn
+from chat.answering.checking import checked
+from chat.answering.judging import judged_by_model
 from chat.answering.pipeline import EXTRACTIVE_MODEL
 from chat.models import Conversation, Turn
 from chat.services import Sent, conversation_create, message_send, turn_stop
 from knowledge.choices import NodeStatus
 from knowledge.indexing import prepare_nodes, swap
 from knowledge.models import Node, Space
+from knowledge.retrieval import retrieve_passages
 from memory.models import Episode
 from project.accounts.models import User
 from project.aio import in_thread
@@ -21,6 +24,7 @@ from project.events.delivery import deliver
 from project.events.models import Event
 from project.inference import breaker, clients
 from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.types import UsageContext
 from tests.chat.conftest import events_of, running_agent, shown, turn_now, until
 from tests.support.model_answers import ANSWER
 from tests.support.model_server import ModelServer
@@ -146,6 +150,22 @@ async def test_what_retrieval_is_not_sure_of_is_not_answered_but_the_nearest_nod
 
     hello = (await in_thread(ask, "Hello!")).turn
     assert (await _answer(hello))[-1]["route"] == "ai"
+
+
+async def test_a_language_model_judges_only_what_rules_leave_open_where_it_is_wanted(
+    library, endpoint, server, owner
+):
+    await in_thread(endpoint)
+    server.behave("good", answer="1: yes\n2: no\n9: yes")
+    said = "Ferries leave daily [1]. The captain hums shanties [1]. Dogs travel at 7 [1]."
+    passage = (await in_thread(retrieve_passages, "ferry", user=owner))[0]
+    found = checked(said, {1: passage}, "en")
+    told = await judged_by_model(found, {1: passage}, UsageContext("verify"))
+    assert [each.reason for each in told] == ["model", "model", "numbers"]
+    assert [each.grade for each in told] == ["supported", "unsupported", "unsupported"]
+    asked = server.requests[0]["messages"][-1]["content"]
+    assert FERRY in asked
+    assert "Dogs travel at 7" not in asked
 
 
 async def test_without_a_model_the_passages_answer_and_it_says_so(ask, library):
