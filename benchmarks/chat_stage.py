@@ -107,7 +107,8 @@ class People:
 
 
 def start(people: int) -> tuple[Site, People]:
-    """Start servers, site and people; all of it ends with the program."""
+    """Start servers, site and people; all of it ends with the program, also when it is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended before its time."))
     stage.begin()
     port, stub_port = stage.free_port(), stage.free_port()
     listener = socket.socket()
