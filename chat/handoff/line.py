@@ -13,6 +13,7 @@ import structlog
 
 from chat.handoff.news import CHANNEL, LOOK, PATTERN
 from project.aio import redis_client
+from project.quick_redis import aquick
 
 KEPT = 20  # pieces of news that somebody has not taken yet
 LISTEN_SECONDS = 4.0  # a blocking read must be shorter than the client's timeout
@@ -108,10 +109,7 @@ class Line:
 
 async def say(place: uuid.UUID | str, news: News) -> None:
     """Tell whoever follows a handoff something that is kept nowhere, such as that one types."""
-    try:
-        await (await redis_client()).publish(CHANNEL.format(place), json.dumps(news))
-    except (redis.RedisError, OSError) as error:
-        log.debug("handoff_news_not_sent", error=type(error).__name__)
+    await aquick(lambda client: client.publish(CHANNEL.format(place), json.dumps(news)))
 
 
 _lines: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Line]" = weakref.WeakKeyDictionary()

@@ -8,10 +8,9 @@ import uuid
 from typing import Any
 
 import redis
-import structlog
 from django.db import transaction
 
-from project.aio import sync_redis
+from project.quick_redis import quick
 
 CHANNEL = "acervo:handoff:{}"
 PATTERN = "acervo:handoff:*"
@@ -19,19 +18,15 @@ DESK = "desk"
 """In the place of an id: the queues have changed."""
 
 LOOK: dict[str, Any] = {"type": "look"}
-log = structlog.get_logger(__name__)
 
 
 def tell_after_commit(handoff_id: uuid.UUID) -> None:
     """Wake whoever follows the handoff or the queues, once the change is there to be seen."""
 
-    def tell() -> None:
-        try:
-            pipe = sync_redis().pipeline(transaction=False)
-            for name in (handoff_id, DESK):
-                pipe.publish(CHANNEL.format(name), json.dumps(LOOK))
-            pipe.execute()
-        except (redis.RedisError, OSError) as error:
-            log.warning("handoff_not_told", handoff=str(handoff_id), error=type(error).__name__)
+    def tell(client: redis.Redis) -> None:
+        pipe = client.pipeline(transaction=False)
+        for name in (handoff_id, DESK):
+            pipe.publish(CHANNEL.format(name), json.dumps(LOOK))
+        pipe.execute()
 
-    transaction.on_commit(tell, robust=True)
+    transaction.on_commit(lambda: quick(tell), robust=True)

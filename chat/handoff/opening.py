@@ -6,23 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import stopping
 from chat.choices import HandoffOrigin, TurnRoute, TurnStatus
 from chat.handoff.news import tell_after_commit
 from chat.handoff.presence import operators_of
 from chat.handoff.wording import asks_for_person
 from chat.models import Citation, Conversation, Handoff, Message, Turn
 from chat.representation import final_fields
+from chat.turn_log.entries import TTL_FINISHED, encode, log_key
 from knowledge.languages import detect_language
 from knowledge.models import Space
 from project.accounts.models import User
 from project.events.services import emit
 from project.http.errors import Conflict
+from project.quick_redis import quick
 from project.tracing import current_trace_id
 
 LATEST = 10  # turns whose citations say which space a conversation is about
@@ -111,8 +113,15 @@ def human_turn(
 
 def log_ended(turn: Turn) -> None:
     """Tell whoever follows the turn that it is over, after the commit."""
-    fields = final_fields(turn)
-    transaction.on_commit(lambda: stopping.log_final(turn.pk, turn.last_seq, fields), robust=True)
+    event = encode(turn.pk, turn.last_seq, final_fields(turn))
+
+    def write(client: redis.Redis) -> None:
+        pipe = client.pipeline(transaction=True)
+        pipe.xadd(log_key(turn.pk), {"e": event.raw, "w": "human"}, id=f"{event.seq}-0")
+        pipe.expire(log_key(turn.pk), TTL_FINISHED)
+        pipe.execute()
+
+    transaction.on_commit(lambda: quick(write), robust=True)
 
 
 def handoff_tell(conversation: Conversation) -> None:

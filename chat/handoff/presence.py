@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-import structlog
+import redis.asyncio
 from django.db.models import Q
 
 from chat.handoff.news import DESK
 from knowledge.models import Space
 from project.accounts.choices import Role
 from project.accounts.models import User
-from project.aio import redis_client, sync_redis
+from project.quick_redis import aquick, quick
 
 HERE_SECONDS = 45.0
 _KEY = "acervo:handoff-here:{}"
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,24 @@ class Here:
 
     async def _write(self, until: float | None) -> None:
         key = _KEY.format(self.place)
-        try:
-            pipe = (await redis_client()).pipeline(transaction=False)
+
+        async def write(client: redis.asyncio.Redis) -> None:
+            pipe = client.pipeline(transaction=False)
             if until is None:
                 pipe.zrem(key, self.member)
             else:
                 pipe.zadd(key, {self.member: until})
                 pipe.expire(key, int(HERE_SECONDS) + 1)
             await pipe.execute()
-        except (redis.RedisError, OSError) as error:
-            log.debug("presence_not_kept", error=type(error).__name__)
+
+        await aquick(write)
 
 
 def present(place: uuid.UUID | str) -> set[str]:
     """Return who is there; nobody while Redis is away."""
-    try:
-        members: Any = sync_redis().zrangebyscore(_KEY.format(place), time.time(), "+inf")
-    except (redis.RedisError, OSError):
-        return set()
-    return {member.partition("|")[0] for member in members}
+    key = _KEY.format(place)
+    members: Any = quick(lambda client: client.zrangebyscore(key, time.time(), "+inf"))
+    return {member.decode().partition("|")[0] for member in members or ()}
 
 
 def at_desk(space: Space) -> int:
