@@ -193,7 +193,8 @@ class SpaceBudgetAdmin(AcervoAdmin):
 
     @staticmethod
     def _may_set(request: HttpRequest) -> bool:
-        return staff(request).has_perm("inference.change_spacebudget")
+        # Asked of whoever comes to the sign-in page, too.
+        return request.user.has_perm("inference.change_spacebudget")
 
 
 def share_used(budget: SpaceBudget) -> Decimal:

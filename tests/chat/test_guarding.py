@@ -200,6 +200,11 @@ async def test_a_turn_notes_what_gives_orders_and_a_used_up_budget_quotes_instea
     await in_thread(_look_at_pages, owner, space, first, budget)
 
 
+@pytest.mark.django_db
+def test_whoever_is_not_signed_in_is_shown_the_way_in(client):
+    assert client.get("/admin/", follow=True).status_code == 200
+
+
 def _look_at_pages(owner, space, turn, budget):
     manager = signed_in(owner)
     page = manager.get("/admin/inference/spacebudget/").content.decode()
