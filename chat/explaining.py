@@ -27,6 +27,8 @@ _CACHE = {
 _FLAGS = {
     "no_passages": gettext_lazy("Nothing was found in the knowledge."),
     "no_citations": gettext_lazy("It cites nothing."),
+    "not_confident": gettext_lazy("Nothing certain was found."),
+    "unsupported": gettext_lazy("Some of it does not stand in its sources: that is marked."),
     "partial": gettext_lazy("It is incomplete."),
     "memory": gettext_lazy("Memories could not be asked."),
     "vector": gettext_lazy("Search by meaning was not available."),
@@ -83,6 +85,7 @@ class Explanation:
     similarity: float | None
     remarks: list[str]
     context: ContextUse | None
+    supported_percent: int | None
     state: AskedState | None
     is_estimated: bool
     cost_words: str
@@ -108,10 +111,18 @@ def explained(turn: Turn, user: User) -> Explanation:
         similarity=similarity if turn.cache == CacheOutcome.SEMANTIC else None,
         remarks=[str(_FLAGS[name]) for name in dict.fromkeys(named) if name in _FLAGS],
         context=context_use(turn),
+        supported_percent=_supported(trace),
         state=state_of(turn),
         is_estimated=bool(trace.get("tokens_estimated")),
         cost_words=cost_words(turn.cost),
     )
+
+
+def _supported(trace: dict[str, Any]) -> int | None:
+    """Return the share of sentences that stand in their sources; None when none was checked."""
+    checked = trace.get("verification")
+    share = checked.get("share") if isinstance(checked, dict) else None
+    return round(100 * share) if isinstance(share, (int, float)) else None
 
 
 def context_use(turn: Turn) -> ContextUse | None:

@@ -37,6 +37,7 @@ def turn(owner: User, node: Node) -> Turn:
         "cache": {"question": "What another person asked", "similarity": 0.934},
         "context": {"budget": 4000, "parts": {"passages": 900, "history": 100}},
         "flags": ["partial"],
+        "verification": {"share": 0.667},
     }  # fmt: skip
     made = ask(
         Conversation.objects.create(user=owner),
@@ -75,6 +76,7 @@ def test_it_shows_stages_sources_cache_tokens_and_context(owner: User, turn: Tur
         "1,000 of 4,000 tokens",
         "Recalling and retrieving",
         "It is incomplete.",
+        "67 %",
     ):
         assert shown in text, shown
 

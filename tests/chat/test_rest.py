@@ -14,6 +14,7 @@ from chat.api import serializers
 from chat.models import Conversation, Message, Turn
 from chat.services import turn_stop
 from project.accounts.models import ApiKey, User
+from project.accounts.ws import SocketCaller
 from tests.chat.conftest import WORDS, events_of, running_agent, saying, shown
 
 API = "/api/v1"
@@ -178,13 +179,13 @@ def test_a_long_poll_returns_what_there_is_and_says_when_it_is_done(client_of, a
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_long_poll_wakes_for_the_first_event(ask):
+def test_a_long_poll_wakes_for_the_first_event(ask, owner):
     from chat.streams import poll_response
 
     turn = ask().turn
 
     async def check() -> None:
-        response = poll_response(turn.pk, 0, 20.0)
+        response = poll_response(SocketCaller(owner.pk), turn, 0, 20.0)
         read = asyncio.create_task(_joined(response))
         async with running_agent(saying(*WORDS)), asyncio.timeout(5):
             body = json.loads(await read)
