@@ -35,6 +35,7 @@ from chat.answering.grounding import (
     recall_memories,
     retrieve,
 )
+from chat.answering.noting import flags_of, note_finish, note_usage, trace_grounding
 from chat.answering.unknown import unknown_answer
 from chat.answering.verify_stage import verification
 from chat.choices import TurnRoute
@@ -55,17 +56,14 @@ from chat.types import (
 from project.aio import in_thread
 from project.inference.language_models import (
     NOT_CONFIGURED,
-    Finish,
     ModelInterrupted,
     ModelUnavailable,
     TextDelta,
     stream_chat,
 )
-from project.inference.types import TokenUsage, UsageContext
+from project.inference.types import UsageContext
 
 EXTRACTIVE_MODEL = "acervo-extractive"
-LEAST_SUPPORTED = 0.5
-"""Share of supported sentences below which a person should look at an answer."""
 _PIECE_WORDS = 6
 log = structlog.get_logger(__name__)
 
@@ -90,7 +88,7 @@ async def answer_turn(
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
     context, confidence = await in_thread(_context, request, found, memories)
     passages = context.passages
-    _trace_grounding(draft, context)
+    trace_grounding(draft, context)
     draft.trace["confidence"] = confidence.trace
     if guard := guard_trace(request.question, passages, request.marked_words):
         draft.trace["guard"] = guard
@@ -126,7 +124,7 @@ async def answer_turn(
     if is_known and not is_small_talk(request.question):
         checked = await verification(request, composer, passages, draft.route)
         draft.trace["verification"] = checked
-    draft.trace["flags"] = _flags(draft, composer, passages, is_known=is_known)
+    draft.trace["flags"] = flags_of(draft, composer, passages, is_known=is_known)
 
 
 async def _gathered(
@@ -221,7 +219,7 @@ async def _by_model(
                     for event in composer.feed(piece.text):
                         yield event
                 else:
-                    _note_finish(draft, piece)
+                    note_finish(draft, piece)
     except ModelUnavailable as error:
         draft.trace["model_error"] = error.reason
         if error.reason != NOT_CONFIGURED:
@@ -232,7 +230,7 @@ async def _by_model(
     except ModelInterrupted as error:
         draft.trace["model_error"] = error.reason
         draft.model = error.summary.model
-        _note_usage(draft, error.summary.usage)
+        note_usage(draft, error.summary.usage)
         draft.is_partial = True
         draft.notice = _("%(reason)s The answer is incomplete.") % {"reason": error.message}
     else:
@@ -253,58 +251,3 @@ async def _in_pieces(text: str, composer: Composer) -> AsyncGenerator[AnswerEven
         for event in composer.feed(piece):
             yield event
         await asyncio.sleep(0)  # let others in, and a stop
-
-
-def _note_finish(draft: AnswerDraft, finish: Finish) -> None:
-    draft.model = finish.model
-    draft.trace["endpoint"] = finish.endpoint
-    draft.trace["finish_reason"] = finish.finish_reason
-    draft.trace["model_ms"] = {"first_token": finish.first_token_ms, "total": finish.latency_ms}
-    _note_usage(draft, finish.usage)
-    if finish.finish_reason == "length":
-        draft.is_partial = True
-        draft.notice = _("The answer reached its greatest length and was cut.")
-
-
-def _note_usage(draft: AnswerDraft, usage: TokenUsage) -> None:
-    draft.prompt_tokens = usage.prompt_tokens
-    draft.completion_tokens = usage.completion_tokens
-    draft.cost = usage.cost
-    draft.trace["tokens_estimated"] = usage.estimated
-
-
-def _trace_grounding(draft: AnswerDraft, context: Context) -> None:
-    draft.trace["passages"] = [
-        {
-            "node": str(each.node),
-            "version": each.version,
-            "chunk": str(each.chunk),
-            "title": each.title,
-            "score": each.score,
-            "signals": dict(each.signals),
-        }
-        for each in context.passages
-    ]
-    draft.trace["memories"] = [
-        {"id": str(each.id), "score": each.score} for each in context.memories
-    ]
-
-
-def _flags(
-    draft: AnswerDraft, composer: Composer, passages: Sequence[Passage], *, is_known: bool
-) -> list[str]:
-    """Return what a person should look at: such as an answer that cites nothing although it could.
-
-    Answers with a flag are not given again.
-    """
-    flags = [] if is_known else ["not_confident"]
-    if not passages:
-        flags.append("no_passages")
-    elif draft.route == TurnRoute.AI and not composer.cited:
-        flags.append("no_citations")
-    share = (draft.trace.get("verification") or {}).get("share")
-    if share is not None and share < LEAST_SUPPORTED:
-        flags.append("unsupported")
-    if draft.is_partial:
-        flags.append("partial")
-    return flags
