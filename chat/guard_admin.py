@@ -80,7 +80,7 @@ class BudgetForm(RefusalForm):
 
     space = forms.ModelChoiceField(
         Space.objects.none(),
-        label=gettext_lazy("space"),
+        label=gettext_lazy("Space"),
         required=False,
         empty_label=gettext_lazy("Questions over all spaces"),
         widget=UnfoldAdminSelectWidget,
