@@ -39,19 +39,21 @@ def conversation_update(
     *, acting_user: User, conversation: Conversation, **changes: Any
 ) -> Conversation:
     """Change `title`, `model_tier`, `space`, `pinned` or `archived` of a conversation."""
+    fields: dict[str, Any] = {}
     if "title" in changes:
-        conversation.title = as_title(changes["title"])
+        fields["title"] = as_title(changes["title"])
     if "model_tier" in changes:
-        conversation.model_tier = _tier(changes["model_tier"])
+        fields["model_tier"] = _tier(changes["model_tier"])
     if "space" in changes:
-        conversation.space = space_of(acting_user, changes["space"])
+        fields["space"] = space_of(acting_user, changes["space"])
     for name in ("pinned", "archived"):
         if name in changes:
-            field = f"{name}_at"
-            since = getattr(conversation, field) or timezone.now()
-            setattr(conversation, field, since if changes[name] else None)
-    fields = ["title", "model_tier", "space", "pinned_at", "archived_at"]
-    conversation.save(update_fields=fields)
+            since = getattr(conversation, f"{name}_at") or timezone.now()
+            fields[f"{name}_at"] = since if changes[name] else None
+    for name, value in fields.items():
+        setattr(conversation, name, value)
+    # Only these: a question that is sent meanwhile names the conversation and brings it back.
+    conversation.save(update_fields=list(fields))
     return conversation
 
 

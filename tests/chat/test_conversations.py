@@ -62,6 +62,15 @@ def test_an_archived_conversation_is_put_away_found_and_brought_back_by_a_questi
     assert titles(conversations_listed(owner)) == [("Today", ["Lighthouse"])]
 
 
+def test_a_change_leaves_alone_what_a_question_changed_meanwhile(owner: User) -> None:
+    conversation = Conversation.objects.create(user=owner)
+    Conversation.objects.filter(pk=conversation.pk).update(title="Named by its question")
+    services.conversation_update(acting_user=owner, conversation=conversation, pinned=True)
+    conversation.refresh_from_db()
+    assert conversation.title == "Named by its question"
+    assert conversation.pinned_at is not None
+
+
 def test_every_word_must_begin_a_word_of_the_title_or_of_a_message(
     owner: User, stranger: User, api: APIClient
 ) -> None:
