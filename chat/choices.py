@@ -100,6 +100,8 @@ REASONS_OF = {
 }
 
 OPEN_HANDOFFS = (HandoffStatus.WAITING, HandoffStatus.ACTIVE)
+
+
 class WordAction(models.TextChoices):
     """What a watched word does to a message."""
 
