@@ -15,22 +15,15 @@ export class Handoff {
   #button = find("[data-handoff-ask]");
   #input = find("[data-input]");
   #placeholder = find("[data-input]").placeholder;
-  #thread;
-  #outbox;
-  #announce;
-  #scroller;
+  #page;
   #line = null;
   #shown = null; // the handoff as it was told last
   #writing = 0;
   #arriving = Promise.resolve();
 
-  /** `request(text)` sends a message that asks for a person, where nothing was said yet. */
-  constructor({ thread, outbox, announce, scroller, request }) {
-    Object.assign(this, { request });
-    this.#thread = thread;
-    this.#outbox = outbox;
-    this.#announce = announce;
-    this.#scroller = scroller;
+  /** `page.request(text)` sends a message that asks for a person, where nothing was said yet. */
+  constructor(page) {
+    this.#page = page;
     this.#button.addEventListener("click", () => this.#ask());
     find("[data-handoff-end]").addEventListener("click", () => this.#release());
     this.#input.addEventListener("input", () => this.#input.value && this.#line?.typing());
@@ -48,11 +41,11 @@ export class Handoff {
   }
 
   #path(step = "") {
-    return `/api/v1/conversations/${this.#outbox.conversation}/handoff/${step}`;
+    return `/api/v1/conversations/${this.#page.outbox.conversation}/handoff/${step}`;
   }
 
   async #ask() {
-    if (!this.#outbox.conversation) return this.request(this.#text("request"));
+    if (!this.#page.outbox.conversation) return this.#page.request(this.#text("request"));
     this.#button.disabled = true;
     try {
       this.#follow(await postJson(this.#path()));
@@ -76,8 +69,8 @@ export class Handoff {
   #follow(handoff) {
     this.#take(handoff);
     if (this.#line || handoff.ended_at) return;
-    const conversation = `/api/v1/conversations/${this.#outbox.conversation}`;
-    const last = findAll('[data-message]:not([data-message=""])', this.#thread).at(-1);
+    const conversation = `/api/v1/conversations/${this.#page.outbox.conversation}`;
+    const last = findAll('[data-message]:not([data-message=""])', this.#page.thread).at(-1);
     this.#line = new Line({
       address: `/ws/handoffs/${handoff.id}/`,
       paths: { messages: `${conversation}/messages/`, handoff: this.#path() },
@@ -97,8 +90,8 @@ export class Handoff {
   /** Show a message that is not on the page yet: of the person who answers, or of another tab. */
   async #place(message) {
     const isHere = () =>
-      find(`[data-message="${message.id}"]`, this.#thread) ||
-      (message.client_message_id && find(`[data-client-id="${CSS.escape(message.client_message_id)}"]`, this.#thread));
+      find(`[data-message="${message.id}"]`, this.#page.thread) ||
+      (message.client_message_id && find(`[data-client-id="${CSS.escape(message.client_message_id)}"]`, this.#page.thread));
     if (isHere()) return;
     let element;
     if (message.role === "user") {
@@ -106,17 +99,17 @@ export class Handoff {
       find("[data-text]", element).textContent = message.content;
       Object.assign(element.dataset, { message: message.id, parent: message.parent ?? "" });
     } else {
-      element = fromServer(await answerHtml(this.#outbox.conversation, message.turn)).firstElementChild;
+      element = fromServer(await answerHtml(this.#page.outbox.conversation, message.turn)).firstElementChild;
       if (isHere()) return;
       prepareCitations(element);
       clearTimeout(this.#writing);
       this.#writing = 0;
-      this.#announce(`${message.author?.name ?? ""}: ${message.content}`);
+      this.#page.announce(`${message.author?.name ?? ""}: ${message.content}`);
     }
     find("[data-empty]")?.remove();
-    this.#thread.append(element);
+    this.#page.thread.append(element);
     this.#show();
-    this.#scroller.toEnd();
+    this.#page.scroller.toEnd();
   }
 
   #take(handoff) {
@@ -124,7 +117,7 @@ export class Handoff {
     this.#shown = handoff;
     this.#show();
     if (before?.status !== handoff.status || before?.operator?.name !== handoff.operator?.name) {
-      this.#announce(find("[data-handoff-title]").textContent);
+      this.#page.announce(find("[data-handoff-title]").textContent);
     }
     if (!handoff.ended_at) return;
     if (before && !before.ended_at) toast(this.#text(handoff.status));
