@@ -56,7 +56,8 @@ async def _serve(turns: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await in_thread(warm_up)  # the first question must not pay for loading the models
-    agent, worker = Agent(answer_turn, capacity=turns), EventWorker()
+    # One event at a time: what handlers compute, answers that are being written wait for.
+    agent, worker = Agent(answer_turn, capacity=turns), EventWorker(concurrency=1)
     work = [asyncio.create_task(agent.run()), asyncio.create_task(worker.run())]
     beating = asyncio.create_task(pulse("agent"))
     log.info("agent_ready", name=agent.name)
