@@ -484,6 +484,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RelationOrigin": "knowledge.choices.RelationOrigin",
         "EvaluationStatus": "knowledge.choices.EvaluationStatus",
         "TurnStatus": "chat.choices.TurnStatus",
+        "HandoffStatus": "chat.choices.HandoffStatus",
+        "HandoffOrigin": "chat.choices.HandoffOrigin",
     },
 }
 
