@@ -78,7 +78,7 @@ def test_many_deliveries_of_one_event_have_one_effect(subscribe):
         thread.join()
     deliver(event.position)
 
-    assert Group.objects.count() == 1
+    assert Group.objects.filter(name__startswith="g").count() == 1
     assert EventReceipt.objects.filter(event=event, consumer="maker").count() == 1
     event.refresh_from_db()
     assert event.settled_at is not None
@@ -103,7 +103,7 @@ def test_a_failing_subscriber_leaves_no_trace_and_does_not_stop_the_others(subsc
     event.refresh_from_db()
     assert event.settled_at is None
     assert "broken: RuntimeError: out of order" in event.error
-    assert list(Group.objects.values_list("name", flat=True)) == ["sound"]
+    assert list(Group.objects.exclude(name="Premium").values_list("name", flat=True)) == ["sound"]
 
     deliver(event.position)
     event.refresh_from_db()

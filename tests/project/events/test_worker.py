@@ -25,7 +25,7 @@ def _happen(name: str) -> Event:
 
 
 def _names() -> list[str]:
-    return sorted(Group.objects.values_list("name", flat=True))
+    return sorted(Group.objects.exclude(name="Premium").values_list("name", flat=True))
 
 
 async def _until(is_so: Callable[[], bool], seconds: float = 8.0) -> None:
