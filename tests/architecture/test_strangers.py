@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from chat.models import Handoff
+from chat.models import Handoff, Share
 from chat.routing import websocket_urlpatterns as chat_sockets
 from knowledge.models import RelationSuggestion, Space
 from knowledge.routing import websocket_urlpatterns as job_sockets
@@ -58,6 +58,7 @@ PAGES = {
     "knowledge/nodes/": "node",
     "knowledge/sources/": "source",
     "c/": "conversation",
+    "shared/": "share",
     "p/": "proposal",
     "memory/": "episode",
 }
@@ -154,6 +155,9 @@ def belongings(api: Api, space: Space) -> Belongings:
     webhook = made("webhooks", name=SECRET, **hook)["id"]
     conversation = made("conversations", title=SECRET, space=str(space.pk))["id"]
     sent = made(f"conversations/{conversation}/messages", content=SECRET, client_message_id="1")
+    share = Share.objects.create(
+        conversation_id=conversation, space=space, leaf_id=sent["message"]["id"]
+    )
     asking = made("conversations", title=SECRET, space=str(space.pk))["id"]
     handoff = Handoff.objects.create(
         conversation_id=asking, space=space, queue="en", origin="api", reason=SECRET
@@ -182,6 +186,7 @@ def belongings(api: Api, space: Space) -> Belongings:
         "webhook": webhook,
         "delivery": made(f"webhooks/{webhook}/test")["id"],
         "conversation": conversation,
+        "share": str(share.pk),
         "handoff": str(handoff.pk),
         "message": sent["message"]["id"],
         "turn": sent["turn"]["id"],
