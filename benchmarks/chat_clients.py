@@ -193,20 +193,30 @@ class Crowd:
     def _refused(self) -> int:
         return sum(each.refused for each in self.clients)
 
-    async def load(self, rate: float, seconds: float) -> Any:
-        """Ask at an even pace, whether answers come or not; then wait for those that are due."""
+    async def load(self, rate: float, seconds: float, *, spare_lost: bool = False) -> Any:
+        """Ask at an even pace, whether answers come or not; then wait for those that are due.
+
+        Who has no connection just then cannot ask, which is an error, or with `spare_lost` the turn
+        of the next one.
+        """
         asked: list[Question] = []
         began = time.perf_counter()
         while (due := began + len(asked) / rate) < began + seconds:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            client = self.clients[self._next % len(self.clients)]
-            self._next += 1
-            asked.append(await client.ask())
+            asked.append(await self._turn(spare_lost=spare_lost).ask())
         for _ in range(int(ANSWER_WITHIN / 0.1)):
             if all(question.ended or question.fault for question in asked):
                 break
             await asyncio.sleep(0.1)
         return _summary(asked, time.perf_counter() - began)
+
+    def _turn(self, *, spare_lost: bool) -> Client:
+        for _ in self.clients:
+            client = self.clients[self._next % len(self.clients)]
+            self._next += 1
+            if client.is_open.is_set() or not spare_lost:
+                break
+        return client
 
     async def storm(self, patience: float) -> Any:
         """Wait until each has lost its connection and has another."""

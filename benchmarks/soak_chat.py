@@ -40,7 +40,7 @@ def main() -> None:
     began = time.monotonic()
     while time.monotonic() - began < options.minutes * 60:
         crowd.do(do="churn", share=options.share)
-        _add(totals, crowd.do(do="load", rate=options.rate, seconds=CHURN_EVERY))
+        _add(totals, crowd.do(do="load", rate=options.rate, seconds=CHURN_EVERY, spare_lost=True))
         times.append(time.monotonic() - began)
         samples.append(_sample(site))
     crowd.do(do="close")
