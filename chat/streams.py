@@ -8,6 +8,7 @@ it is open, and ends when its reader may not read on.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 from django.http import StreamingHttpResponse
 
@@ -63,22 +64,24 @@ async def _permitted(
     caller: SocketCaller, turn: Turn, after: int
 ) -> AsyncGenerator[LoggedEvent, None]:
     """Yield the events behind `after`; raises _Cut as soon as the caller may not read them."""
-    cut: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    cut = asyncio.Event()
     try:
         connection = await connections().admit(
-            caller, lambda code: cut.done() or cut.set_result(code), turn.conversation_id
+            caller, lambda _code: cut.set(), turn.conversation_id
         )
     except Refused:
         await asyncio.sleep(REFUSED_SECONDS)
         raise _Cut from None
     connection.is_reading = True
+    cutting = asyncio.create_task(cut.wait())
     events = follow(turn.pk, after)
     waiting: asyncio.Task[LoggedEvent] | None = None
     try:
         while True:
             waiting = asyncio.ensure_future(anext(events))
-            await asyncio.wait([waiting, cut], return_when=asyncio.FIRST_COMPLETED)
-            if cut.done():
+            either: set[asyncio.Task[Any]] = {waiting, cutting}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if cut.is_set():
                 raise _Cut
             try:
                 event = waiting.result()
@@ -87,6 +90,7 @@ async def _permitted(
             yield event
     finally:
         connections().leave(connection)
+        cutting.cancel()
         if waiting is not None and not waiting.done():
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
