@@ -198,8 +198,7 @@ def names_of(question: str) -> list[str]:
 
 def are_opposite(here: frozenset[str], there: frozenset[str]) -> bool:
     return any(
-        (one in here and other in there) or (other in here and one in there)
-        for one, other in POLES
+        (one in here and other in there) or (other in here and one in there) for one, other in POLES
     )
 
 

@@ -146,7 +146,9 @@ def _state(
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     ends = [end for _pk, _revision, end in rows if end is not None]
-    return SearchState(tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None))
+    return SearchState(
+        tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None)
+    )
 
 
 def _request_key(request: SearchRequest) -> dict[str, object]:
