@@ -91,7 +91,7 @@ def test_a_failing_subscriber_leaves_no_trace_and_does_not_stop_the_others(subsc
     def broken(event: object) -> None:
         Group.objects.create(name="half done")
         calls.append(1)
-        if len(calls) == 1:
+        if len(calls) <= 2:  # with the others, and by itself
             message = "out of order"
             raise RuntimeError(message)
 
