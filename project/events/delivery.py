@@ -16,11 +16,11 @@ MAX_ATTEMPTS = 12
 MAX_ERROR_CHARS = 4000
 FIRST_WAIT = datetime.timedelta(seconds=5)
 LONGEST_WAIT = datetime.timedelta(minutes=5)
-_RECEIPTS = f"""
-INSERT INTO {EventReceipt._meta.db_table} (consumer, event_id, created_at)
+_RECEIPTS = """
+INSERT INTO events_eventreceipt (consumer, event_id, created_at)
 SELECT name, %s, statement_timestamp() FROM unnest(%s::text[]) AS wanted (name)
 ON CONFLICT (event_id, consumer) DO NOTHING RETURNING consumer
-"""  # the name of a model's table
+"""
 log = structlog.get_logger(__name__)
 
 
