@@ -6,19 +6,37 @@ deleted than truncated, and in any order, since foreign keys are looked at when 
 ends; only the tables that refuse a DELETE are truncated.
 """
 
+import time
 from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
 
+TRIES = 10
+PAUSE = 0.2  # seconds
 _KEPT = frozenset({"django_content_type", "auth_permission", "django_migrations"})
 
 
 def database_empty(connection: BaseDatabaseWrapper) -> None:
-    """Remove all rows but those of content types and permissions."""
+    """Remove all rows but those of content types and permissions.
+
+    Processes of a test may still write what follows from its last act: then it is tried again.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            _empty(connection)
+        except IntegrityError:
+            if not left:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def _empty(connection: BaseDatabaseWrapper) -> None:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(_GUARDED)
         guarded = {name for (name,) in cursor.fetchall()}
