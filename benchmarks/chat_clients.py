@@ -98,10 +98,9 @@ class Client:
     async def _listen(self, connection: ClientConnection) -> None:
         pinging = asyncio.create_task(self._ping(connection))
         try:
-            async for raw in connection:
-                self._take(str(raw))
-        except websockets.ConnectionClosed:
-            pass
+            with contextlib.suppress(websockets.ConnectionClosed):  # its code is counted below
+                async for raw in connection:
+                    self._take(str(raw))
         finally:
             pinging.cancel()
             code = str(connection.close_code)
