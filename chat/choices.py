@@ -27,6 +27,26 @@ class TurnRoute(models.TextChoices):
     AI = "ai", _("Model")
     EXTRACTIVE = "extractive", _("Extractive answerer")
     HUMAN = "human", _("Person")
+    BRIEF = "brief", _("Set answer")
+
+
+class MessageClass(models.TextChoices):
+    """What kind of message it is (`chat.dispatching.classify`)."""
+
+    QUESTION = "question", _("Question")
+    FOLLOW_UP = "follow_up", _("Follow-up")
+    SMALL_TALK = "small_talk", _("Small talk")
+    COMMAND = "command", _("Command")
+    PERSON = "person", _("Asks for a person")
+    OUT_OF_SCOPE = "out_of_scope", _("Out of scope")
+
+
+class DispatchRoute(models.TextChoices):
+    """Where a message was sent (`chat.dispatching`)."""
+
+    AI = "ai", _("Acervo")
+    HUMAN = "human", _("A person")
+    TRIAGE = "triage", _("Triage")
 
 
 class HandoffStatus(models.TextChoices):
@@ -44,6 +64,7 @@ class HandoffOrigin(models.TextChoices):
     BUTTON = "button", _("The button")
     WORDS = "words", _("Words of a message")
     API = "api", _("A program")
+    TRIAGE = "triage", _("Triage")
 
 
 class CacheOutcome(models.TextChoices):

@@ -11,7 +11,15 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chat.choices import CacheOutcome, FeedbackReason, MessageRole, TurnRoute, TurnStatus
+from chat.choices import (
+    CacheOutcome,
+    DispatchRoute,
+    FeedbackReason,
+    MessageClass,
+    MessageRole,
+    TurnRoute,
+    TurnStatus,
+)
 from chat.querysets import ConversationQuerySet, MessageQuerySet, TurnQuerySet
 from chat.searching import Words
 from chat.states import state_of
@@ -117,7 +125,7 @@ class Message(models.Model):
 
 
 class Turn(models.Model):
-    """One answering of one user message."""
+    """One answering of one user message. While it has no class, no agent may take it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(
@@ -138,6 +146,12 @@ class Turn(models.Model):
         _("status"), max_length=10, choices=TurnStatus.choices, default=TurnStatus.QUEUED
     )
     route = models.CharField(_("route"), max_length=12, choices=TurnRoute.choices, blank=True)
+    message_class = models.CharField(
+        _("class of the message"), max_length=12, choices=MessageClass.choices, blank=True
+    )
+    dispatched_to = models.CharField(
+        _("sent to"), max_length=8, choices=DispatchRoute.choices, blank=True
+    )
     cache = models.CharField(
         _("cache"), max_length=10, choices=CacheOutcome.choices, default=CacheOutcome.NONE
     )
