@@ -48,6 +48,11 @@ class CachedAnswerAdmin(ReadOnlyAdmin):
     list_display = ["question", "hits", "source_count", "created_at", "last_hit_at", "expires_at"]
     search_fields = ["question"]
     search_help_text = gettext_lazy("Search in the questions")
+    empty_title = gettext_lazy("No answer is kept")
+    empty_words = gettext_lazy(
+        "An answer of a language model to a question that stands alone is kept here, and given to "
+        "the next person who asks the same and may read the same."
+    )
     ordering = ["-hits", "-created_at"]
     fields = readonly_fields = (
         "question",

@@ -65,6 +65,11 @@ class ConfidenceThresholdAdmin(ReadOnlyAdmin):
 
     list_display = ("space", "level", "questions", "answered_share", "refused_share",
                     "calibrated_at")  # fmt: skip
+    empty_title = gettext_lazy("No thresholds")
+    empty_words = gettext_lazy(
+        "The threshold of the installation holds. `manage.py calibrate_confidence` finds that of a "
+        "space with its golden questions."
+    )
     list_select_related = ("space",)
     search_fields = ("space__name",)
     ordering = ("space__name", "id")
