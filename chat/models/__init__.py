@@ -6,6 +6,7 @@ from chat.models.conversations import Citation, Conversation, Feedback, Message,
 from chat.models.gaps import GapQuestion, KnowledgeGap
 from chat.models.guarding import SpaceWord
 from chat.models.handoffs import Handoff
+from chat.models.history import ColdConversation, ConversationChange
 from chat.models.shares import Share
 from chat.models.summaries import ConversationSummary
 
@@ -13,8 +14,10 @@ __all__ = [
     "CachedAnswer",
     "CachedSource",
     "Citation",
+    "ColdConversation",
     "ConfidenceThreshold",
     "Conversation",
+    "ConversationChange",
     "ConversationSummary",
     "Feedback",
     "GapQuestion",

@@ -53,6 +53,11 @@ class Conversation(models.Model):
     archived_at = models.DateTimeField(
         _("archived"), null=True, blank=True, help_text=_("A new question brings it back.")
     )
+    # What was noted as `ConversationChange` and counted in.
+    revision = models.BigIntegerField(default=0, editable=False)
+    # When its content went to cold storage, and when it was last brought back.
+    cold_since = models.DateTimeField(null=True, editable=False)
+    warmed_at = models.DateTimeField(null=True, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 
