@@ -42,7 +42,9 @@ class SpaceQuerySet(models.QuerySet):
         return self.filter(pk__in=held)
 
     def visible_to(self, user: Reader) -> Self:
-        """Keep the spaces whose published nodes `user` may read."""
+        """Keep the spaces whose published nodes `user` may read; a guest, those for guests."""
+        if isinstance(user, User) and user.is_guest:
+            return self.open_to_guests() if user.is_active else self.none()
         if not user.is_authenticated or not user.is_active:
             return self.filter(visibility=Visibility.PUBLIC)
         if user.is_superuser:
@@ -53,6 +55,10 @@ class SpaceQuerySet(models.QuerySet):
         return self.filter(
             Q(visibility__in=[Visibility.PUBLIC, Visibility.SIGNED_IN]) | Q(pk__in=held)
         )
+
+    def open_to_guests(self) -> Self:
+        """Keep the spaces that visitors may ask without signing in."""
+        return self.filter(visibility=Visibility.PUBLIC, allows_guests=True)
 
     def editable_by(self, user: Reader) -> Self:
         """Keep the spaces in which `user` may write nodes."""

@@ -127,7 +127,7 @@ def episode_create_from_turn(
     What the person said is the memory; the answer is kept beside it as context, never as a fact,
     so that recalled or generated text cannot feed on itself.
     """
-    if not user.remembers or Episode.objects.filter(turn_id=turn_id).exists():
+    if user.is_guest or not user.remembers or Episode.objects.filter(turn_id=turn_id).exists():
         return None
     return episode_create(
         acting_user=user,

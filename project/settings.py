@@ -415,6 +415,8 @@ ACERVO_CONTEXT_TOKENS = env_int("ACERVO_CONTEXT_TOKENS", 4000, minimum=1500)
 ACERVO_CONFIDENCE = env_int("ACERVO_CONFIDENCE", 32, minimum=0)
 # Whether a language model, where one is set up, judges the sentences that rules leave in doubt.
 ACERVO_VERIFY_BY_MODEL = env_bool("ACERVO_VERIFY_BY_MODEL", default=False)
+ACERVO_ESCALATION = env_bool("ACERVO_ESCALATION", default=True)
+ACERVO_HEDGE_MS = env_int("ACERVO_HEDGE_MS", 0, minimum=0)
 
 # -- Rate limits ("" turns one off) ---------------------------------------------------------------
 
@@ -422,6 +424,10 @@ ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "1200/minute")
 # Of a person or key; people and groups may be allowed more in the admin.
 ACERVO_RATE_MESSAGES = env_limit("ACERVO_RATE_MESSAGES", "100/hour")
 ACERVO_RATE_MESSAGES_PREMIUM = env_limit("ACERVO_RATE_MESSAGES_PREMIUM", "1000/hour")
+# Of a guest, and of an address: messages of all its guests, and guests who begin there.
+ACERVO_RATE_GUEST = env_limit("ACERVO_RATE_GUEST", "20/hour")
+ACERVO_RATE_GUEST_ADDRESS = env_limit("ACERVO_RATE_GUEST_ADDRESS", "60/hour")
+ACERVO_GUEST_DAYS = env_int("ACERVO_GUEST_DAYS", 7, minimum=1)  # a silent guest is kept so long
 ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "600/hour")
 # Of an address, while nobody is signed in.
 ACERVO_RATE_ANONYMOUS = env_limit("ACERVO_RATE_ANONYMOUS", "500/hour")

@@ -27,7 +27,7 @@ from project.http.admin_base import (
     reflect,
 )
 
-FACTS = ("name", "slug", "description", "visibility", "language")
+FACTS = ("name", "slug", "description", "visibility", "allows_guests", "language")
 RULES = (
     "required_approvals",
     "allows_self_approval",

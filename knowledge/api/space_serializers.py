@@ -18,6 +18,7 @@ class SpaceSerializer(serializers.ModelSerializer):
             "slug",
             "description",
             "visibility",
+            "allows_guests",
             "language",
             "suggested_questions",
             "required_approvals",
@@ -37,6 +38,9 @@ class SpaceInput(StrictSerializer):
     slug = serializers.SlugField(max_length=80, required=False)
     description = serializers.CharField(required=False, allow_blank=True)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    allows_guests = serializers.BooleanField(
+        required=False, help_text="Whether visitors may ask a public space without signing in."
+    )
     language = serializers.CharField(required=False, max_length=10)
     suggested_questions = serializers.JSONField(required=False)
     required_approvals = serializers.IntegerField(

@@ -22,6 +22,11 @@ class Space(models.Model):
     visibility = models.CharField(
         _("visibility"), max_length=12, choices=Visibility.choices, default=Visibility.MEMBERS
     )
+    allows_guests = models.BooleanField(
+        _("questions without signing in"),
+        default=False,
+        help_text=_("Visitors may ask a public space as guests, within limits of their own."),
+    )
     language = models.CharField(
         _("language"), max_length=10, default="en", help_text=_("Of texts that do not name theirs.")
     )
@@ -78,7 +83,11 @@ class Space(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["is_default"], condition=models.Q(is_default=True), name="one_default_space"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(allows_guests=False) | models.Q(visibility=Visibility.PUBLIC),
+                name="guests_in_public_spaces",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """The gates of search as SQL, made once: making it takes ten times as long as asking it.
 
-What `Space.objects.visible_to` and `Node.objects.searchable_by` say of a reader depends on three
+What `Space.objects.visible_to` and `Node.objects.searchable_by` say of a reader depends on four
 facts, the reader's id, and the time; the last two are parameters, filled in for each search.
 """
 
@@ -39,9 +39,11 @@ def nodes_gate(user: Reader, space_ids: Sequence[uuid.UUID]) -> Sql:
     return f'{sql} AND "knowledge_node"."space_id" = ANY(%s)', (*parameters, [*space_ids])
 
 
-def _facts(user: Reader) -> tuple[bool, bool, bool]:
+def _facts(user: Reader) -> tuple[bool, bool, bool, bool]:
     """Return all that a gate asks of a user, the id aside."""
-    return bool(user.is_authenticated), bool(user.is_active), bool(user.is_superuser)
+    is_guest = isinstance(user, User) and user.is_guest
+    is_known = bool(user.is_authenticated)
+    return is_known, bool(user.is_active), bool(user.is_superuser), is_guest
 
 
 def _filled(gate: Sql, user: Reader) -> Sql:
@@ -61,7 +63,9 @@ def _nodes(*facts: bool) -> Sql:
     return _made(Node.objects.searchable_by(_anybody(*facts)))
 
 
-def _anybody(is_known: bool, is_active: bool, is_superuser: bool) -> Reader:  # noqa: FBT001
+def _anybody(is_known: bool, is_active: bool, is_superuser: bool, is_guest: bool) -> Reader:  # noqa: FBT001
+    if is_guest:
+        return User(pk=_ANYBODY, is_active=is_active, is_guest=True)
     if not is_known:
         return AnonymousUser()
     return User(pk=_ANYBODY, is_active=is_active, is_superuser=is_superuser)

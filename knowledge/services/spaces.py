@@ -26,6 +26,7 @@ class SpaceFields(TypedDict, total=False):
     slug: str
     description: str
     visibility: str
+    allows_guests: bool
     language: str
     suggested_questions: list[str] | dict[str, list[str]]
     required_approvals: int
@@ -154,6 +155,12 @@ def _fields_set(space: Space, fields: SpaceFields) -> None:
         raise Invalid(message, field="suggested_questions")
     if space.visibility not in Visibility.values:
         raise Invalid(_("There is no such visibility."), field="visibility")
+    if space.visibility != Visibility.PUBLIC:
+        # What is closed ends for guests, and stays so when it is opened again.
+        if values.get("allows_guests"):
+            message = _("Only a public space may be asked without signing in.")
+            raise Invalid(message, field="allows_guests")
+        space.allows_guests = False
 
 
 def _are_questions(value: object) -> bool:

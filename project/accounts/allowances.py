@@ -11,8 +11,10 @@ def message_limit(user: User) -> str:
     """Return the limit of a person, "" for none.
 
     Their own; else the widest of what everybody has, what their groups allow, and, for superusers,
-    the premium limit.
+    the premium limit. Guests have one of their own.
     """
+    if user.is_guest:
+        return settings.ACERVO_RATE_GUEST
     if not settings.ACERVO_RATE_MESSAGES:
         return ""
     if user.messages_per_hour is not None:
@@ -25,6 +27,17 @@ def message_limit(user: User) -> str:
     if user.is_superuser and settings.ACERVO_RATE_MESSAGES_PREMIUM:
         limits.append(settings.ACERVO_RATE_MESSAGES_PREMIUM)
     return max(limits, key=_hits_a_second)
+
+
+def message_limits(user: User) -> dict[str, str]:
+    """Return all limits that a message of somebody counts against, by who is counted.
+
+    A guest counts for themselves and for the address; empty for no limit.
+    """
+    limits = {str(user.pk): message_limit(user)} if user.pk is not None else {}
+    if user.is_guest:
+        limits[f"address:{user.address}"] = settings.ACERVO_RATE_GUEST_ADDRESS
+    return {who: limit for who, limit in limits.items() if limit}
 
 
 def _hits_a_second(limit: str) -> float:

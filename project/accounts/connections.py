@@ -173,7 +173,7 @@ def callers_gone(seen: Sequence[Seen]) -> dict[Connection, int]:
     """
     callers = {caller for _connection, caller in seen}
     gone = {each for each in callers if each.is_over()}
-    people = User.objects.filter(pk__in={each.user_id for each in callers}, is_active=True)
+    people = User.everybody.filter(pk__in={each.user_id for each in callers}, is_active=True)
     stamps = {each.pk: each.get_session_auth_hash() for each in people.only("pk", "password")}
     keys = {each.key_id for each in callers if each.key_id is not None}
     usable = set(ApiKey.objects.usable().filter(pk__in=keys).values_list("pk", flat=True))

@@ -4,11 +4,12 @@ import hashlib
 import secrets
 import uuid
 
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from project.accounts.choices import Scope
@@ -17,8 +18,33 @@ from project.accounts.querysets import ApiKeyQuerySet
 KEY_PREFIX = "acv_"
 
 
+class PeopleManager(UserManager["User"]):
+    """The people who sign in: no guests.
+
+    Whatever looks users up finds none of them: sign-in, sessions, forms, lists of the admin.
+    """
+
+    use_in_migrations = False
+
+    def get_queryset(self) -> models.QuerySet["User"]:
+        """Return all people."""
+        return super().get_queryset().filter(is_guest=False)
+
+
+class EverybodyManager(UserManager["User"]):
+    """People and guests."""
+
+    use_in_migrations = False
+
+
 class User(AbstractUser):
-    """A person who signs in."""
+    """A person who signs in, or a guest, who cannot: a visitor known by the browser's session.
+
+    `address` is where a guest asks from (an address block), set by whoever let them in; it is not
+    stored. `last_login` of a guest is when the row was made, or its conversations were claimed.
+    """
+
+    address = ""
 
     language = models.CharField(
         _("language"),
@@ -38,9 +64,34 @@ class User(AbstractUser):
         validators=[MinValueValidator(1)],
         help_text=_("Empty: what the groups of the person allow, or else everybody."),
     )
+    is_guest = models.BooleanField(
+        _("guest"), default=False, editable=False, help_text=_("A visitor; nobody can sign in so.")
+    )
+
+    objects = PeopleManager()  # type: ignore[misc]  # narrower than AbstractUser's
+    everybody = EverybodyManager()
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_guest=False) | models.Q(is_staff=False, is_superuser=False),
+                name="guests_have_no_rights",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["last_login"], name="guest_seen", condition=models.Q(is_guest=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return gettext("Guest") if self.is_guest else self.get_username()
+
+    @property
+    def is_authenticated(self) -> bool:  # type: ignore[override]  # a guest proved nothing
+        """Whether somebody signed in: everything that asks treats a guest like nobody."""
+        return not self.is_guest
 
 
 class GroupAllowance(models.Model):

@@ -24,8 +24,10 @@ from django.http import HttpRequest, parse_cookie
 from django.http.request import validate_host
 from django.utils.translation import get_language_from_request
 
+from project.accounts.guests import guest_of
 from project.accounts.models import ApiKey, User
 from project.aio import in_thread
+from project.http.client_address import address_block, client_address
 
 TOKEN_SECONDS = 60
 _SALT = "acervo.socket"
@@ -39,7 +41,8 @@ class SocketCaller:
     """How somebody proved who they are; `scopes` is None for a session, which has them all.
 
     `language` is that of the browser, for people who chose none; `stamp` changes with the password;
-    `ends_at` (seconds since 1970) is when a token's time is over.
+    `ends_at` (seconds since 1970) is when a token's time is over. A guest comes with the session
+    and has an `address`, by which they are limited.
     """
 
     user_id: int
@@ -49,6 +52,8 @@ class SocketCaller:
     language: str = ""
     stamp: str = ""
     ends_at: float | None = None
+    is_guest: bool = False
+    address: str = ""
 
     def is_over(self) -> bool:
         """Whether the time of the token is over."""
@@ -88,6 +93,32 @@ def identified(scope: Scope) -> tuple[SocketCaller, User] | None:
         return None
     caller = caller_of_session(user, session_key, language=_language_of(scope))
     return caller, user
+
+
+def guest_identified(scope: Scope) -> tuple[SocketCaller, User] | None:
+    """Return the guest who opens a socket; only sockets that are for guests, too, may ask."""
+    session_key = parse_cookie(_header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME)
+    if not session_key or b"token=" in scope.get("query_string", b""):
+        return None
+    request = HttpRequest()
+    request.META["REMOTE_ADDR"] = (scope.get("client") or ("",))[0]
+    request.META["HTTP_X_FORWARDED_FOR"] = _header(scope, b"x-forwarded-for")
+    caller = caller_of_guest(request, session_key, language=_language_of(scope))
+    user = user_of(caller) if caller is not None else None
+    return (caller, user) if caller is not None and user is not None else None
+
+
+def caller_of_guest(
+    request: HttpRequest, session_key: str, *, language: str = ""
+) -> SocketCaller | None:
+    """Return the caller that the guest of a session is; None where there is none."""
+    guest = _session_guest(session_key)
+    if guest is None:
+        return None
+    address = address_block(client_address(request))
+    return SocketCaller(
+        guest.pk, session_key=session_key, language=language, is_guest=True, address=address
+    )
 
 
 def caller_of_session(user: User, session_key: str, *, language: str = "") -> SocketCaller:
@@ -132,12 +163,20 @@ def user_of(caller: SocketCaller) -> User | None:
     if caller.is_over():
         return None
     if caller.session_key is not None:
-        user = _session_user(caller.session_key)
+        find = _session_guest if caller.is_guest else _session_user
+        user = find(caller.session_key)
+        if user is not None:
+            user.address = caller.address
         return user if user is not None and user.pk == caller.user_id else None
     if caller.key_id is not None:
         key = ApiKey.objects.usable().select_related("user").filter(pk=caller.key_id).first()
         return key.user if key is not None else None
     return User.objects.filter(pk=caller.user_id, is_active=True).first()
+
+
+def _session_guest(session_key: str) -> User | None:
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return guest_of(session)
 
 
 def _session_user(session_key: str) -> User | None:

@@ -8,7 +8,7 @@ process counts for itself.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from limits import parse_many
@@ -22,6 +22,7 @@ __all__ = [
     "Window",
     "ahit",
     "hit",
+    "hit_all",
     "look",
     "windows_of",
 ]
@@ -70,6 +71,22 @@ def hit(name: str, key: str, limit: str, *, cost: int = 1) -> RateState:
     """
     windows = windows_of(limit)
     keys, arguments = _keys(name, key, windows), _arguments(windows, cost)
+    answer = quick(lambda client: client.register_script(SCRIPT)(keys=keys, args=arguments))
+    return _state(windows, _local.count(keys, arguments) if answer is None else answer)
+
+
+def hit_all(name: str, limits: Mapping[str, str], *, cost: int = 1) -> RateState:
+    """Count a hit of several keys, each against its limit: all of them, or none.
+
+    `limits` has at least one key. All keys of a name live on one node of a Redis cluster.
+    """
+    windows = tuple(each for limit in limits.values() for each in windows_of(limit))
+    keys = [
+        f"acervo:rate:{{{name}}}:{key}:{each.seconds}"
+        for key, limit in limits.items()
+        for each in windows_of(limit)
+    ]
+    arguments = _arguments(windows, cost)
     answer = quick(lambda client: client.register_script(SCRIPT)(keys=keys, args=arguments))
     return _state(windows, _local.count(keys, arguments) if answer is None else answer)
 
