@@ -2,9 +2,10 @@
 
 1. New questions come as events from the Redis stream, shared out by a consumer group. Entries are
    acknowledged as they are read: what is lost with an agent is found in Postgres.
-2. A sweep in Postgres, every two seconds, takes what no event led to (Redis flushed or away, agent
+2. What has come is dispatched (`chat.dispatching`), all of it at once, and then claimed.
+3. A sweep in Postgres, every two seconds, takes what no event led to (Redis flushed or away, agent
    died before its claim) and what a dead agent's lease has released.
-3. Leases of running turns are renewed together; the answer also says which of them are to stop.
+4. Leases of running turns are renewed together; the answer also says which of them are to stop.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
 from chat import metrics, stopping
+from chat.dispatching.dispatcher import turns_undispatched
+from chat.dispatching.inbox import BATCH, Inbox
 from chat.turn_runner import Answerer, TurnRunner
 from chat.turns import leases_renew, turn_claim, turn_next, turns_waiting
 from project.aio import in_thread, redis_client
@@ -50,6 +53,7 @@ class Agent:
         self._has_room.set()
         self._stopping = asyncio.Event()
         self._last_stop_id = ""
+        self._inbox = Inbox(self._take)
 
     def stop(self) -> None:
         """Take no more turns, and end."""
@@ -59,7 +63,7 @@ class Agent:
         """Take turns until `stop`."""
         loops = [
             asyncio.create_task(self._guarded(each))
-            for each in (self._listen, self._hear_stops, self._sweep, self._renew)
+            for each in (self._listen, self._dispatch, self._hear_stops, self._sweep, self._renew)
         ]
         await self._stopping.wait()
         await self._wind_down()
@@ -97,9 +101,14 @@ class Agent:
             block_ms=BLOCK_MS,
             acknowledge=True,
         )
-        for entry in entries:
-            if entry.type == WAKE_EVENT and entry.subject_id is not None:
-                self._take(entry.subject_id)
+        self._inbox.put(
+            entry.subject_id
+            for entry in entries
+            if entry.type == WAKE_EVENT and entry.subject_id is not None
+        )
+
+    async def _dispatch(self) -> None:
+        await self._inbox.dispatch_next()
 
     async def _hear_stops(self) -> None:
         client = await redis_client()
@@ -116,6 +125,7 @@ class Agent:
 
     async def _sweep(self) -> None:
         await asyncio.sleep(SWEEP_EVERY)
+        self._inbox.put(await in_thread(turns_undispatched, BATCH))
         if self._room > 0:
             for turn_id in await in_thread(turns_waiting, self._room):
                 self._take(turn_id)

@@ -25,6 +25,11 @@ answer_cache = Counter(
     "Questions by what kept answers gave: exact, semantic, near miss, miss, wrong; and why not.",
     ["outcome", "reason"],
 )
+dispatched = Counter(
+    "acervo_messages_dispatched_total",
+    "Messages by their class and where the dispatcher sent them: ai, human, triage.",
+    ["class", "route"],
+)
 guarded = Counter(
     "acervo_messages_guarded_total",
     "Messages turned away, by why: word, busy, repeat, noise, rate.",

@@ -15,7 +15,7 @@ HISTORY_LIMIT = 60
 
 # Written out: composed from Exists and OuterRef it takes longer to put together than to run.
 _CLAIMABLE = """
-    (chat_turn.status = 'queued' AND NOT EXISTS (
+    (chat_turn.status = 'queued' AND chat_turn.message_class <> '' AND NOT EXISTS (
         SELECT FROM chat_turn AS sibling
         WHERE sibling.conversation_id = chat_turn.conversation_id
           AND (sibling.status = 'running'
@@ -79,7 +79,7 @@ class TurnQuerySet(ConversationScopedQuerySet):
 
     def claimable(self) -> Self:
         """Keep the turns that an agent may take: the first queued of a conversation in which no
-        other runs, and those whose agent let its lease run out.
+        other runs, once it is dispatched, and those whose agent let its lease run out.
         """
         return self.filter(RawSQL(_CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant
 

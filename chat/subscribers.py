@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from chat import tasks
 from chat.answer_cache.keeping import answer_keep
-from chat.choices import GapStatus
+from chat.choices import GapStatus, TurnRoute
 from chat.gaps import gap_note
 from chat.models import Citation, KnowledgeGap, Message, Turn
 from chat.states import state_of
@@ -32,8 +32,8 @@ def turn_remember(event: EventMessage) -> None:
         .filter(pk=event.payload["turn"])
         .first()
     )
-    if turn is None or turn.answer is None:
-        return  # deleted since
+    if turn is None or turn.answer is None or turn.route == TurnRoute.BRIEF:
+        return  # deleted since, or nothing worth remembering
     episode_create_from_turn(
         user=turn.conversation.user,
         turn_id=turn.pk,

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from chat.choices import MessageRole, TurnRoute, TurnStatus
+from chat.dispatching.replies import has_set_answer
 from chat.models import Citation, Conversation, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
@@ -109,7 +110,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         question=turn.question.content,
         history=_history(branch),
         tier=tier,
-        route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
+        route=_route(turn.message_class, has_model=bool(endpoints)),
         model=endpoints[0].model_name if endpoints else "",
         language=user.language or _language_of(turn.question.content),
         trace_id=turn.trace_id,
@@ -127,6 +128,13 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         is_stopped=turn.stop_requested_at is not None,
         queued_ms=max(0, int((started - turn.created_at).total_seconds() * 1000)),
     )
+
+
+def _route(message_class: str, *, has_model: bool) -> TurnRoute:
+    """Return who will be asked first."""
+    if has_set_answer(message_class):
+        return TurnRoute.BRIEF
+    return TurnRoute.AI if has_model else TurnRoute.EXTRACTIVE
 
 
 def _language_of(question: str) -> str:

@@ -1,6 +1,7 @@
 """The stages of an answer.
 
-1. understand: a follow-up is led by the topic of the question before it;
+1. understand: small talk and commands have a set answer, and nothing else happens;
+   a follow-up is led by the topic of the question before it;
 2. retrieve and recall, at once: passages that the person may read, memories that are theirs;
    what a question that stands alone was answered before is given again (`chat.answer_cache`);
 3. generate: a language model with what fits its window, or, when none is set up or none answers,
@@ -39,6 +40,7 @@ from chat.answering.noting import flags_of, note_finish, note_usage, trace_groun
 from chat.answering.unknown import unknown_answer
 from chat.answering.verify_stage import verification
 from chat.choices import TurnRoute
+from chat.dispatching.replies import set_answer
 from chat.guarding.tracing import guard_trace
 from chat.models import CachedAnswer
 from chat.prompts import PROMPT_VERSION, build_messages, rules_for
@@ -75,10 +77,14 @@ async def answer_turn(
 
     Faults of models end in an answer (partial or extractive). Raises what the database raises.
     """
-    model = request.model if request.route == TurnRoute.AI else EXTRACTIVE_MODEL
+    model = request.model if request.route != TurnRoute.EXTRACTIVE else EXTRACTIVE_MODEL
     yield TurnStarted(request.route, model)
     began = time.monotonic()
     yield TurnStage("understand")
+    if request.route == TurnRoute.BRIEF:
+        async for event in _set_answer(request):
+            yield event
+        return
     query = standalone_question(request.question, request.history)
     draft.trace["query"] = query
     yield TurnStage("recall")
@@ -172,6 +178,17 @@ def _is_no_matter_of_knowledge(request: TurnRequest, context: Context) -> bool:
     return bool(request.history) and (
         leans(request.question) or is_about_the_talk(request.question)
     )
+
+
+async def _set_answer(request: TurnRequest) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield what is said to small talk or a command, without searching or asking a model."""
+    yield TurnStage("generate")
+    composer = Composer([], request.question)
+    text = set_answer(request.question, question_language(request))
+    async for event in _in_pieces(text, composer):
+        yield event
+    for event in composer.finish():
+        yield event
 
 
 async def _by_kept(draft: AnswerDraft, answer: CachedAnswer) -> AsyncGenerator[AnswerEvent, None]:

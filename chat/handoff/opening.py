@@ -12,10 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat.choices import HandoffOrigin, TurnRoute, TurnStatus
+from chat import metrics
+from chat.choices import DispatchRoute, HandoffOrigin, MessageClass, TurnRoute, TurnStatus
+from chat.dispatching.classify import classify
 from chat.handoff.news import tell_after_commit
 from chat.handoff.presence import operators_of
-from chat.handoff.wording import asks_for_person
 from chat.models import Citation, Conversation, Handoff, Message, Turn
 from chat.representation import final_fields
 from chat.turn_log.entries import TTL_FINISHED, encode, log_key
@@ -35,6 +36,7 @@ QUEUE_AT_MOST = 20  # spaces that are looked through for somebody
 class Dispatch:
     """A message that people answer, or nobody; `notice` is a sentence for whoever wrote it."""
 
+    message_class: MessageClass
     notice: str = ""
 
 
@@ -48,21 +50,37 @@ class Nobody(Conflict):
         )
 
 
+class NotForGuests(Nobody):
+    """A guest asked for a person."""
+
+    def __init__(self) -> None:
+        Conflict.__init__(
+            self,
+            _("Guests cannot talk to a person here. Sign in first: this conversation comes along."),
+            code="guest",
+        )
+
+
 def dispatched(conversation: Conversation, content: str) -> Dispatch | None:
     """Return who answers a message of a locked conversation, when it is not the AI.
 
     1. While a handoff is open, people do.
     2. Words that ask for a person open one; with nobody there, the person is told.
+
+    That is decided as the message is stored, and by no agent: where none runs, people must be
+    reached all the same. Everything else is the dispatcher's (`chat.dispatching`).
     """
     if Handoff.objects.filter(conversation=conversation).open().exists():
-        return Dispatch()
-    if not asks_for_person(content):
+        return Dispatch(classify(content, has_history=True).message_class)
+    asked = classify(content, has_history=False).message_class
+    if asked != MessageClass.PERSON:
         return None
     try:
         handoff_open(conversation, reason=content, origin=HandoffOrigin.WORDS, words=content)
     except Nobody as nobody:
-        return Dispatch(nobody.message)
-    return Dispatch(_("You asked for a person. They read along here, and answer in this place."))
+        return Dispatch(asked, nobody.message)
+    notice = _("You asked for a person. They read along here, and answer in this place.")
+    return Dispatch(asked, notice)
 
 
 def handoff_open(
@@ -73,14 +91,19 @@ def handoff_open(
     words: str = "",
     space: Space | None = None,
 ) -> Handoff:
-    """Put a locked conversation in the queue of a space. Raises Nobody when nobody could answer."""
-    chosen = space if space is not None else _space_of(conversation)
+    """Put a locked conversation in the queue of a space. Raises Nobody when nobody could answer.
+
+    Nobody answers guests: they have no name, and may be gone with the next click.
+    """
+    if conversation.user.is_guest:
+        raise NotForGuests
+    chosen = space if space is not None else space_of(conversation)
     if chosen is None or not operators_of(chosen).exists():
         raise Nobody
     handoff = Handoff.objects.create(
         conversation=conversation,
         space=chosen,
-        queue=_language_of(conversation, words),
+        queue=language_of(conversation, words),
         origin=origin,
         reason=" ".join(reason.split())[:500],
     )
@@ -92,16 +115,25 @@ def human_turn(
     conversation: Conversation,
     question: Message,
     *,
+    message_class: MessageClass | None = None,
     notice: str = "",
     answer: Message | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Turn:
-    """Store the turn of a message that people answer, or of their answer; it is over at once."""
+    """Store the turn of a message that people answer, or of their answer; it is over at once.
+
+    A message has a class, an answer none.
+    """
+    if message_class is not None:
+        counter = metrics.dispatched.labels(message_class, DispatchRoute.HUMAN)
+        transaction.on_commit(counter.inc)
     return Turn.objects.create(
         conversation=conversation,
         question=question,
         answer=answer,
         route=TurnRoute.HUMAN,
+        message_class=message_class or "",
+        dispatched_to=DispatchRoute.HUMAN if message_class is not None else "",
         status=TurnStatus.COMPLETED,
         trace={"notice": notice} if notice else {},
         trace_id=current_trace_id(),
@@ -147,7 +179,7 @@ def announce(what: str, handoff: Handoff) -> None:
     tell_after_commit(handoff.pk)
 
 
-def _space_of(conversation: Conversation) -> Space | None:
+def space_of(conversation: Conversation) -> Space | None:
     """Return the space of a conversation; of one about all spaces, the one it cites most.
 
     Then the default one and the others that the person may read: the first where somebody is.
@@ -165,7 +197,7 @@ def _space_of(conversation: Conversation) -> Space | None:
     return next((each for each in spaces if operators_of(each).exists()), None)
 
 
-def _language_of(conversation: Conversation, words: str) -> str:
+def language_of(conversation: Conversation, words: str) -> str:
     """Return the language that the person speaks: their own choice, or that of what they wrote."""
     user: User = conversation.user
     if user.language:

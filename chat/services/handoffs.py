@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat.choices import HandoffOrigin, HandoffStatus, MessageRole
+from chat.choices import HandoffOrigin, HandoffStatus, MessageClass, MessageRole
 from chat.handoff.opening import announce, handoff_open, human_turn, log_ended
 from chat.handoff.states import Step, status_after
 from chat.models import Conversation, Handoff, Message
@@ -82,7 +82,7 @@ def _begin(conversation: Conversation, reason: str) -> None:
     message = Message.objects.create(
         conversation=conversation, role=MessageRole.USER, content=content
     )
-    log_ended(human_turn(conversation, message))
+    log_ended(human_turn(conversation, message, message_class=MessageClass.PERSON))
     named = {} if conversation.title else {"title": as_title(content, limit=80)}
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=Now(), **named)
 

@@ -123,7 +123,13 @@ def _store(
         marked = {"trace": {"guard": {"words": list(admission.words)}}} if admission.words else {}
         turn = _queue(locked, message, {**state_fields(moment), **marked})
     else:
-        turn = human_turn(locked, message, notice=people.notice, state=state_fields(moment))
+        turn = human_turn(
+            locked,
+            message,
+            message_class=people.message_class,
+            notice=people.notice,
+            state=state_fields(moment),
+        )
         _received(locked, turn)
     named = {"title": as_title(content, limit=TITLE_MAX)} if not locked.title else {}
     fresh = {"updated_at": Now(), "archived_at": None}

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from chat import turn_runner
 from chat.choices import TurnStatus
+from chat.dispatching.dispatcher import dispatch
 from chat.models import Message, Turn
 from chat.services import conversation_delete, turn_stop
 from chat.turn_runner import TurnRunner
@@ -95,6 +96,7 @@ async def test_a_turn_speaks_the_chosen_language_or_else_that_of_the_question(
     owner.language = chosen
     await in_thread(owner.save)
     sent = await in_thread(ask, question)
+    await in_thread(dispatch, [sent.turn.pk])
     claim = await in_thread(turn_claim, sent.turn.pk, agent="any")
     assert claim.request.language == expected
 
@@ -131,6 +133,7 @@ async def test_a_flushed_redis_leaves_no_question_waiting(ask):
 async def test_a_dead_agents_turn_is_taken_over_when_its_lease_runs_out(ask):
     turn = (await in_thread(ask)).turn
     never = asyncio.Event()
+    await in_thread(dispatch, [turn.pk])
     claim = await in_thread(turn_claim, turn.pk, agent="doomed")
     dying = asyncio.create_task(TurnRunner(claim, saying("Half an", " answer", hold=never)).run())
     reader = asyncio.create_task(events_of(turn.pk))
@@ -150,6 +153,7 @@ async def test_a_dead_agents_turn_is_taken_over_when_its_lease_runs_out(ask):
 async def test_an_agent_that_lost_its_lease_stores_and_says_nothing(ask):
     turn = (await in_thread(ask)).turn
     hold = asyncio.Event()
+    await in_thread(dispatch, [turn.pk])
     claim = await in_thread(turn_claim, turn.pk, agent="slow")
     slow = asyncio.create_task(TurnRunner(claim, saying("Too", " late", hold=hold)).run())
     await until(lambda: _has_text(turn.pk))

@@ -13,6 +13,7 @@ from chat.answer_cache.lookup import look_up
 from chat.answer_cache.matching import Kept, chosen_of
 from chat.answering.grounding import retrieve
 from chat.choices import CacheOutcome, TurnRoute, TurnStatus
+from chat.dispatching.dispatcher import dispatch
 from chat.models import CachedAnswer, Turn
 from chat.services import conversation_create, feedback_give, message_regenerate, message_send
 from chat.turns import Ending, turn_claim, turn_finish
@@ -63,6 +64,7 @@ def asked(user: User, question: str, *, again: Turn | None = None) -> Turn:
             content=question,
             client_message_id=str(uuid.uuid4()),
         ).turn
+    dispatch([queued.pk])
     claim = turn_claim(queued.pk, agent="test")
     assert claim is not None
     key = key_of(claim.request)

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from chat import tasks
 from chat.choices import MessageRole
 from chat.confidence import LEAST_QUESTIONS
+from chat.dispatching.dispatcher import dispatch
 from chat.models import ConfidenceThreshold, Conversation, ConversationSummary, Message
 from chat.prompts import build_messages
 from chat.services import Sent
@@ -98,6 +99,7 @@ def test_a_turn_is_claimed_with_the_summary_and_the_prompt_shows_it_as_data(
     rows = talk(conversation, *SAID)
     summary_write(rows[-1].pk)
     turn = ask("And how long does it take?", parent=rows[-1].pk).turn
+    dispatch([turn.pk])
     claim = turn_claim(turn.pk, agent="test")
     assert claim is not None
     request = claim.request

@@ -11,6 +11,7 @@ from django.utils import timezone
 from chat.answering import answer_turn
 from chat.answering.grounding import recall_memories, retrieve
 from chat.choices import TurnRoute
+from chat.dispatching.dispatcher import dispatch
 from chat.models import Citation, Conversation, Turn
 from chat.prompts import build_messages
 from chat.services import message_regenerate, message_send
@@ -60,6 +61,7 @@ def send(conversation: Conversation, **extra: Any) -> Turn:
 
 
 def request_of(turn: Turn) -> TurnRequest:
+    dispatch([turn.pk])
     claim = turn_claim(turn.pk, agent="test")
     assert claim is not None
     return claim.request
