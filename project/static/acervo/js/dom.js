@@ -3,9 +3,16 @@
 export const find = (selector, root = document) => root.querySelector(selector);
 export const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Return a copy of the first element of a <template>. */
-export function copyOf(id) {
-  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+/** Write texts into the elements that are marked `data-<name>`. */
+export function put(root, texts) {
+  for (const [name, text] of Object.entries(texts)) find(`[data-${name}]`, root).textContent = text;
+}
+
+/** Return a copy of the first element of a <template>, with `texts` put in. */
+export function copyOf(id, texts = {}) {
+  const copy = document.getElementById(id).content.firstElementChild.cloneNode(true);
+  put(copy, texts);
+  return copy;
 }
 
 /** Return the elements of a piece of HTML that our own server rendered. */

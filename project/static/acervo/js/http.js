@@ -72,8 +72,3 @@ export async function getHtml(url, options = {}) {
   const response = await request("GET", url, undefined, { ...options, headers: { Accept: "text/html" } });
   return response.text();
 }
-
-/** Return the open response of a stream of server-sent events. */
-export function openStream(url, signal) {
-  return request("GET", url, undefined, { signal, headers: { Accept: "text/event-stream" } });
-}

@@ -3,11 +3,11 @@
 const element = document.getElementById("strings");
 const strings = element ? JSON.parse(element.textContent) : {};
 
-/** Return the sentence `key`, with `{name}` replaced by `values.name`. */
-export function t(key, values = {}) {
-  const sentence = strings[key] ?? key;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
+/** Return a sentence with `{name}` replaced by `values.name`. */
+export const fill = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
+/** Return the sentence `key`, filled. */
+export const t = (key, values) => fill(strings[key] ?? key, values);
 
 /** Whether there is a sentence of that name. */
 export function has(key) {

@@ -1,42 +1,30 @@
 // One answer on the page: what the events of its turn do to it.
 
-import { answerHtml } from "./api.js";
-import { copyOf, find, findAll, fromServer } from "../dom.js";
+import { page } from "./ui.js";
+import { copyOf, find, findAll, fromServer, put } from "../dom.js";
+import { getHtml } from "../http.js";
 import { has, t } from "../text.js";
 
+/** Load an answer as it is stored. */
+export const storedAnswer = async (turn) => fromServer(await getHtml(page(`turns/${turn}/`))).firstElementChild;
+
 export class AnswerView {
-  #blocks = new Map(); // number -> the nodes that show it
   #open = null; // {number, element, text} of the block that is being written
 
   constructor(element = copyOf("answer-template")) {
     this.element = element;
+    this.data = element.dataset; // turn, message, question, status
     this.body = find("[data-body]", element);
-  }
-
-  get turn() {
-    return this.element.dataset.turn;
-  }
-
-  set turn(id) {
-    this.element.dataset.turn = id;
-  }
-
-  get message() {
-    return this.element.dataset.message;
-  }
-
-  get isUnfinished() {
-    return ["queued", "running"].includes(this.element.dataset.status);
   }
 
   /** Show what an event says. */
   apply(event) {
     const act = {
       "turn.started": () => {
-        this.element.dataset.status = "running";
-        this.stage(t("stage_started"));
+        this.data.status = "running";
+        this.#stage(t("stage_started"));
       },
-      "turn.stage": () => this.stage(event.notice || stageText(event.stage)),
+      "turn.stage": () => this.#stage(event.notice || stageText(event.stage)),
       "answer.delta": () => this.#write(event.block, event.text),
       "answer.block": () => this.#place(event.block, event.html),
       "answer.citation": () => this.#cite(event),
@@ -50,20 +38,16 @@ export class AnswerView {
 
   /** Say of which state of knowledge the answer will be. */
   asked(label) {
-    const line = find("[data-state-line]", this.element);
-    line.replaceChildren();
     if (!label) return;
-    const element = copyOf("state-template");
-    find("[data-text]", element).textContent = label;
-    line.append(element);
+    find("[data-state-line]", this.element).replaceChildren(copyOf("state-template", { text: label }));
   }
 
   get askedLabel() {
     return find(".answer-state", this.element)?.textContent.trim() ?? "";
   }
 
-  stage(text) {
-    find("[data-stage-text]", this.element).textContent = text;
+  #stage(text) {
+    put(this.element, { "stage-text": text });
     find("[data-stage]", this.element).hidden = !text;
   }
 
@@ -73,95 +57,80 @@ export class AnswerView {
       element.className = "block-open";
       this.body.append(element);
       this.#open = { number, element, text: "" };
-      this.#blocks.set(number, [element]);
     }
-    this.#open.text += text;
-    const shown = this.#open.text.trim();
-    this.#open.element.textContent = shown;
+    const { element } = this.#open;
+    const shown = (this.#open.text += text).trim();
+    element.textContent = shown;
     // A table or code is easier to read before it is rendered when its columns line up.
-    this.#open.element.classList.toggle("block-raw", /^(\||```|~~~)/.test(shown));
-    this.stage("");
+    element.classList.toggle("block-raw", /^(\||```|~~~)/.test(shown));
+    this.#stage("");
   }
 
   /** Replace the text of a finished block by its HTML; the server has sanitised it. */
   #place(number, html) {
-    const nodes = [...fromServer(html).children];
-    const shown = this.#blocks.get(number) ?? [];
-    if (shown.length) shown[0].before(...nodes);
-    else this.body.append(...nodes);
-    for (const node of shown) node.remove();
-    this.#blocks.set(number, nodes);
-    if (this.#open?.number === number) this.#open = null;
-    nodes.forEach(prepareCitations);
+    const fresh = fromServer(html);
+    prepareCitations(fresh, this.element);
+    if (this.#open?.number === number) {
+      this.#open.element.replaceWith(fresh);
+      this.#open = null;
+    } else this.body.append(fresh);
   }
 
-  #cite(citation) {
+  #cite({ index, node, version, start, end, url, title, snippet }) {
     const list = find("[data-sources-list]", this.element);
-    const { index, node, version, start, end } = citation;
     if (find(`[data-citation="${index}"]`, list)) return;
-    const item = copyOf("source-template");
-    const state = stateOf(citation.url);
-    Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end, state });
-    find("[data-number]", item).textContent = index;
-    find("[data-title]", item).textContent = citation.title;
-    find("[data-snippet]", item).textContent = citation.snippet;
+    const item = copyOf("source-template", { number: index, title, snippet });
+    // The state of knowledge that the address asks goes along to the passage.
+    const state = [...new URL(url, location.href).searchParams].filter(([name]) => ["as_of", "release"].includes(name));
+    Object.assign(item.dataset, { citation: index, node: node ?? "", version, start, end, state: new URLSearchParams(state) });
     list.append(item);
   }
 
   #reset() {
     this.body.replaceChildren();
-    this.#blocks.clear();
     this.#open = null;
     find("[data-sources-list]", this.element).replaceChildren();
-    this.stage(t("reset"));
+    this.#stage(t("reset"));
   }
 
-  #finish(status, event) {
-    this.element.dataset.status = status;
-    this.stage("");
-    if (event.html) this.#setBody(event.html);
+  #finish(status, { html, citations = [] }) {
+    this.data.status = status;
+    this.#stage("");
+    if (html) this.#setBody(html);
     else this.#open?.element.classList.remove("block-open");
-    for (const citation of event.citations ?? []) this.#cite(citation);
+    for (const citation of citations) this.#cite(citation);
   }
 
   #setBody(html) {
     const fresh = document.createElement("div");
     fresh.append(fromServer(html));
-    prepareCitations(fresh);
+    prepareCitations(fresh, this.element);
     // The same text stays in place: replacing it would undo a selection.
     if (fresh.innerHTML.trim() !== this.body.innerHTML.trim()) this.body.replaceChildren(...fresh.childNodes);
-    this.#blocks.clear();
     this.#open = null;
   }
 
   /** Say that the answering failed, with a way to try again. */
   fail(message) {
-    const notice = copyOf("failed-template");
-    find("[data-text]", notice).textContent = message || t("failed_default");
+    const notice = copyOf("failed-template", { text: message || t("failed_default") });
     find("[data-notice]", this.element).replaceChildren(notice);
-    this.element.dataset.status = "failed";
-    this.stage("");
+    this.data.status = "failed";
+    this.#stage("");
   }
 
   /** Take over everything that is stored of the answer: its notes, sources and actions. */
-  async loadStored(conversation) {
-    const stored = fromServer(await answerHtml(conversation, this.turn)).firstElementChild;
-    for (const name of ["status", "message", "question"]) this.element.dataset[name] = stored.dataset[name];
+  async loadStored() {
+    const stored = await storedAnswer(this.data.turn);
     const body = find("[data-body]", stored);
+    for (const name of ["status", "message", "question"]) this.data[name] = stored.dataset[name];
     Object.assign(this.body.dataset, body.dataset);
     if (body.innerHTML.trim()) this.#setBody(body.innerHTML);
     for (const part of ["[data-state-line]", "[data-notice]", "[data-sources]", "[data-foot]"]) {
       find(part, this.element).replaceWith(find(part, stored));
     }
-    this.stage("");
+    this.#stage("");
     prepareCitations(this.element);
   }
-}
-
-/** The state of knowledge that the address of a citation asks, as parameters. */
-function stateOf(url) {
-  const asked = [...new URL(url, location.href).searchParams];
-  return String(new URLSearchParams(asked.filter(([name]) => ["as_of", "release"].includes(name))));
 }
 
 function stageText(stage) {
@@ -170,15 +139,13 @@ function stageText(stage) {
 }
 
 /** Make the numbers in a text buttons that open their source; they stay links for a new tab. */
-export function prepareCitations(root) {
-  const links = findAll("a.citation", root);
-  if (root.matches?.("a.citation")) links.push(root);
-  for (const link of links) {
+export function prepareCitations(root, answer = null) {
+  for (const link of findAll("a.citation", root)) {
     const number = link.dataset.citation;
     const before = link.previousSibling;
     // It must not begin a line: it belongs to the words before it.
     if (before?.nodeType === Node.TEXT_NODE) before.data = before.data.replace(/\s+$/, "\u202f");
-    const item = find(`.source[data-citation="${number}"]`, link.closest(".answer") ?? root);
+    const item = find(`.source[data-citation="${number}"]`, answer ?? link.closest(".answer"));
     const title = item ? find("[data-title]", item).textContent : "";
     link.role = "button";
     link.ariaExpanded = "false";

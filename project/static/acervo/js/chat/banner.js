@@ -1,54 +1,48 @@
 // The line above the conversation that says how the connection is, when it is not well.
 
-import { find } from "../dom.js";
+import { find, put } from "../dom.js";
 import { t } from "../text.js";
 
 const PATIENCE = 2500; // milliseconds: most losses are over before a reader needs to know
+const banner = find("[data-banner]");
+const action = find("[data-banner-action]");
+let timer = 0;
+let isLasting = false;
 
-export class Banner {
-  #element = find("[data-banner]");
-  #action = find("[data-banner-action]");
-  #timer = 0;
-  #isLasting = false;
+/** Say that the session ended, with the way back to this page. */
+export function signedOut() {
+  show("signed_out", { lasting: true });
+  action.href = `/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`;
+  action.textContent = t("sign_in");
+  action.hidden = false;
+}
 
-  constructor(socket) {
-    socket.addEventListener("state", (event) => this.#follow(event.detail));
-    addEventListener("offline", () => this.#show("offline"));
-    addEventListener("online", () => this.#hide());
-    if (!navigator.onLine) this.#show("offline");
-  }
+/** Show how the connection is from now on. */
+export function watch(socket) {
+  socket.addEventListener("state", ({ detail: { state, reason } }) => {
+    clearTimeout(timer);
+    if (state === "refused" && reason === "signed_out") signedOut();
+    else if (state === "refused") show("not_yours", { lasting: true });
+    else if (state === "open" || state === "closed") hide();
+    else if (state === "unusable") show("slow_line", { isCalm: true });
+    else if (state === "waiting" && reason === "flood") show("flood");
+    else if (state === "waiting") timer = setTimeout(() => show(navigator.onLine ? "reconnecting" : "offline"), PATIENCE);
+  });
+  addEventListener("offline", () => show("offline"));
+  addEventListener("online", hide);
+  if (!navigator.onLine) show("offline");
+}
 
-  /** Say that the session ended, with the way back to this page. */
-  signedOut() {
-    this.#show("signed_out", { isLasting: true });
-    this.#action.href = `/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`;
-    this.#action.textContent = t("sign_in");
-    this.#action.hidden = false;
-  }
+function show(key, { lasting = false, isCalm = false } = {}) {
+  if (isLasting) return;
+  isLasting = lasting;
+  put(banner, { "banner-text": t(key) });
+  action.hidden = true;
+  banner.classList.toggle("banner-calm", isCalm);
+  banner.hidden = false;
+}
 
-  #follow({ state, reason }) {
-    clearTimeout(this.#timer);
-    if (state === "refused" && reason === "signed_out") this.signedOut();
-    else if (state === "refused") this.#show("not_yours", { isLasting: true });
-    else if (state === "open" || state === "closed") this.#hide();
-    else if (state === "unusable") this.#show("slow_line", { isCalm: true });
-    else if (state === "waiting" && reason === "flood") this.#show("flood");
-    else if (state === "waiting") {
-      this.#timer = setTimeout(() => this.#show(navigator.onLine ? "reconnecting" : "offline"), PATIENCE);
-    }
-  }
-
-  #show(key, { isLasting = false, isCalm = false } = {}) {
-    if (this.#isLasting) return;
-    this.#isLasting = isLasting;
-    find("[data-banner-text]").textContent = t(key);
-    this.#action.hidden = true;
-    this.#element.classList.toggle("banner-calm", isCalm);
-    this.#element.hidden = false;
-  }
-
-  #hide() {
-    clearTimeout(this.#timer);
-    if (!this.#isLasting) this.#element.hidden = true;
-  }
+function hide() {
+  clearTimeout(timer);
+  banner.hidden = !isLasting;
 }

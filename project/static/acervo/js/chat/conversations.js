@@ -1,191 +1,187 @@
 // The list of conversations: drawer, search, archive, rename, pin, delete with undo.
 
-import { conversationDelete, conversationUpdate, listHtml } from "./api.js";
+import { api, chat, here } from "./ui.js";
 import { find, findAll, fromServer, on, setCookie } from "../dom.js";
+import { getHtml, patchJson, remove } from "../http.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
 
 const NARROW = matchMedia("(max-width: 56rem)");
 const UNDO_SECONDS = 7;
 const LEAVING = "acervo.deleting"; // a conversation that is deleted from its own page
+const list = find("[data-conversations]");
+const filter = find("[data-filter]");
+const body = document.body.classList;
+const going = new Map(); // conversations that wait for the end of their undo time
+let archived = "";
+let asked = 0;
+let timer = 0;
 
-export class Conversations {
-  #list = find("[data-conversations]");
-  #filter = find("[data-filter]");
-  #archived = "";
-  #asked = 0;
-  #timer = 0;
-  #going = new Map(); // conversations that wait for the end of their undo time
+const itemOf = (element) => element.closest("[data-conversation-item]");
+const idOf = (item) => item.dataset.conversationItem;
+const nameOf = (item) => find("[data-name]", item).textContent;
+const itemWith = (id) => find(`[data-conversation-item="${CSS.escape(id)}"]`, list);
+const query = (more = {}) => ({ q: filter.value.trim(), archived, current: here(), ...more });
+const load = (wanted) => getHtml(`/c/?${new URLSearchParams(wanted)}`);
 
-  constructor(current) {
-    this.current = current;
-    on(document, "click", "[data-sidebar-toggle]", () => this.toggle());
-    on(document, "click", "[data-sidebar-close]", () => this.#drawer(false));
-    on(this.#list, "click", "[data-more]", (_event, button) => this.#more(button));
-    on(this.#list, "click", "[data-archive]", (_event, button) => this.#turnTo(button.dataset.archive));
-    on(this.#list, "click", "[data-rename]", (_event, button) => this.#rename(itemOf(button)));
-    on(this.#list, "click", "[data-set]", (_event, button) => this.#set(button));
-    on(this.#list, "click", "[data-delete]", (_event, button) => this.#delete(itemOf(button)));
-    this.#filter.addEventListener("input", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.refresh(), 220);
-    });
-    addEventListener("pagehide", () => this.#going.forEach((finish) => finish(true)));
-    NARROW.addEventListener("change", () => this.#drawer(false));
-    this.#syncButtons();
-    // Finish, or take back, what was begun on the page of the conversation itself.
-    const { id, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
-    sessionStorage.removeItem(LEAVING);
-    if (id && id !== current) this.#goAway(id, title);
-  }
+// -- Where it is
 
-  get isDrawerOpen() {
-    return document.body.classList.contains("drawer-open");
-  }
+export function toggle() {
+  if (NARROW.matches) return setDrawer(!body.contains("drawer-open"));
+  setCookie("acervo_sidebar", body.toggle("sidebar-closed") ? "closed" : "");
+  syncButtons();
+  findAll("[data-sidebar-toggle]").find((each) => each.offsetParent)?.focus();
+}
 
-  toggle() {
-    if (NARROW.matches) return this.#drawer(!this.isDrawerOpen);
-    const isClosed = document.body.classList.toggle("sidebar-closed");
-    setCookie("acervo_sidebar", isClosed ? "closed" : "");
-    this.#syncButtons();
-    findAll("[data-sidebar-toggle]").find((each) => each.offsetParent)?.focus();
-  }
+/** Close the drawer; return whether it was open. */
+export function closeDrawer() {
+  const wasOpen = body.contains("drawer-open");
+  if (wasOpen) setDrawer(false);
+  return wasOpen;
+}
 
-  closeDrawer() {
-    const wasOpen = this.isDrawerOpen;
-    if (wasOpen) this.#drawer(false);
-    return wasOpen;
-  }
+export function search() {
+  if (NARROW.matches) setDrawer(true);
+  else if (body.contains("sidebar-closed")) toggle();
+  filter.focus();
+}
 
-  search() {
-    if (NARROW.matches) this.#drawer(true);
-    else if (document.body.classList.contains("sidebar-closed")) this.toggle();
-    this.#filter.focus();
-  }
+function setDrawer(isOpen) {
+  const wasOpen = body.contains("drawer-open");
+  body.toggle("drawer-open", isOpen);
+  find("#main").inert = isOpen;
+  syncButtons();
+  if (isOpen) find("[data-sidebar] :is(a, button)").focus();
+  else if (wasOpen) find(".sidebar-open").focus();
+}
 
-  /** Load the list again, for instance because a conversation got its name. */
-  async refresh() {
-    const asked = ++this.#asked;
-    const query = this.#query();
-    try {
-      const html = await listHtml(query);
-      if (asked !== this.#asked || find(".menu[open]", this.#list)) return;
-      const focused = itemOf(document.activeElement)?.dataset.conversationItem;
-      this.#list.replaceChildren(fromServer(html));
-      if (focused) find("summary", this.#item(focused) ?? this.#list)?.focus();
-      for (const id of this.#going.keys()) this.#item(id)?.setAttribute("hidden", "");
-      const shown = find("[aria-current] [data-name]", this.#list);
-      if (!shown) return;
-      find("[data-chat-title]").textContent = shown.textContent;
-      document.title = `${shown.textContent} · Acervo`;
-    } catch {
-      if (asked === this.#asked && (query.q || query.archived)) toast(t("list_failed"));
-    }
-  }
+function syncButtons() {
+  const isShown = NARROW.matches ? body.contains("drawer-open") : !body.contains("sidebar-closed");
+  for (const button of findAll("[data-sidebar-toggle]")) button.ariaExpanded = isShown;
+}
 
-  #query() {
-    return { q: this.#filter.value.trim(), archived: this.#archived, current: this.current ?? "" };
-  }
+// -- What is in it
 
-  #drawer(isOpen) {
-    const wasOpen = this.isDrawerOpen;
-    document.body.classList.toggle("drawer-open", isOpen);
-    find("#main").inert = isOpen;
-    this.#syncButtons();
-    if (isOpen) find("[data-sidebar] :is(a, button)").focus();
-    else if (wasOpen) find(".sidebar-open").focus();
-  }
-
-  #syncButtons() {
-    const isShown = NARROW.matches ? this.isDrawerOpen : !document.body.classList.contains("sidebar-closed");
-    for (const button of findAll("[data-sidebar-toggle]")) button.setAttribute("aria-expanded", isShown);
-  }
-
-  #item(id) {
-    return find(`[data-conversation-item="${CSS.escape(id)}"]`, this.#list);
-  }
-
-  /** Show the archived conversations, or the others again. */
-  async #turnTo(archived) {
-    this.#archived = archived;
-    this.#filter.value = "";
-    await this.refresh();
-    find("[data-archive]", this.#list)?.focus();
-  }
-
-  async #more(button) {
-    button.disabled = true;
-    try {
-      const fresh = fromServer(await listHtml({ after: button.dataset.more, ...this.#query() }));
-      const first = find(".conversation-link", fresh);
-      find(".side-archive", this.#list)?.remove();
-      button.replaceWith(fresh);
-      first?.focus();
-    } catch {
-      button.disabled = false;
-      toast(t("list_failed"));
-    }
-  }
-
-  async #change(id, fields) {
-    await conversationUpdate(id, fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
-    await this.refresh();
-    const place = this.#item(id) ?? find(".conversation", this.#list);
-    (place ? find("summary", place) : this.#filter).focus();
-  }
-
-  /** Pin or archive, or undo that. */
-  async #set(button) {
-    const { set, to } = button.dataset;
-    const change = (value) => this.#change(itemOf(button).dataset.conversationItem, { [set]: value });
-    await change(Boolean(to));
-    if (set !== "archived") return;
-    toast(t(to ? "archived" : "brought_back"), { action: { label: t("undo"), run: () => change(!to) } });
-  }
-
-  #rename(item) {
-    const dialog = find("#rename");
-    const input = find("input", dialog);
-    input.value = nameOf(item);
-    dialog.returnValue = "";
-    dialog.onclose = () => {
-      const title = input.value.trim();
-      if (dialog.returnValue && title) this.#change(item.dataset.conversationItem, { title });
-    };
-    dialog.showModal();
-    input.select();
-  }
-
-  #delete(item) {
-    const id = item.dataset.conversationItem;
-    if (id !== this.current) return this.#goAway(id, nameOf(item));
-    sessionStorage.setItem(LEAVING, JSON.stringify({ id, title: nameOf(item) }));
-    location.assign(find("[data-chat]").dataset.homeUrl);
-  }
-
-  #goAway(id, title) {
-    this.#item(id)?.setAttribute("hidden", "");
-    const finish = async (isLeaving) => {
-      if (!this.#going.delete(id)) return;
-      try {
-        await conversationDelete(id, { keepalive: isLeaving });
-      } catch (error) {
-        if (error.status !== 404) toast(`${t("delete_failed", { title })} ${error.message}`);
-      }
-      if (!isLeaving) this.refresh();
-    };
-    const run = () => {
-      this.#going.delete(id);
-      this.#item(id)?.removeAttribute("hidden");
-    };
-    this.#going.set(id, finish);
-    toast(t("deleted", { title }), {
-      action: { label: t("undo"), run },
-      done: () => finish(false),
-      seconds: UNDO_SECONDS,
-    });
+/** Load the list again, for instance because a conversation got its name. */
+export async function refresh() {
+  const number = ++asked;
+  const wanted = query();
+  try {
+    const html = await load(wanted);
+    if (number !== asked || find(".menu[open]", list)) return;
+    const focused = itemOf(document.activeElement);
+    list.replaceChildren(fromServer(html));
+    if (focused) find("summary", itemWith(idOf(focused)) ?? list)?.focus();
+    for (const id of going.keys()) setHidden(id, true);
+    const shown = find("[aria-current] [data-name]", list);
+    if (!shown) return;
+    find("[data-chat-title]").textContent = shown.textContent;
+    document.title = `${shown.textContent} · Acervo`;
+  } catch {
+    if (number === asked && (wanted.q || archived)) toast(t("list_failed"));
   }
 }
 
-const itemOf = (button) => button.closest("[data-conversation-item]");
-const nameOf = (item) => find("[data-name]", item).textContent;
+function setHidden(id, isHidden) {
+  itemWith(id)?.toggleAttribute("hidden", isHidden);
+}
+
+async function more(button) {
+  button.disabled = true;
+  try {
+    const fresh = fromServer(await load(query({ after: button.dataset.more })));
+    const first = find(".conversation-link", fresh);
+    find(".side-archive", list)?.remove();
+    button.replaceWith(fresh);
+    first?.focus();
+  } catch {
+    button.disabled = false;
+    toast(t("list_failed"));
+  }
+}
+
+// -- Changing it
+
+async function change(id, fields) {
+  await patchJson(api(`conversations/${id}`), fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
+  await refresh();
+  const place = itemWith(id) ?? find(".conversation", list);
+  (place ? find("summary", place) : filter).focus();
+}
+
+/** Pin or archive, or undo that. */
+async function set(button) {
+  const { set: name, to } = button.dataset;
+  const id = idOf(itemOf(button));
+  const run = (value) => change(id, { [name]: value });
+  await run(Boolean(to));
+  if (name !== "archived") return;
+  toast(t(to ? "archived" : "brought_back"), { action: { label: t("undo"), run: () => run(!to) } });
+}
+
+function rename(item) {
+  const dialog = find("#rename");
+  const input = find("input", dialog);
+  input.value = nameOf(item);
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    const title = input.value.trim();
+    if (dialog.returnValue && title) change(idOf(item), { title });
+  };
+  dialog.showModal();
+  input.select();
+}
+
+function leave(item) {
+  const [id, title] = [idOf(item), nameOf(item)];
+  if (id !== here()) return goAway(id, title);
+  sessionStorage.setItem(LEAVING, JSON.stringify({ id, title }));
+  location.assign(chat.dataset.homeUrl);
+}
+
+function goAway(id, title) {
+  setHidden(id, true);
+  const finish = async (isLeaving) => {
+    if (!going.delete(id)) return;
+    await remove(api(`conversations/${id}`), { keepalive: isLeaving }).catch((error) => {
+      if (error.status !== 404) toast(`${t("delete_failed", { title })} ${error.message}`);
+    });
+    if (!isLeaving) refresh();
+  };
+  const run = () => {
+    going.delete(id);
+    setHidden(id, false);
+  };
+  going.set(id, finish);
+  toast(t("deleted", { title }), {
+    action: { label: t("undo"), run },
+    done: () => finish(false),
+    seconds: UNDO_SECONDS,
+  });
+}
+
+const onClick = (selector, handler) => on(document, "click", selector, (_event, element) => handler(element));
+onClick("[data-sidebar-toggle]", toggle);
+onClick("[data-sidebar-close]", () => setDrawer(false));
+onClick("[data-more]", more);
+onClick("[data-rename]", (button) => rename(itemOf(button)));
+onClick("[data-set]", set);
+onClick("[data-delete]", (button) => leave(itemOf(button)));
+/** Show the archived conversations, or the others again. */
+onClick("[data-archive]", async (button) => {
+  archived = button.dataset.archive;
+  filter.value = "";
+  await refresh();
+  find("[data-archive]", list)?.focus();
+});
+filter.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 220);
+});
+addEventListener("pagehide", () => going.forEach((finish) => finish(true)));
+NARROW.addEventListener("change", () => setDrawer(false));
+syncButtons();
+// Finish, or take back, what was begun on the page of the conversation itself.
+const { id: left, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
+sessionStorage.removeItem(LEAVING);
+if (left && left !== here()) goAway(left, title);

@@ -1,65 +1,62 @@
 // Thumbs, with reasons for who wants to give some; copying an answer.
 
-import { messageJudge } from "./api.js";
+import { api, tell, thread } from "./ui.js";
 import { copyOf, find, findAll, on } from "../dom.js";
+import { postJson } from "../http.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
 
-export function startFeedback(thread) {
-  on(thread, "click", "[data-feedback]", (_event, button) => judge(button));
-  on(thread, "click", "[data-copy]", (_event, button) => copy(button));
-}
-
-async function judge(button) {
+on(thread, "click", "[data-feedback]", async (_event, button) => {
   const answer = button.closest(".answer");
-  const value = Number(button.dataset.feedback);
   const thumbs = findAll("[data-feedback]", answer);
-  const before = thumbs.map((each) => each.getAttribute("aria-pressed"));
-  for (const each of thumbs) each.setAttribute("aria-pressed", each === button);
+  const before = thumbs.map((each) => each.ariaPressed);
+  for (const each of thumbs) each.ariaPressed = each === button;
   try {
-    await messageJudge(answer.dataset.message, { value });
-    askWhy(answer, value, button);
+    await judge(answer, { value: Number(button.dataset.feedback) });
+    askWhy(answer, button);
   } catch (error) {
-    thumbs.forEach((each, at) => each.setAttribute("aria-pressed", before[at]));
-    toast(error.message);
+    thumbs.forEach((each, at) => (each.ariaPressed = before[at]));
+    tell(error);
   }
-}
+});
 
-function askWhy(answer, value, opener) {
-  const place = find("[data-feedback-place]", answer);
+const judge = (answer, body) => postJson(api(`messages/${answer.dataset.message}/feedback`), body);
+
+function askWhy(answer, opener) {
   const form = copyOf("feedback-template");
+  const { feedback: value } = opener.dataset;
   const choices = find(`[data-value="${value}"]`, form);
   choices.hidden = false;
   const close = () => {
-    place.replaceChildren();
+    form.remove();
     opener.focus();
   };
-  find("[data-cancel]", form).addEventListener("click", close);
-  form.addEventListener("keydown", (event) => {
+  find("[data-cancel]", form).onclick = close;
+  form.onkeydown = (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
     close();
-  });
-  form.addEventListener("submit", async (event) => {
+  };
+  form.onsubmit = async (event) => {
     event.preventDefault();
     const reasons = findAll(":checked", choices).map((each) => each.value);
     const reason = find("textarea", form).value.trim();
     try {
-      if (reason || reasons.length) await messageJudge(answer.dataset.message, { value, reasons, reason });
+      if (reason || reasons.length) await judge(answer, { value: Number(value), reasons, reason });
       close();
       toast(t("feedback_thanks"));
     } catch (error) {
-      toast(error.message);
+      tell(error);
     }
-  });
-  place.replaceChildren(form);
+  };
+  find("[data-feedback-place]", answer).replaceChildren(form);
   find("input", choices).focus();
 }
 
-async function copy(button) {
+on(thread, "click", "[data-copy]", async (_event, button) => {
   const body = find("[data-body]", button.closest(".answer"));
   const { source = body.innerText, references = "" } = body.dataset;
   // Addresses are whole where they are read next.
   const text = `${source.trim()}\n\n${references}`.replaceAll("](/", `](${location.origin}/`).trim();
   await navigator.clipboard.writeText(text).then(() => toast(t("copied"), { seconds: 2 }), () => toast(t("copy_failed")));
-}
+});

@@ -1,42 +1,39 @@
 // Making a golden question of an answer, for those who edit what it cites.
 
-import { goldenDelete, messageGolden } from "./api.js";
+import { api, tell, thread } from "./ui.js";
 import { copyOf, find, on } from "../dom.js";
+import { postJson, remove } from "../http.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
 
-export function startGolden(thread) {
-  on(thread, "click", "[data-golden]", async (_event, button) => {
-    if (button.getAttribute("aria-disabled") === "true") return;
-    button.setAttribute("aria-disabled", "true"); // not `disabled`: that would lose the focus
-    try {
-      show(button, await messageGolden(button.closest(".answer").dataset.message));
-      button.setAttribute("aria-pressed", "true");
-    } catch (error) {
-      toast(error.message);
-    }
-    button.removeAttribute("aria-disabled");
-  });
-}
+on(thread, "click", "[data-golden]", async (_event, button) => {
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true"; // not `disabled`: that would lose the focus
+  const { message } = button.closest(".answer").dataset;
+  const made = await postJson(api(`messages/${message}/golden-question`)).catch(tell);
+  button.ariaDisabled = null;
+  if (made) show(button, made);
+});
 
 function show(button, { golden_question: golden, created, edit_url: address }) {
   const place = find("[data-golden-place]", button.closest(".answer"));
-  const note = copyOf("golden-template");
+  const text = created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known");
+  const note = copyOf("golden-template", { text });
   const [edit, undo] = [find("[data-edit-golden]", note), find("[data-undo]", note)];
-  find("[data-text]", note).textContent = created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known");
   edit.href = address;
   edit.hidden = !address;
   undo.hidden = !created;
-  undo.addEventListener("click", async () => {
+  undo.onclick = async () => {
     try {
-      await goldenDelete(golden.id);
+      await remove(api(`golden-questions/${golden.id}`));
     } catch (error) {
-      return toast(error.message);
+      return tell(error);
     }
     place.replaceChildren();
-    button.setAttribute("aria-pressed", "false");
+    button.ariaPressed = "false";
     button.focus();
     toast(t("golden_undone"));
-  });
+  };
   place.replaceChildren(note);
+  button.ariaPressed = "true";
 }

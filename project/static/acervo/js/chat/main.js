@@ -1,52 +1,30 @@
 // The chat page: joins the box, the connection and what is shown.
 
 import { AnswerView, prepareCitations } from "./answer.js";
-import { conversationUpdate, earlierHtml, freshId, messageRegenerate, pageOf, turnStop } from "./api.js";
-import { Banner } from "./banner.js";
-import { Commands } from "./commands.js";
-import { Composer } from "./composer.js";
-import { Conversations } from "./conversations.js";
-import { startFeedback } from "./feedback.js";
+import * as banner from "./banner.js";
+import { startCommands } from "./commands.js";
+import * as composer from "./composer.js";
+import * as conversations from "./conversations.js";
+import "./feedback.js";
 import { Follower } from "./follower.js";
-import { startGolden } from "./golden.js";
-import { Handoff } from "./handoff.js";
-import { Outbox } from "./outbox.js";
-import { Panel } from "./panel.js";
-import { Scroller } from "./scroller.js";
+import "./golden.js";
+import { look, startHandoff } from "./handoff.js";
+import * as outbox from "./outbox.js";
+import { keepPlace, toEnd } from "./scroller.js";
 import { startShortcuts } from "./shortcuts.js";
 import { Socket } from "./socket.js";
-import { StatePicker } from "./state.js";
-import { copyOf, find, findAll, fromServer, on } from "../dom.js";
+import * as states from "./state.js";
+import { announce, api, chat, freshId, here, mine, page, tell, thread } from "./ui.js";
+import { copyOf, find, findAll, fromServer, on, put } from "../dom.js";
+import { getHtml, patchJson, postJson } from "../http.js";
 import { t } from "../text.js";
 import { toast } from "../toast.js";
 
-const chat = find("[data-chat]");
-const thread = find("[data-thread]");
 const picker = find("[data-space-picker]");
 const socket = new Socket();
-const banner = new Banner(socket);
-const outbox = new Outbox(chat.dataset.conversation || null);
-const composer = new Composer({ limit: Number(chat.dataset.limit), conversation: outbox.conversation });
-const states = new StatePicker({ conversation: outbox.conversation, announce });
-const conversations = new Conversations(outbox.conversation);
-const scroller = new Scroller();
-const panel = new Panel(thread);
 const followers = new Map(); // turn -> {follower, view}
 
-function announce(text) {
-  const announcer = find("[data-announcer]");
-  announcer.textContent = "";
-  requestAnimationFrame(() => (announcer.textContent = text));
-}
-
-// -- Asking ----------------------------------------------------------------------------------
-
-function questionElement(content, id) {
-  const element = copyOf("question-template");
-  find("[data-text]", element).textContent = content;
-  element.dataset.clientId = id;
-  return element;
-}
+// -- Asking
 
 /** Where a new question goes: undefined is "behind the newest message". */
 function parentFor(chosen) {
@@ -55,9 +33,9 @@ function parentFor(chosen) {
   return isOldBranch ? findAll('[data-message]:not([data-message=""])', thread).at(-1)?.dataset.message : undefined;
 }
 
-async function ask({ content, parent, state = states.asked, id = freshId() }, element = null) {
+async function ask({ content, parent, state = states.asked, id = freshId() }, question = copyOf("question-template", { text: content })) {
   find("[data-empty]")?.remove();
-  const question = element ?? questionElement(content, id);
+  question.dataset.clientId = id;
   const where = parentFor(parent);
   if (parent !== undefined) cutBefore(parent);
   const view = new AnswerView();
@@ -67,17 +45,16 @@ async function ask({ content, parent, state = states.asked, id = freshId() }, el
   find("[data-resend]", question).hidden = true;
   composer.setAnswering(true);
   announce(t("answering"));
-  scroller.toEnd();
+  toEnd();
   try {
     const { message, turn, allowance } = await outbox.send(
-      { content, parent: where, space: picker?.value, state, id },
-      { onConversation: begin, onWait: () => note(question, t("sending")) },
+      { content, parent: where, state, id },
+      { begin, onWait: () => note(question, t("sending")) },
     );
     note(question, "");
     composer.tellLeft(allowance);
-    question.dataset.message = message.id;
-    question.dataset.parent = message.parent ?? "";
-    view.turn = turn.id;
+    Object.assign(question.dataset, { message: message.id, parent: message.parent ?? "" });
+    view.data.turn = turn.id;
     follow(view);
     conversations.refresh();
   } catch (error) {
@@ -85,18 +62,17 @@ async function ask({ content, parent, state = states.asked, id = freshId() }, el
   }
 }
 
-function notSent(question, view, request, error) {
+function notSent(question, view, request, { status, message }) {
   view.element.remove();
   composer.setAnswering(false);
-  if (error.status === 401) {
+  if (status === 401) {
     // The text goes back into the box, whose draft outlives the way through the sign-in page.
     question.remove();
-    composer.fill(request.content);
+    composer.write(request.content);
     banner.signedOut();
-    announce(error.message);
-    return;
+    return announce(message);
   }
-  const why = `${t("not_sent")} ${error.message}`;
+  const why = `${t("not_sent")} ${message}`;
   note(question, why);
   question.dataset.sending = "failed";
   const again = find("[data-resend]", question);
@@ -108,16 +84,15 @@ function notSent(question, view, request, error) {
 /** Say beside a question how its sending goes. */
 function note(question, text) {
   delete question.dataset.sending;
-  find("[data-state]", question).textContent = text;
+  put(question, { state: text });
 }
 
-/** The first question of a new conversation gave it an address. */
-function begin(conversation) {
-  chat.dataset.conversation = conversations.current = conversation;
-  history.replaceState(null, "", pageOf(conversation));
-  composer.belongTo(conversation);
-  states.belongTo(conversation);
-  socket.open(conversation);
+/** Begin a conversation: the page gets its address. */
+async function begin() {
+  const { id } = await postJson(api("conversations"), picker?.value ? { space: picker.value } : {});
+  composer.keep(() => states.keep(() => (chat.dataset.conversation = id)));
+  history.replaceState(null, "", page());
+  socket.open(id);
 }
 
 /** Take away what an edited question replaces on the page; the tree keeps it. */
@@ -127,10 +102,10 @@ function cutBefore(parent) {
   messages.slice(at).forEach((each) => each.remove());
 }
 
-// -- Following -------------------------------------------------------------------------------
+// -- Following
 
 function follow(view) {
-  const follower = new Follower(view.turn, {
+  const follower = new Follower(view.data.turn, {
     socket,
     onEvent: (event) => {
       view.apply(event);
@@ -138,10 +113,10 @@ function follow(view) {
     },
     onStored: () => finished(view, null),
   });
-  followers.set(view.turn, { follower, view });
+  followers.set(follower.turn, { follower, view });
   composer.setAnswering(true);
   follower.resume();
-  socket.open(outbox.conversation);
+  socket.open(here());
 }
 
 socket.addEventListener("message", ({ detail: event }) => {
@@ -150,97 +125,92 @@ socket.addEventListener("message", ({ detail: event }) => {
   else if (!event.turn) composer.problem(event.message);
 });
 
-socket.addEventListener("state", ({ detail }) => {
-  if (detail.state !== "open" && detail.state !== "unusable") return;
+socket.addEventListener("state", ({ detail: { state } }) => {
+  if (!["open", "unusable"].includes(state)) return;
   for (const { follower } of followers.values()) follower.resume();
 });
 
 async function finished(view, event) {
-  followers.delete(view.turn);
+  followers.delete(view.data.turn);
   composer.setAnswering(followers.size > 0);
   try {
-    await view.loadStored(outbox.conversation);
+    await view.loadStored();
   } catch (error) {
     if (error.status === 401) banner.signedOut();
     if (!event) view.fail(error.message);
   }
-  if (event ? event.route === "human" : !view.message && view.element.dataset.status === "completed") {
-    if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
-    conversations.refresh();
-    return people.look();
-  }
-  const { status } = view.element.dataset;
-  const count = findAll(".source", view.element).length;
-  if (status === "completed") announce(t("answer_ready", { count }));
-  else announce(t(status === "stopped" ? "answer_stopped" : "answer_failed"));
+  const { status, message } = view.data;
   conversations.refresh();
+  if (event ? event.route === "human" : !message && status === "completed") {
+    if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
+    return look();
+  }
+  const count = findAll(".source", view.element).length;
+  announce(t(status === "completed" ? "answer_ready" : status === "stopped" ? "answer_stopped" : "answer_failed", { count }));
 }
 
 async function stop() {
-  for (const { follower } of followers.values()) {
-    if (socket.send({ type: "turn.stop", turn: follower.turn })) continue;
-    await turnStop(follower.turn).catch((error) => toast(error.message));
+  for (const { turn } of [...followers.values()].map((each) => each.follower)) {
+    if (!socket.send({ type: "turn.stop", turn })) await postJson(api(`turns/${turn}/stop`)).catch(tell);
   }
 }
 
 async function regenerate(answer) {
-  if (followers.size) return composer.problem(t("still_answering"));
-  const old = new AnswerView(answer);
+  const { message, question } = answer.dataset;
   const view = new AnswerView();
+  view.asked(new AnswerView(answer).askedLabel);
   try {
-    view.asked(old.askedLabel);
-    const { turn } = await messageRegenerate(old.message || answer.dataset.question);
-    view.turn = turn.id;
+    const { turn } = await postJson(api(`messages/${message || question}/regenerate`));
+    view.data.turn = turn.id;
     while (answer.nextElementSibling) answer.nextElementSibling.remove();
     answer.replaceWith(view.element);
-    scroller.toEnd();
+    toEnd();
     announce(t("answering"));
     follow(view);
   } catch (error) {
-    toast(error.message);
+    tell(error);
     if (error.status === 401) banner.signedOut();
   }
 }
 
-// -- Wiring ----------------------------------------------------------------------------------
+// -- Wiring
 
-composer.addEventListener("send", ({ detail }) => {
-  ask(detail);
-  composer.clear();
-  if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
+/** Run `act` unless an answer is being written. */
+const whenIdle = (act) => (followers.size ? composer.problem(t("still_answering")) : act());
+const edit = (question) =>
+  whenIdle(() => composer.edit(find("[data-text]", question).textContent, question.dataset.parent || null));
+
+composer.startComposer({
+  send: (question) => {
+    ask(question);
+    composer.clear();
+    if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
+  },
+  stop,
+  editLast: () => {
+    const last = findAll(".question[data-message]", thread).at(-1);
+    if (last) edit(last);
+  },
 });
-composer.addEventListener("stop", stop);
-composer.addEventListener("edit-last", () => {
-  const last = findAll(".question[data-message]", thread).at(-1);
-  if (last) edit(last);
-});
-
-function edit(question) {
-  if (followers.size) return composer.problem(t("still_answering"));
-  composer.edit(find("[data-text]", question).textContent, question.dataset.parent || null);
-}
-
 on(thread, "click", "[data-edit]", (_event, button) => edit(button.closest(".question")));
-on(thread, "click", "[data-retry], [data-regenerate]", (_event, button) => regenerate(button.closest(".answer")));
+on(thread, "click", "[data-retry], [data-regenerate]", (_event, button) => whenIdle(() => regenerate(button.closest(".answer"))));
 on(thread, "click", "[data-earlier]", async (_event, button) => {
   button.disabled = true;
   try {
-    const fresh = fromServer(await earlierHtml(outbox.conversation, button.dataset.earlier));
+    const fresh = fromServer(await getHtml(page(`earlier/?before=${button.dataset.earlier}`)));
     prepareCitations(fresh);
-    scroller.keepPlace(() => button.replaceWith(fresh));
+    keepPlace(() => button.replaceWith(fresh));
   } catch {
     button.disabled = false;
     toast(t("earlier_failed"));
   }
 });
-on(document, "click", "[data-suggestion]", (_event, button) => {
-  if (followers.size) composer.problem(t("still_answering"));
-  else ask({ content: find("[data-question]", button).textContent });
-});
-picker?.addEventListener("change", async () => {
+on(document, "click", "[data-suggestion]", (_event, button) =>
+  whenIdle(() => ask({ content: find("[data-question]", button).textContent })),
+);
+picker?.addEventListener("change", () => {
   showSuggestions(picker.value);
-  if (!outbox.conversation) return;
-  await conversationUpdate(outbox.conversation, { space: picker.value || null }).catch((error) => toast(error.message));
+  if (here()) patchJson(mine(), { space: picker.value || null }).catch(tell);
 });
 
 /** Show the questions of the chosen space, or the first of all. */
@@ -252,29 +222,27 @@ function showSuggestions(space) {
   }
 }
 
-new Commands({
+startCommands({
   input: composer.input,
-  isUsable: ({ dataset: { go = "", click } }) => (click ? find(click) : outbox.conversation || !go.includes("{id}")),
+  isUsable: ({ dataset: { go = "", click } }) => (click ? find(click) : here() || !go.includes("{id}")),
   run: ({ dataset: { go, click, space } }) => {
     composer.clear();
-    if (go) return location.assign(go.replace("{id}", outbox.conversation));
+    if (go) return location.assign(go.replace("{id}", here()));
     if (click) return findAll(click).at(-1).click();
     picker.value = space;
     picker.dispatchEvent(new Event("change"));
     announce(picker.selectedOptions[0].textContent);
   },
 });
-const people = new Handoff({ thread, outbox, announce, scroller, request: (content) => ask({ content }) });
-startFeedback(thread);
-startGolden(thread);
-startShortcuts({ composer, conversations, panel, home: chat.dataset.homeUrl, stop });
+banner.watch(socket);
+startHandoff((content) => ask({ content }));
+startShortcuts({ input: composer.input, stop });
 prepareCitations(thread);
-if (outbox.conversation) socket.open(outbox.conversation);
+if (here()) socket.open(here());
 for (const element of findAll(".answer", thread)) {
-  const view = new AnswerView(element);
-  if (view.isUnfinished) follow(view);
+  if (["queued", "running"].includes(element.dataset.status)) follow(new AnswerView(element));
 }
-const { unsent } = outbox;
+const unsent = outbox.unsent();
 if (unsent && findAll("[data-client-id]").every((each) => each.dataset.clientId !== unsent.id)) ask(unsent);
 else outbox.forget();
-scroller.toEnd();
+toEnd();

@@ -1,53 +1,41 @@
 // Sending questions so that each arrives once: the same client_message_id until it is accepted.
 
-import { conversationCreate, freshId, messageSend } from "./api.js";
-import { RequestFailed } from "../http.js";
+import { api, here, mine } from "./ui.js";
+import { RequestFailed, postJson } from "../http.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000, 15000];
 const LONGEST = 30; // seconds
 const KEY = "acervo.outbox";
 
-export class Outbox {
-  constructor(conversation) {
-    this.conversation = conversation;
-  }
+/** Return what was written here but not accepted when the page was left. */
+export function unsent() {
+  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+  return kept?.conversation === here() ? kept : null;
+}
 
-  /** What was written but not accepted when the page was left. */
-  get unsent() {
-    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-    return kept?.conversation === this.conversation ? kept : null;
-  }
+export const forget = () => sessionStorage.removeItem(KEY);
 
-  forget() {
-    sessionStorage.removeItem(KEY);
-  }
-
-  /**
-   * Send a question; resolves to its {message, turn}. Tries again while the fault may pass,
-   * calling `onWait()` before each pause; `id` repeats an earlier attempt.
-   */
-  async send({ content, parent, space, state, id = freshId() }, { onConversation, onWait }) {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        if (!this.conversation) {
-          this.conversation = (await conversationCreate(space)).id;
-          onConversation(this.conversation);
-        }
-        const { conversation } = this;
-        sessionStorage.setItem(KEY, JSON.stringify({ content, parent, state, id, conversation }));
-        const accepted = await messageSend(conversation, { client_message_id: id, content, parent, ...state?.body });
-        this.forget();
-        return accepted;
-      } catch (error) {
-        const isLong = error.retryAfter > LONGEST; // a limit: the question stays, with a button
-        const isLast = isLong || (attempt >= WAITS.length && navigator.onLine);
-        if (!(error instanceof RequestFailed) || !error.isPassing || isLast) {
-          if (!error.isPassing) this.forget();
-          throw error;
-        }
-        onWait();
-        await pause(error.retryAfter * 1000 || WAITS[Math.min(attempt, WAITS.length - 1)]);
+/**
+ * Send a question; resolves to its {message, turn}. Tries again while the fault may pass,
+ * calling `onWait()` before each pause; `id` repeats an earlier attempt.
+ */
+export async function send({ content, parent, state, id, ...more }, { begin, onWait }) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      if (!here()) await begin();
+      sessionStorage.setItem(KEY, JSON.stringify({ content, parent, state, id, conversation: here() }));
+      const accepted = await postJson(mine("messages/"), { client_message_id: id, content, parent, ...state?.body, ...more });
+      forget();
+      return accepted;
+    } catch (error) {
+      const isLong = error.retryAfter > LONGEST; // a limit: the question stays, with a button
+      const isLast = isLong || (attempt >= WAITS.length && navigator.onLine);
+      if (!(error instanceof RequestFailed) || !error.isPassing || isLast) {
+        if (!error.isPassing) forget();
+        throw error;
       }
+      onWait();
+      await pause(error.retryAfter * 1000 || WAITS[Math.min(attempt, WAITS.length - 1)]);
     }
   }
 }

@@ -1,16 +1,18 @@
 // Keys. Single letters work outside of text fields only; the dialog `?` lists them all.
 
-import { isTyping } from "../dom.js";
+import * as conversations from "./conversations.js";
+import * as panel from "./panel.js";
+import { chat } from "./ui.js";
+import { find, isTyping } from "../dom.js";
 
-export function startShortcuts({ composer, conversations, panel, home, stop }) {
-  const commands = { o: () => location.assign(home), s: () => conversations.toggle(), f: () => conversations.search() };
-  const letters = { "/": () => composer.input.focus(), "?": () => document.getElementById("shortcuts").showModal() };
+export function startShortcuts({ input, stop }) {
+  const commands = { o: () => location.assign(chat.dataset.homeUrl), s: conversations.toggle, f: conversations.search };
+  const letters = { "/": () => input.focus(), "?": () => find("#shortcuts").showModal() };
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.altKey || find("dialog[open]")) return;
     const isCommand = event.ctrlKey || event.metaKey;
     if (!isCommand && event.key === "Escape") {
-      if (panel.isOpen) panel.close();
-      else if (!conversations.closeDrawer()) stop();
+      if (!panel.close() && !conversations.closeDrawer()) stop();
       return;
     }
     if (isCommand ? !event.shiftKey : isTyping(event.target)) return;

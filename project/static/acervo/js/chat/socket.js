@@ -3,8 +3,6 @@
 // `state` is "closed" (not wanted, or idle), "connecting", "open", "waiting" (for the next try),
 // "unusable" (nothing ever came over it: use HTTP) or "refused" (signed out, or not this person's).
 
-import { socketAddress } from "./api.js";
-
 const FIRST_WAIT = 1000; // milliseconds, doubled with every try; of it any part is waited
 const LONGEST_WAIT = 30000;
 const OPENING = 8000;
@@ -14,7 +12,7 @@ const FIRST_PONG_WITHIN = 4000;
 const TRIES_BEFORE_HTTP = 3;
 const UNUSABLE_WAIT = 60000;
 
-const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooMany: 4430, tooBig: 1009, full: 1013 };
+const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooMany: 4430, full: 1013 };
 
 export class Socket extends EventTarget {
   #socket = null;
@@ -30,9 +28,7 @@ export class Socket extends EventTarget {
   constructor() {
     super();
     addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#hurry();
-    });
+    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
     addEventListener("pageshow", (event) => event.persisted && this.#hurry());
   }
 
@@ -52,7 +48,7 @@ export class Socket extends EventTarget {
   #connect() {
     clearTimeout(this.#timer);
     this.#setState("connecting");
-    const socket = new WebSocket(socketAddress(this.#conversation));
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws/chat/${this.#conversation}/`);
     this.#socket = socket;
     this.#isProven = false;
     this.#timer = setTimeout(() => this.#abandon(), OPENING);
@@ -63,12 +59,8 @@ export class Socket extends EventTarget {
       // Some proxies open a line and then let nothing through: the answer proves that it works.
       this.#ping(FIRST_PONG_WITHIN);
     });
-    socket.addEventListener("message", (event) => {
-      if (socket === this.#socket) this.#take(event.data);
-    });
-    socket.addEventListener("close", (event) => {
-      if (socket === this.#socket) this.#closed(event.code);
-    });
+    socket.addEventListener("message", ({ data }) => socket === this.#socket && this.#take(data));
+    socket.addEventListener("close", ({ code }) => socket === this.#socket && this.#closed(code));
   }
 
   #take(data) {
@@ -102,18 +94,13 @@ export class Socket extends EventTarget {
     this.#isProven = false;
     // A session that was renewed elsewhere has another cookie by now: one try shows it.
     if (code === CLOSED.notYours || (code === CLOSED.signedOut && !wasProven)) {
-      this.#setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
-      return;
+      return this.#setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
     }
-    if (code === CLOSED.idle) {
-      this.#setState("closed");
-      return;
-    }
+    if (code === CLOSED.idle) return this.#setState("closed");
     this.#tries += 1;
-    const reason = code === CLOSED.flood ? "flood" : code === CLOSED.tooBig ? "too_big" : "";
     const isSilent = !this.#everHeard && this.#tries >= TRIES_BEFORE_HTTP && navigator.onLine;
     const isHopeless = isSilent || code === CLOSED.tooMany;
-    this.#setState(isHopeless ? "unusable" : "waiting", reason);
+    this.#setState(isHopeless ? "unusable" : "waiting", code === CLOSED.flood ? "flood" : "");
     // An unusable line is still tried now and then: the proxy in between may be repaired.
     this.#timer = setTimeout(() => this.#connect(), isHopeless ? UNUSABLE_WAIT : this.#pause(code));
   }

@@ -1,95 +1,76 @@
 // The earlier state of knowledge that questions are asked of: a day or a release, until cleared.
 
+import { announce, here } from "./ui.js";
 import { find } from "../dom.js";
 import { t } from "../text.js";
 
-export class StatePicker {
-  #menu = find("[data-state-menu]");
-  #day = find("[data-state-day]");
-  #release = find("[data-state-release]");
-  #problem = find("[data-state-problem]");
-  #announce;
-  #key;
-  #chosen = null; // {body, label}: what goes along with a question, and its name for people
+const menu = find("[data-state-menu]");
+const day = find("[data-state-day]");
+const release = find("[data-state-release]");
+const problem = find("[data-state-problem]");
+const key = () => `acervo.state.${here() || "new"}`;
+const NOTHING = { body: {}, label: "" };
 
-  constructor({ conversation, announce }) {
-    this.#announce = announce;
-    this.#key = keyOf(conversation);
-    const kept = sessionStorage.getItem(this.#key) ?? find("[data-composer]").dataset.state;
-    this.#chosen = kept ? JSON.parse(kept) : null;
-    this.#show();
-    find("[data-state-apply]").addEventListener("click", () => this.#apply());
-    for (const clear of ["[data-state-today]", "[data-asked-clear]"]) {
-      find(clear).addEventListener("click", () => this.#clear());
-    }
-    // Of a day and a release, what is given last is meant.
-    this.#menu.addEventListener("input", ({ target }) => {
-      const other = target === this.#day ? this.#release : this.#day;
-      if (other && target.value) other.value = "";
-      this.#problem.hidden = true;
-    });
-    this.#menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.target.closest("button, summary")) return;
-      event.preventDefault();
-      this.#apply();
-    });
-  }
+/** What a question is sent with, {as_of}, {release} or nothing, and its name for people. */
+export let asked = JSON.parse((sessionStorage.getItem(key()) ?? find("[data-composer]").dataset.state) || null) ?? NOTHING;
 
-  /** What a question is sent with, {as_of}, {release} or nothing, and its name for people. */
-  get asked() {
-    return this.#chosen ?? { body: {}, label: "" };
-  }
+/** Keep the choice; `begin` gives the conversation its name meanwhile. */
+export function keep(begin) {
+  if (begin) sessionStorage.removeItem(key());
+  begin?.();
+  sessionStorage.setItem(key(), asked.label && JSON.stringify(asked));
+}
 
-  /** The choice belongs to this conversation from now on. */
-  belongTo(conversation) {
-    sessionStorage.removeItem(this.#key);
-    this.#key = keyOf(conversation);
-    this.#keep();
-  }
+function show() {
+  find("[data-asked]").hidden = !asked.label;
+  find("[data-asked-text]").textContent = asked.label;
+  menu.classList.toggle("is-set", Boolean(asked.label));
+}
 
-  #apply() {
-    const release = this.#release?.selectedOptions[0];
-    if (release?.value) {
-      const label = t("state_release", { name: release.textContent.trim() });
-      this.#choose({ body: { release: release.value }, label }, label);
-    } else if (this.#day.value && this.#day.validity.valid) {
-      const [year, month, day] = this.#day.value.split("-").map(Number);
-      const words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" });
-      const label = t("state_day", { day: words.format(new Date(year, month - 1, day)) });
-      // The end of that day, where the reader is.
-      this.#choose({ body: { as_of: new Date(year, month - 1, day + 1).toISOString() }, label }, label);
-    } else {
-      this.#problem.textContent = t("state_choose");
-      this.#problem.hidden = false;
-      this.#day.focus();
-    }
-  }
+function choose(chosen, words = chosen.label) {
+  asked = chosen;
+  problem.hidden = true;
+  menu.open = false;
+  keep();
+  show();
+  announce(words);
+  find("[data-input]").focus();
+}
 
-  #clear() {
-    this.#day.value = "";
-    if (this.#release) this.#release.value = "";
-    this.#choose(null, t("state_today"));
-  }
-
-  #choose(chosen, words) {
-    this.#chosen = chosen;
-    this.#problem.hidden = true;
-    this.#menu.open = false;
-    this.#keep();
-    this.#show();
-    this.#announce(words);
-    find("[data-input]").focus();
-  }
-
-  #keep() {
-    sessionStorage.setItem(this.#key, this.#chosen ? JSON.stringify(this.#chosen) : "");
-  }
-
-  #show() {
-    find("[data-asked]").hidden = !this.#chosen;
-    find("[data-asked-text]").textContent = this.asked.label;
-    this.#menu.classList.toggle("is-set", Boolean(this.#chosen));
+function apply() {
+  const named = release?.selectedOptions[0];
+  if (named?.value) {
+    choose({ body: { release: named.value }, label: t("state_release", { name: named.textContent.trim() }) });
+  } else if (day.value && day.validity.valid) {
+    const [year, month, date] = day.value.split("-").map(Number);
+    const words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" });
+    // The end of that day, where the reader is.
+    const body = { as_of: new Date(year, month - 1, date + 1).toISOString() };
+    choose({ body, label: t("state_day", { day: words.format(new Date(year, month - 1, date)) }) });
+  } else {
+    problem.textContent = t("state_choose");
+    problem.hidden = false;
+    day.focus();
   }
 }
 
-const keyOf = (conversation) => `acervo.state.${conversation || "new"}`;
+find("[data-state-apply]").onclick = apply;
+for (const each of ["[data-state-today]", "[data-asked-clear]"]) {
+  find(each).onclick = () => {
+    day.value = "";
+    if (release) release.value = "";
+    choose(NOTHING, t("state_today"));
+  };
+}
+// Of a day and a release, what is given last is meant.
+menu.addEventListener("input", ({ target }) => {
+  const other = target === day ? release : day;
+  if (other && target.value) other.value = "";
+  problem.hidden = true;
+});
+menu.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target.closest("button, summary")) return;
+  event.preventDefault();
+  apply();
+});
+show();
