@@ -45,6 +45,11 @@ verifications_late = Counter(
     "acervo_verifications_late_total",
     "Answers that were not checked by all means, for lack of time.",
 )
+escalations = Counter(
+    "acervo_escalations_total",
+    "Answers asked of a more capable model once more: what was wrong, and what came of it.",
+    ["fault", "outcome"],
+)
 running = Gauge("acervo_turns_running", "Turns being answered now.", multiprocess_mode="livesum")
 takeovers = Counter(
     "acervo_turn_takeovers_total", "Turns taken over from an agent that had died on them."

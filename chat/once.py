@@ -20,7 +20,6 @@ from chat.types import (
 )
 from knowledge.models import Proposal
 from project.accounts.models import User
-from project.inference.choices import Tier
 from project.inference.routing import chat_endpoints
 from project.tracing import current_trace_id
 
@@ -48,7 +47,7 @@ def proposal_answer(proposal: Proposal, question: str, *, user: User, language: 
 
     Nothing is stored but the usage of models. Call it outside a transaction: other threads read.
     """
-    endpoints = chat_endpoints(Tier.MODERATE)
+    endpoints = chat_endpoints("")
     turn_id = uuid.uuid4()
     request = TurnRequest(
         turn_id=turn_id,
@@ -57,7 +56,7 @@ def proposal_answer(proposal: Proposal, question: str, *, user: User, language: 
         session=str(turn_id),
         question=question,
         history=(),
-        tier=Tier.MODERATE,
+        tier="",
         route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
         model=endpoints[0].model_name if endpoints else "",
         language=language,

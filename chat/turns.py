@@ -28,7 +28,6 @@ from chat.types import AnswerDraft, PastMessage, TurnRequest
 from knowledge.languages import detect_language
 from knowledge.models import Node
 from project.events.services import emit
-from project.inference.choices import Tier
 from project.inference.routing import chat_endpoints
 
 MAX_ATTEMPTS = 3
@@ -98,7 +97,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
     if turn is None:
         return None
     conversation, user = turn.conversation, turn.conversation.user
-    tier = conversation.model_tier or Tier.MODERATE
+    tier = conversation.model_tier
     endpoints = chat_endpoints(tier)
     started = turn.started_at or turn.created_at
     branch = Message.objects.branch_before(turn.question) if turn.question.parent_id else []

@@ -18,6 +18,7 @@ __all__ = [
     "AnswerDelta",
     "AnswerDraft",
     "AnswerEvent",
+    "AnswerPlan",
     "AnswerReset",
     "Passage",
     "PastMessage",
@@ -41,12 +42,38 @@ class PastMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedArm:
+    """The arm of an experiment that a turn falls to."""
+
+    experiment: uuid.UUID
+    arm: uuid.UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPlan:
+    """What setups and experiments say of how a turn is answered; whatever is empty is left open.
+
+    `prompt` names a stored version of the rules, `rules` is its text. `lineup` names the models
+    that may answer, `tier_by` who chose the tier: the conversation, an experiment, a setup.
+    """
+
+    tier_by: str = ""
+    endpoint_id: uuid.UUID | None = None
+    prompt: str = ""
+    rules: str = ""
+    temperature: float | None = None
+    lineup: str = ""
+    arms: tuple[PlannedArm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TurnRequest:
     """Everything that answering has to know about a turn; read once, when it is claimed.
 
     `proposal_id` asks for the knowledge as if that proposal were merged; turns never do. `is_again`
     says that the question was answered before, and another answer is wanted. `summary` is of what
-    was said before the last messages of `history`.
+    was said before the last messages of `history`. Without a `tier` the question decides.
     """
 
     turn_id: uuid.UUID
@@ -65,6 +92,7 @@ class TurnRequest:
     is_again: bool = False
     marked_words: tuple[str, ...] = ()
     summary: str = ""
+    plan: AnswerPlan = AnswerPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +189,4 @@ class AnswerDraft:
     cost: Decimal = Decimal(0)
     timings: dict[str, int] = field(default_factory=dict)
     trace: dict[str, Any] = field(default_factory=dict)
+    arms: tuple[PlannedArm, ...] = ()

@@ -28,11 +28,11 @@ def note_finish(draft: AnswerDraft, finish: Finish) -> None:
 
 
 def note_usage(draft: AnswerDraft, usage: TokenUsage) -> None:
-    """Note what an answer used up."""
-    draft.prompt_tokens = usage.prompt_tokens
-    draft.completion_tokens = usage.completion_tokens
-    draft.cost = usage.cost
-    draft.trace["tokens_estimated"] = usage.estimated
+    """Note what an answer used up, on top of what was used up for it before."""
+    draft.prompt_tokens += usage.prompt_tokens
+    draft.completion_tokens += usage.completion_tokens
+    draft.cost += usage.cost
+    draft.trace["tokens_estimated"] = usage.estimated or draft.trace.get("tokens_estimated", False)
 
 
 def trace_grounding(draft: AnswerDraft, context: Context) -> None:

@@ -6,7 +6,8 @@
    what a question that stands alone was answered before is given again (`chat.answer_cache`);
 3. generate: a language model with what fits its window, or, when none is set up or none answers,
    the extractive answerer, which says what it is;
-   what retrieval is not sure of is not answered: the nearest nodes are named instead;
+   what retrieval is not sure of is not answered: the nearest nodes are named instead
+   (`generating` chooses the model, and asks a more capable one where an answer is wanting);
 4. verify: every sentence against the passages that it cites, and what a person should look at.
 """
 
@@ -17,7 +18,6 @@ from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from chat.answer_cache.keys import key_of, telling
 from chat.answer_cache.lookup import look_up
@@ -30,20 +30,21 @@ from chat.answering.confidence import (
     is_about_the_talk,
     is_small_talk,
 )
+from chat.answering.generating import Generation
 from chat.answering.grounding import (
     extract_answer,
     question_language,
     recall_memories,
     retrieve,
 )
-from chat.answering.noting import flags_of, note_finish, note_usage, trace_grounding
+from chat.answering.noting import flags_of, trace_grounding
 from chat.answering.unknown import unknown_answer
 from chat.answering.verify_stage import verification
 from chat.choices import TurnRoute
 from chat.dispatching.replies import set_answer
 from chat.guarding.tracing import guard_trace
 from chat.models import CachedAnswer
-from chat.prompts import PROMPT_VERSION, build_messages, rules_for
+from chat.prompts import rules_for
 from chat.rewriting import leans, standalone_question
 from chat.thresholds import threshold_for
 from chat.types import (
@@ -56,14 +57,6 @@ from chat.types import (
     TurnStarted,
 )
 from project.aio import in_thread
-from project.inference.language_models import (
-    NOT_CONFIGURED,
-    ModelInterrupted,
-    ModelUnavailable,
-    TextDelta,
-    stream_chat,
-)
-from project.inference.types import UsageContext
 
 EXTRACTIVE_MODEL = "acervo-extractive"
 _PIECE_WORDS = 6
@@ -101,31 +94,27 @@ async def answer_turn(
     kept = await in_thread(look_up, key, request, found, memories)
     draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
     if kept.answer is not None:
+        draft.arms = request.plan.arms
         async for event in _by_kept(draft, kept.answer):
             yield event
         return
-    composer = Composer(passages, query)
+    generation = Generation(request, draft, context, confidence, query)
     yield TurnStage("generate")
-    is_known = True
-    is_asked = confidence.is_enough or _is_no_matter_of_knowledge(request, context)
-    if request.route == TurnRoute.AI and is_asked:
-        stream = _by_model(request, draft, composer, context)
-        async with contextlib.aclosing(stream) as events:
+    is_other = _is_no_matter_of_knowledge(request, context)
+    if request.route == TurnRoute.AI and (confidence.is_enough or is_other):
+        draft.arms = request.plan.arms
+        async with contextlib.aclosing(generation.events(needs_source=not is_other)) as events:
             async for event in events:
                 yield event
+    composer, is_known = generation.composer, True
     if not composer.has_text:
-        draft.route, draft.model = TurnRoute.EXTRACTIVE, EXTRACTIVE_MODEL
-        if draft.notice:
-            yield TurnStage("fallback", draft.notice)
         extract = None
         if confidence.is_enough:
             extract = await in_thread(extract_answer, request, query, passages)
         is_known = extract is not None
         text = extract or unknown_answer(found, question_language(request))
-        async for event in _in_pieces(text, composer):
+        async for event in _by_passages(draft, text, composer):
             yield event
-    for event in composer.finish():
-        yield event
     yield TurnStage("verify")
     if is_known and not is_small_talk(request.question):
         checked = await verification(request, composer, passages, draft.route)
@@ -165,7 +154,7 @@ def _context(
         memories=memories,
         summary=request.summary,
         budget=settings.ACERVO_CONTEXT_TOKENS,
-        rules=rules_for(request.state),
+        rules=rules_for(request.state, request.plan.rules),
         tier=request.tier,
     )
     return context, confidence_in(passages, threshold_for(request.space_id))
@@ -208,55 +197,17 @@ async def _by_kept(draft: AnswerDraft, answer: CachedAnswer) -> AsyncGenerator[A
         draft.trace["verification"] = turn.trace["verification"]
 
 
-async def _by_model(
-    request: TurnRequest,
-    draft: AnswerDraft,
-    composer: Composer,
-    context: Context,
+async def _by_passages(
+    draft: AnswerDraft, text: str, composer: Composer
 ) -> AsyncGenerator[AnswerEvent, None]:
-    """Yield what a language model answers; nothing, and a notice on the draft, when none does."""
-    messages = build_messages(
-        request.question,
-        passages=context.passages,
-        memories=context.memories,
-        history=context.history,
-        summary=context.summary,
-        state=request.state,
-    )
-    draft.trace["context"] = context.trace
-    draft.prompt_version = PROMPT_VERSION
-    usage = UsageContext(
-        "answer", request.user.pk, request.space_id, request.turn_id, request.trace_id
-    )
-    try:
-        stream = stream_chat(messages, tier=request.tier, usage=usage)
-        async with contextlib.aclosing(stream) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, TextDelta):
-                    for event in composer.feed(piece.text):
-                        yield event
-                else:
-                    note_finish(draft, piece)
-    except ModelUnavailable as error:
-        draft.trace["model_error"] = error.reason
-        if error.reason != NOT_CONFIGURED:
-            draft.notice = _(
-                "%(reason)s This answer was put together from passages of the knowledge base"
-                " instead, without a language model."
-            ) % {"reason": error.message}
-    except ModelInterrupted as error:
-        draft.trace["model_error"] = error.reason
-        draft.model = error.summary.model
-        note_usage(draft, error.summary.usage)
-        draft.is_partial = True
-        draft.notice = _("%(reason)s The answer is incomplete.") % {"reason": error.message}
-    else:
-        if not composer.has_text:
-            draft.trace["model_error"] = "empty"
-            draft.notice = _(
-                "The language model gave no answer. This one was put together from passages of"
-                " the knowledge base instead."
-            )
+    """Yield an answer made of passages, and why no model gives it."""
+    draft.route, draft.model = TurnRoute.EXTRACTIVE, EXTRACTIVE_MODEL
+    if draft.notice:
+        yield TurnStage("fallback", draft.notice)
+    async for event in _in_pieces(text, composer):
+        yield event
+    for event in composer.finish():
+        yield event
 
 
 async def _in_pieces(text: str, composer: Composer) -> AsyncGenerator[AnswerEvent, None]:

@@ -3,7 +3,9 @@
 One breaker is in one of three states:
 
 1. closed: calls pass; their results are counted in buckets of a rolling window. When the window
-   holds at least `minimum_calls` and the failed share reaches `failure_share`, it opens.
+   holds at least `minimum_calls` and the failed share reaches `failure_share`, it opens; so it does
+   when it holds `rated_calls` and more than `failure_rate` of them failed: few calls have to say it
+   clearly, many may say it softly.
 2. open: no call passes for `open_seconds`, doubled for each opening in a row up to
    `open_limit_seconds`.
 3. half open: when that time is over exactly one call passes as a probe. Its success closes the
@@ -29,6 +31,8 @@ class BreakerRules:
     window_seconds: float = 60.0
     minimum_calls: int = 5
     failure_share: float = 0.5
+    rated_calls: int = 20
+    failure_rate: float = 0.1
     open_seconds: float = 5.0
     open_limit_seconds: float = 300.0
     probe_seconds: float = 60.0
@@ -42,7 +46,16 @@ class BreakerRules:
             str(int(self.open_seconds * 1000)),
             str(int(self.open_limit_seconds * 1000)),
             str(int(self.probe_seconds * 1000)),
+            str(self.rated_calls),
+            str(self.failure_rate),
         ]
+
+    def are_broken_by(self, calls: int, failures: int) -> bool:
+        """Whether that many failures among the calls of a window open the breaker."""
+        share = failures / calls if calls else 0.0
+        return (calls >= self.minimum_calls and share >= self.failure_share) or (
+            calls >= self.rated_calls and share > self.failure_rate
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,7 @@ SCRIPT = """
 local key, operation, token = KEYS[1], ARGV[1], ARGV[2]
 local window, minimum, share = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local open_ms, open_limit, probe_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local rated, rate = tonumber(ARGV[9]), tonumber(ARGV[10])
 local buckets = 6
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -139,7 +153,9 @@ elseif operation == 'success' or operation == 'failure' then
     for _, name in ipairs(names) do row[name] = redis.call('HINCRBY', key, name, 1) end
     redis.call('PEXPIRE', key, window * 2)
     local calls, failures = counted()
-    if failed and calls >= minimum and failures / calls >= share then open() end
+    local clearly = calls >= minimum and failures / calls >= share
+    local often = calls >= rated and failures / calls > rate
+    if failed and (clearly or often) then open() end
   end
 end
 return answer(0, 0)
@@ -189,7 +205,7 @@ class LocalBreaker:
             bucket[0] += 1
             bucket[1] += not ok
             calls, failed = self._counted()
-            if not ok and calls >= rules.minimum_calls and failed / calls >= rules.failure_share:
+            if not ok and rules.are_broken_by(calls, failed):
                 self._open()
 
     def release(self, token: str) -> None:

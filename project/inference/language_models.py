@@ -77,16 +77,19 @@ async def stream_chat(
     usage: UsageContext,
     max_tokens: int = 1024,
     temperature: float = 0.2,
+    first: UUID | None = None,
+    above: str = "",
 ) -> AsyncGenerator[TextDelta | Finish, None]:
     """Yield the answer as `TextDelta`s and, when it is whole, one `Finish`.
 
-    Close the iterator (`contextlib.aclosing`) when leaving early: that ends the HTTP stream at
-    once. Raises ModelUnavailable before the first token, ModelInterrupted after it.
+    `first` and `above` choose among the endpoints (`routing.chat_endpoints`). Close the iterator
+    (`contextlib.aclosing`) when leaving early: that ends the HTTP stream at once. Raises
+    ModelUnavailable before the first token, ModelInterrupted after it.
     """
     prompt = Prompt(messages, max_tokens, temperature)
     await warm_up()
     rows: list[UsageRecord] = []
-    endpoints = await in_thread(routing.chat_endpoints, tier)
+    endpoints = await in_thread(routing.chat_endpoints, tier, first=first, above=above)
     if not endpoints:
         raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
     hold = await _held(prompt, usage, endpoints)
@@ -226,6 +229,7 @@ def _finish(call: ChatCall) -> Finish:
         model=call.model,
         latency_ms=call.latency_ms,
         first_token_ms=call.first_token_ms,
+        tier=call.endpoint.tier,
     )
 
 

@@ -2,10 +2,13 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from project.inference.choices import Tier
 from project.inference.models import ModelEndpoint
 
+TIERS: tuple[str, ...] = (Tier.SIMPLE, Tier.MODERATE, Tier.COMPLEX)
+"""The less capable first."""
 # The wanted tier first; then whatever may still answer, the more capable before the less.
 _ORDER: dict[str, tuple[str, ...]] = {
     Tier.SIMPLE: (Tier.SIMPLE, Tier.MODERATE, Tier.COMPLEX),
@@ -14,9 +17,17 @@ _ORDER: dict[str, tuple[str, ...]] = {
 }
 
 
-def chat_endpoints(tier: str) -> list[ModelEndpoint]:
-    """Return the active language models in the order to try them. One query."""
-    return ordered(ModelEndpoint.objects.active().chat(), tier)
+def chat_endpoints(tier: str, *, first: UUID | None = None, above: str = "") -> list[ModelEndpoint]:
+    """Return the active language models in the order to try them. One query.
+
+    The endpoint `first`, where it is active, comes before all others. With `above` only those of
+    more capable tiers than that count, the nearest tier first: none may be left.
+    """
+    endpoints = ordered(ModelEndpoint.objects.active().chat(), tier)
+    if above:
+        higher = TIERS[TIERS.index(above) + 1 :]
+        return [each for wanted in higher for each in endpoints if each.tier == wanted]
+    return sorted(endpoints, key=lambda each: each.pk != first) if first else endpoints
 
 
 def ordered(endpoints: Iterable[ModelEndpoint], tier: str) -> list[ModelEndpoint]:

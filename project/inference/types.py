@@ -76,6 +76,7 @@ class Finish:
     model: str
     latency_ms: int
     first_token_ms: int | None
+    tier: str = ""
 
 
 class InferenceError(Exception):
