@@ -130,4 +130,19 @@ class WordAction(models.TextChoices):
     FLAG = "flag", _("Mark the message")
 
 
+class ExperimentStatus(models.TextChoices):
+    """Where an experiment stands."""
+
+    DRAFT = "draft", _("Draft")
+    RUNNING = "running", _("Running")
+    ENDED = "ended", _("Ended")
+
+
+class ExperimentSubject(models.TextChoices):
+    """What the arms of an experiment differ in; of each, one runs in a space at a time."""
+
+    MODEL = "model", _("Model")
+    PROMPT = "prompt", _("Prompt and temperature")
+
+
 FINAL_STATUSES = (TurnStatus.COMPLETED, TurnStatus.STOPPED, TurnStatus.FAILED)

@@ -3,6 +3,13 @@
 from chat.models.answers import CachedAnswer, CachedSource
 from chat.models.confidence import ConfidenceThreshold
 from chat.models.conversations import Citation, Conversation, Feedback, Message, Turn
+from chat.models.experiments import (
+    AnswerSetup,
+    ArmTurn,
+    Experiment,
+    ExperimentArm,
+    PromptVersion,
+)
 from chat.models.gaps import GapQuestion, KnowledgeGap
 from chat.models.guarding import SpaceWord
 from chat.models.handoffs import Handoff
@@ -11,6 +18,8 @@ from chat.models.shares import Share
 from chat.models.summaries import ConversationSummary
 
 __all__ = [
+    "AnswerSetup",
+    "ArmTurn",
     "CachedAnswer",
     "CachedSource",
     "Citation",
@@ -19,11 +28,14 @@ __all__ = [
     "Conversation",
     "ConversationChange",
     "ConversationSummary",
+    "Experiment",
+    "ExperimentArm",
     "Feedback",
     "GapQuestion",
     "Handoff",
     "KnowledgeGap",
     "Message",
+    "PromptVersion",
     "Share",
     "SpaceWord",
     "Turn",
