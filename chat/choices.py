@@ -49,6 +49,14 @@ class DispatchRoute(models.TextChoices):
     TRIAGE = "triage", _("Triage")
 
 
+class AttachmentStatus(models.TextChoices):
+    """Where a file of a conversation stands."""
+
+    READING = "reading", _("Being read")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+
+
 class HandoffStatus(models.TextChoices):
     """Where a handoff stands. While it is open the AI does not answer."""
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from chat.attaching import CITED_VERSION, attached_url
 from chat.models import Citation, Turn
 from chat.states import state_of
 from project.markdown import render_markdown
@@ -28,6 +29,9 @@ NOWHERE = "#"
 
 def citation_url(citation: Citation) -> str:
     """Return the address of the reading page of the cited version, at the passage."""
+    if citation.version == CITED_VERSION:
+        conversation = citation.turn.conversation_id
+        return attached_url(conversation, citation.cited_id, citation.start, citation.end)
     if citation.node_id is None:
         return NOWHERE
     place = {

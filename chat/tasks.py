@@ -5,9 +5,16 @@ import uuid
 from celery import shared_task
 
 from chat import summaries
+from chat.attaching import reading
 
 
 @shared_task
 def conversation_summarise(answer_id: str) -> None:
     """Sum up the branch that ends with an answer, if enough was said since the last time."""
     summaries.summary_write(uuid.UUID(answer_id))
+
+
+@shared_task
+def attachment_read(attachment_id: str) -> None:
+    """Read a file that was attached to a conversation."""
+    reading.attachment_read(uuid.UUID(attachment_id))

@@ -3,11 +3,18 @@
 from django.urls import path
 
 from chat import views
+from chat.attachment_pages import attachment_list, attachment_page
 
 urlpatterns = [
     path("", views.chat_home, name="chat-home"),
     path("c/", views.conversation_list, name="conversation-list"),
     path("c/<uuid:pk>/", views.conversation_page, name="conversation-page"),
+    path("c/<uuid:pk>/attachments/", attachment_list, name="attachment-list"),
+    path(
+        "c/<uuid:pk>/attachments/<uuid:attachment>/",
+        attachment_page,
+        name="attachment-page",
+    ),
     path("c/<uuid:pk>/earlier/", views.earlier_messages, name="earlier-messages"),
     path("c/<uuid:pk>/export/", views.conversation_export, name="conversation-export"),
     path("c/<uuid:pk>/share/", views.conversation_share, name="conversation-share"),

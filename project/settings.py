@@ -232,6 +232,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "knowledge.tasks.ingest*": {"queue": "ingest"},
+    "chat.tasks.attachment_read": {"queue": "ingest"},
     "knowledge.tasks.node_index*": {"queue": "embed"},
     "knowledge.tasks.nodes_recut": {"queue": "embed"},
     "knowledge.tasks.proposal_prepare": {"queue": "embed"},
@@ -353,6 +354,8 @@ ACERVO_PARSE_PAGE_SECONDS = env_int("ACERVO_PARSE_PAGE_SECONDS", 300, minimum=5)
 # "auto": read text in pictures where tesseract is installed; "off"; or the program's path.
 ACERVO_OCR = env_str("ACERVO_OCR", "auto")
 ACERVO_MESSAGE_MAX_CHARS = env_int("ACERVO_MESSAGE_MAX_CHARS", 2000, minimum=1)
+ACERVO_ATTACHMENTS = env_int("ACERVO_ATTACHMENTS", 5, minimum=0)  # files of a conversation
+ACERVO_ATTACHMENT_BYTES = env_int("ACERVO_ATTACHMENT_MB", 10, minimum=1) * 1024 * 1024
 
 # -- Answering ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Synchronous: the pipeline calls these in threads. The only place that knows how 
 and the extractive answerer are asked.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from chat.attaching.finding import passages_attached
 from chat.types import Passage, Recollection, TurnRequest
 from knowledge.languages import detect_language
 from knowledge.models import Space
@@ -74,6 +76,9 @@ def retrieve(request: TurnRequest, query: str) -> Retrieved:
         if not wanted:
             raise
         return Retrieved([], degraded, refusal.message)
+    attached = passages_attached(uuid.UUID(request.session), query)
+    if attached:
+        passages = sorted([*attached, *passages], key=lambda each: -each.score)[:PASSAGES]
     return Retrieved(passages, degraded)
 
 

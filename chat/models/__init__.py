@@ -1,6 +1,7 @@
 """The tables of chat."""
 
 from chat.models.answers import CachedAnswer, CachedSource
+from chat.models.attachments import Attachment, AttachmentPassage
 from chat.models.confidence import ConfidenceThreshold
 from chat.models.conversations import Citation, Conversation, Feedback, Message, Turn
 from chat.models.experiments import (
@@ -18,6 +19,8 @@ from chat.models.shares import Share
 from chat.models.summaries import ConversationSummary
 
 __all__ = [
+    "Attachment",
+    "AttachmentPassage",
     "AnswerSetup",
     "ArmTurn",
     "CachedAnswer",

@@ -1,5 +1,6 @@
 """The writes of chat. Each checks, changes and announces in one transaction."""
 
+from chat.services.attachments import attachment_add, attachment_remove
 from chat.services.conversations import (
     conversation_create,
     conversation_delete,
@@ -34,6 +35,8 @@ __all__ = [
     "Sent",
     "answer_golden",
     "answer_propose",
+    "attachment_add",
+    "attachment_remove",
     "conversation_create",
     "conversation_delete",
     "conversation_update",

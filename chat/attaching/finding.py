@@ -1,0 +1,124 @@
+"""Which passages of a conversation's attachments bear on a question.
+
+Few enough to look at all of them: similarity by one statement, the words here. The score is on the
+scale of those of nodes (`knowledge.ranking`), so that both can be put in one order. Whoever names
+the file means it, whatever words they use: then its passages come from the beginning.
+"""
+
+import math
+import re
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import structlog
+from pgvector.django import MaxInnerProduct
+
+from chat.attaching import CITED_VERSION, attached_url
+from chat.choices import AttachmentStatus
+from chat.models import Attachment, AttachmentPassage
+from chat.types import Passage
+from knowledge.analysis import fold, terms_of
+from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
+
+MOST = 8
+VECTOR_WEIGHT = 0.5
+NAMED_SCORE = 0.9
+_NAMES_FILE = re.compile(
+    r"\b(?:attach\w*|files?|documents?|uploaded|pdf|spreadsheet|slides?"
+    r"|anex\w*|arquivos?|documentos?|enviei|planilha)\b",
+    re.IGNORECASE,
+)
+log = structlog.get_logger(__name__)
+
+
+def has_attachments(conversation_id: uuid.UUID) -> bool:
+    """Whether anything is attached: then no answer is like one to anybody else."""
+    return Attachment.objects.filter(conversation=conversation_id).exists()
+
+
+def passages_attached(conversation_id: uuid.UUID, query: str) -> list[Passage]:
+    """Return the best passages of what is attached to a conversation, best first."""
+    rows = list(
+        AttachmentPassage.objects.filter(
+            attachment__conversation=conversation_id, attachment__status=AttachmentStatus.READY
+        )
+        .select_related("attachment")
+        .defer("vector", "attachment__content", "attachment__data")
+    )
+    if not rows:
+        return []
+    similar = _similarities(rows, query)
+    matches = _matches(rows, query)
+    named = bool(_NAMES_FILE.search(query))
+    stems = [fold(PurePath(each.attachment.filename).stem) for each in rows]
+    asked = fold(query)
+    found = []
+    for row, match, stem in zip(rows, matches, stems, strict=True):
+        similarity = similar.get(row.pk)
+        weight = VECTOR_WEIGHT if similarity is not None else 0.0
+        score = weight * (similarity or 0.0) + (1 - weight) * match
+        if named or stem in asked:
+            score = max(score, NAMED_SCORE - row.position / 1000)
+        found.append(_passage(row, score, similarity or 0.0, match))
+    return sorted(found, key=lambda each: -each.score)[:MOST]
+
+
+def _similarities(rows: Sequence[AttachmentPassage], query: str) -> dict[uuid.UUID, float]:
+    """Return similarities by passage, 0 to 1; of those that have a vector of today's model."""
+    model = default_model()
+    ids = [row.pk for row in rows if row.model_key == model.key]
+    if not ids:
+        return {}
+    try:
+        vector = embed_texts(model, [query], purpose="query")[0]
+    except EmbeddingUnavailable as error:
+        log.warning("attachments_not_compared", reason=error.reason)
+        return {}
+    pairs = AttachmentPassage.objects.filter(pk__in=ids).annotate(
+        similarity=-MaxInnerProduct("vector", vector)
+    )
+    return {pk: min(1.0, max(0.0, each)) for pk, each in pairs.values_list("pk", "similarity")}
+
+
+def _matches(rows: Sequence[AttachmentPassage], query: str) -> list[float]:
+    """Return which share of the question's words each passage holds; rare ones count more."""
+    held = []
+    for row in rows:
+        text = " ".join((*row.heading_path, row.text))
+        held.append(frozenset(terms_of(text, row.attachment.language or "en")))
+    asked = [frozenset(terms_of(query, row.attachment.language or "en")) for row in rows]
+    counts = Counter(term for each in held for term in each)
+    weights = {
+        term: math.log(1 + len(rows) / (0.5 + counts[term])) for each in asked for term in each
+    }
+    return [
+        sum(weights[term] for term in terms & words) / total
+        if (total := sum(weights[term] for term in terms))
+        else 0.0
+        for terms, words in zip(asked, held, strict=True)
+    ]
+
+
+def _passage(row: AttachmentPassage, score: float, similarity: float, match: float) -> Passage:
+    attachment = row.attachment
+    return Passage(
+        node=attachment.pk,
+        version=CITED_VERSION,
+        chunk=row.pk,
+        title=attachment.filename,
+        heading_path=tuple(row.heading_path),
+        text=row.text,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        url=attached_url(attachment.conversation_id, attachment.pk, row.start, row.end),
+        language=attachment.language,
+        score=score,
+        signals={
+            "fused": score,
+            "vector": {"similarity": similarity},
+            "keyword": {"match": match},
+        },
+    )
