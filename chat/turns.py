@@ -9,7 +9,7 @@ import datetime
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from chat.choices import MessageRole, TurnRoute, TurnStatus
 from chat.dispatching.replies import has_set_answer
-from chat.models import Citation, Conversation, Message, Turn
+from chat.experiments.planning import lineup_of, plan_of
+from chat.models import ArmTurn, Citation, Conversation, ExperimentArm, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
 from chat.states import state_of
@@ -97,8 +98,9 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
     if turn is None:
         return None
     conversation, user = turn.conversation, turn.conversation.user
-    tier = conversation.model_tier
-    endpoints = chat_endpoints(tier)
+    tier, plan = plan_of(user.pk, conversation.space_id, conversation.model_tier)
+    endpoints = chat_endpoints(tier, first=plan.endpoint_id)
+    plan = replace(plan, lineup=lineup_of(endpoints, tier, plan.endpoint_id))
     started = turn.started_at or turn.created_at
     branch = Message.objects.branch_before(turn.question) if turn.question.parent_id else []
     request = TurnRequest(
@@ -117,6 +119,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
         marked_words=tuple(turn.trace.get("guard", {}).get("words", ())),
         is_again=Turn.objects.filter(question=turn.question_id).exclude(pk=turn.pk).exists(),
         summary=summary.text if (summary := summary_of(branch)) is not None else "",
+        plan=plan,
     )
     return Claim(
         owner=owner,
@@ -224,6 +227,8 @@ def turn_finish(
         citations = Citation.objects.bulk_create(_citations(turn, draft))
         remember_related(turn, citations=citations)
     turn.save()
+    if draft.arms:
+        _note_arms(turn, draft)
     _announce(turn)
     return final_fields(turn)
 
@@ -242,10 +247,20 @@ def _fill(turn: Turn, draft: AnswerDraft, ending: Ending, last_seq: int) -> None
     turn.cost = draft.cost
     turn.timings = draft.timings
     turn.trace = {**draft.trace, **({"notice": draft.notice} if draft.notice else {})}
+    if draft.arms:
+        turn.trace["experiments"] = [each.name for each in draft.arms]
     turn.finished_at = timezone.now()
     turn.lease_owner = ""
     turn.lease_until = None
     turn.last_seq = last_seq
+
+
+def _note_arms(turn: Turn, draft: AnswerDraft) -> None:
+    """Count the turn for the arms that answered it, as far as their experiments still stand."""
+    arms = ExperimentArm.objects.filter(pk__in=[each.arm for each in draft.arms])
+    ArmTurn.objects.bulk_create(
+        ArmTurn(turn=turn, experiment_id=each.experiment_id, arm=each) for each in arms
+    )
 
 
 def _citations(turn: Turn, draft: AnswerDraft) -> list[Citation]:

@@ -95,8 +95,19 @@ def key_of(request: TurnRequest) -> Key | None:
     state = search_state(request.user, wanted)
     if not state.spaces:
         return None
-    scope = _digest([str(pk) for pk in state.ids])
-    variant = _digest([request.language, request.tier, request.model, PROMPT_VERSION])
+    # Guests have a scope of their own: nobody who is not known decides what members are given.
+    guests = ["guests"] if request.user.is_guest else []
+    scope = _digest([*guests, *(str(pk) for pk in state.ids)])
+    plan = request.plan
+    variant = _digest(
+        [
+            request.language,
+            request.tier,
+            plan.lineup or request.model,
+            plan.prompt or PROMPT_VERSION,
+            "" if plan.temperature is None else f"{plan.temperature:g}",
+        ]
+    )
     return Key(
         scope=scope,
         spaces=state.ids,
