@@ -12,6 +12,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from chat.choices import MessageRole
+from chat.cold import warmed
+from chat.history.rows import folded
 from chat.models import Conversation, Message, Turn
 from chat.rendering import NOWHERE, citation_url
 from chat.representation import conversation_body, message_body
@@ -51,7 +53,8 @@ def as_json(conversation: Conversation) -> dict[str, Any]:
 
     `path` names the messages of the branch that is read, in their order.
     """
-    messages = conversation.messages.with_turns().order_by("created_at", "id")
+    warmed(conversation)
+    messages = folded(conversation.messages.order_by("created_at", "id"))
     return {
         "conversation": conversation_body(conversation),
         "path": [str(pk) for pk in path_of(conversation)],
@@ -65,8 +68,9 @@ def as_markdown(conversation: Conversation, *, site: str, leaf: uuid.UUID | None
 
     `site`: where addresses begin, without a slash at its end.
     """
+    warmed(conversation)
     path = path_of(conversation, leaf=leaf)
-    rows = conversation.messages.with_turns().in_bulk(path)
+    rows = folded(conversation.messages.all()).in_bulk(path)
     parts = [f"# {conversation.title or _('Conversation')}\n"]
     for message in [rows[pk] for pk in path]:
         parts.append(_heading(message))

@@ -36,10 +36,8 @@ def answers_citing_versions(
     if not counts:
         return []
     own = Turn.objects.visible_to(user).filter(pk__in=citations.values("turn"))
-    named = {
-        turn.pk: turn
-        for turn in own.select_related("question").order_by("-created_at")[:MOST_NAMED]
-    }
+    newest = own.select_related("question", "conversation").order_by("-created_at")[:MOST_NAMED]
+    named = {turn.pk: turn for turn in newest}
     cited = citations.filter(turn__in=named).values_list("turn", "version").distinct()
     pairs = sorted(cited, key=lambda pair: named[pair[0]].created_at, reverse=True)
     counts.subtract(version for _turn, version in pairs)
@@ -56,7 +54,8 @@ def _thing(turn: Turn) -> Thing:
         f"answer:{turn.pk}",
         ThingType.ANSWER,
         _("Your answer"),
-        title=turn.question.content[:200],
+        # A conversation in cold storage has its title left.
+        title=turn.question.content[:200] or str(turn.conversation),
         url=reverse("conversation-page", args=[turn.conversation_id]),
         at=turn.created_at,
     )

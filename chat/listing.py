@@ -4,19 +4,21 @@ messages; or the archived ones; or what holds the words that somebody looks for.
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from chat.models import Conversation, Message
+from chat.cold import warmed
+from chat.models import ColdConversation, Conversation, Message
 from chat.searching import Piece, Words, excerpt, marked, query_of, words_of
 from project.accounts.models import User
 
-PAGE = 40
+PAGE = 50
 MOST_PINNED = 100
 
 
@@ -57,17 +59,10 @@ def conversations_listed(
     """
     wanted = words_of(words)
     rows = conversations_with(user, wanted)
-    pinned: list[Conversation] = []
     if not wanted:
         rows = rows.filter(archived_at__isnull=not is_archive)
-        if not is_archive:
-            pinned = list(rows.exclude(pinned_at=None).order_by("-pinned_at", "id")[:MOST_PINNED])
-            rows = rows.filter(pinned_at=None)
     mark = _mark(after)
-    if mark is not None:
-        rows = rows.filter(Q(updated_at__lt=mark[0]) | Q(updated_at=mark[0], id__gt=mark[1]))
-        pinned = []
-    page = list(rows.order_by("-updated_at", "id")[: PAGE + 1])
+    pinned, page = _page(rows, mark, has_pinned=not wanted and not is_archive)
     is_more, page = len(page) > PAGE, page[:PAGE]
     entries = _entries(page, wanted)
     days = [Day(_("Pinned"), _entries(pinned, []))] if pinned else []
@@ -93,33 +88,59 @@ def conversations_with(user: User, wanted: list[str]) -> QuerySet:
     for word in wanted:
         query = query_of(word)
         holding = messages.annotate(words=Words("content")).filter(words=query)
-        rows = rows.filter(Q(title_words=query) | Exists(holding))
+        cold = ColdConversation.objects.filter(conversation=OuterRef("pk"), words=query)
+        rows = rows.filter(Q(title_words=query) | Exists(holding) | Exists(cold))
+    if wanted:
+        rows = rows.annotate(text_found=Subquery(_saying(messages, wanted)[:1]))
     return rows
+
+
+def _saying(messages: QuerySet, wanted: Sequence[str]) -> QuerySet:
+    """Return the texts of messages that have one of the words, the newest first."""
+    query = query_of(wanted[0])
+    for word in wanted[1:]:
+        query |= query_of(word)
+    found = messages.annotate(words=Words("content")).filter(words=query)
+    texts: QuerySet = found.order_by("-created_at").values("content")
+    return texts
+
+
+def _page(
+    rows: QuerySet, mark: tuple[datetime.datetime, uuid.UUID] | None, *, has_pinned: bool
+) -> tuple[list[Conversation], list[Conversation]]:
+    """Return the pinned conversations and those behind `mark`, one more than a page, at once."""
+    others = rows.filter(pinned_at=None) if has_pinned else rows
+    if mark is not None:
+        others = others.filter(Q(updated_at__lt=mark[0]) | Q(updated_at=mark[0], id__gt=mark[1]))
+    others = others.order_by("-updated_at", "id")[: PAGE + 1]
+    if not has_pinned or mark is not None:
+        return [], list(others)
+    pinned = rows.exclude(pinned_at=None).order_by("-pinned_at", "id")[:MOST_PINNED]
+    found = list(pinned.union(others, all=True))
+    kept = [each for each in found if each.pinned_at is not None]
+    rest = [each for each in found if each.pinned_at is None]
+    kept.sort(key=lambda each: (-each.pinned_at.timestamp(), each.pk))
+    rest.sort(key=lambda each: (-each.updated_at.timestamp(), each.pk))
+    return kept, rest
 
 
 def _entries(rows: list[Conversation], wanted: list[str]) -> list[Entry]:
     if not wanted:
         return [Entry(each) for each in rows]
-    texts = _texts_found(rows, wanted)
     return [
-        Entry(each, marked(each.title, wanted), excerpt(texts.get(each.pk, ""), wanted))
+        Entry(each, marked(each.title, wanted), excerpt(_text_found(each, wanted), wanted))
         for each in rows
     ]
 
 
-def _texts_found(rows: list[Conversation], wanted: list[str]) -> dict[uuid.UUID, str]:
-    """Return the newest message of each conversation that has one of the words."""
-    query = query_of(wanted[0])
-    for word in wanted[1:]:
-        query |= query_of(word)
-    found = (
-        Message.objects.filter(conversation__in=[each.pk for each in rows])
-        .annotate(words=Words("content"))
-        .filter(words=query)
-        .order_by("conversation", "-created_at")
-        .distinct("conversation")
-    )
-    return dict(found.values_list("conversation", "content"))
+def _text_found(conversation: Conversation, wanted: list[str]) -> str:
+    """Return the newest message that has one of the words; cold storage gives back what it has."""
+    text: str | None = conversation.__dict__["text_found"]
+    if conversation.cold_since is not None:
+        warmed(conversation)
+        messages = Message.objects.filter(conversation=conversation)
+        text = _saying(messages, wanted).values_list("content", flat=True).first()
+    return text or ""
 
 
 def _mark(raw: str) -> tuple[datetime.datetime, uuid.UUID] | None:

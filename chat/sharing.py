@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from django.utils.safestring import SafeString, mark_safe
 
 from chat.choices import MessageRole
+from chat.cold import warmed
 from chat.models import Citation, Conversation, Message, Share, Turn
 from chat.rendering import citation_urls, render_answer, verdicts_of
 from chat.threads import path_of, turns_with_answers
@@ -48,6 +49,7 @@ def shared_path(conversation: Conversation, leaf: uuid.UUID) -> list[uuid.UUID]:
 def shared_items(share: Share, user: User) -> list[SharedItem]:
     """Return what `user` sees of a share, oldest first."""
     conversation = share.conversation
+    warmed(conversation)
     path = shared_path(conversation, share.leaf_id)
     messages = conversation.messages.in_bulk(path)
     turns = {

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chat.choices import HandoffStatus, MessageRole, TurnRoute
+from chat.cold import warmed
 from chat.handoff.wording import asks_for_person
 from chat.models import Citation, Conversation, Handoff, Message, Turn
 from chat.rendering import citation_urls, render_answer, verdicts_of
@@ -96,6 +97,7 @@ def queues_of(user: User) -> list[Queue]:
 
 def messages_of(handoff: Handoff) -> Any:
     """Return the messages that operators may read: none that came after the handoff ended."""
+    warmed(handoff.conversation)
     rows = Message.objects.filter(conversation=handoff.conversation_id)
     if handoff.ended_at is not None:
         rows = rows.filter(created_at__lte=handoff.ended_at)

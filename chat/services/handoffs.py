@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.choices import HandoffOrigin, HandoffStatus, MessageClass, MessageRole
+from chat.cold import warmed
 from chat.handoff.opening import announce, handoff_open, human_turn, log_ended
 from chat.handoff.states import Step, status_after
 from chat.models import Conversation, Handoff, Message
@@ -68,6 +69,7 @@ def _request(
     )
     if conversation is None:
         raise absent()
+    warmed(conversation)
     known = Handoff.objects.filter(conversation=conversation).open().select_related("space").first()
     if known is not None:
         return Requested(known, is_new=False)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from chat.choices import FINAL_STATUSES
+from chat.cold import warm
 from chat.models import Turn
 from chat.rendering import answer_blocks
 from chat.representation import citation_body, final_fields
@@ -57,6 +58,9 @@ def synthesise(turn_id: uuid.UUID, after: int) -> list[LoggedEvent]:
     )
     if turn is None:
         return []
+    if turn.conversation.cold_since is not None:
+        warm(turn.conversation_id)
+        return synthesise(turn_id, after)
     fields = [*_answer_fields(turn, after), final_fields(turn)]
     events = [encode(turn.pk, after + n, each) for n, each in enumerate(fields, start=1)]
     last = events[-1].seq
