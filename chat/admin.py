@@ -27,11 +27,15 @@ from unfold.contrib.filters.admin import (
 from chat import trace_admin
 from chat.cache_admin import CachedAnswerAdmin
 from chat.choices import TurnStatus
+from chat.cold import warm, warmed
+from chat.experiment_admin import ExperimentAdmin  # noqa: F401 - registers
 from chat.gap_admin import KnowledgeGapAdmin
 from chat.golden_admin import GoldenOfTurn
 from chat.guard_admin import SpaceBudgetAdmin, SpaceWordAdmin  # noqa: F401 - registers
 from chat.handoff_admin import HandoffAdmin
 from chat.models import CachedAnswer, Conversation, Handoff, KnowledgeGap, Message, Turn
+from chat.prompt_admin import AnswerSetupAdmin, PromptVersionAdmin  # noqa: F401 - registers
+from chat.routing_shown import routing_context
 from chat.states import state_of
 from chat.timings import TRACE_WORDS, flat_signals, milliseconds, waterfall
 from project.http.admin_base import (
@@ -120,6 +124,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("messages"))
     def reading(self, conversation: Conversation) -> SafeString:
         """Show the messages as they were written, oldest first."""
+        warmed(conversation)
         rows = Message.objects.filter(conversation=conversation).order_by("created_at")[:200]
         parts = [
             format_html(
@@ -151,6 +156,8 @@ class TurnAdmin(GoldenOfTurn, ReadOnlyAdmin):
         ("created_at", RangeDateFilter),
         ("status", ChoicesDropdownFilter),
         ("route", ChoicesDropdownFilter),
+        ("message_class", ChoicesDropdownFilter),
+        ("dispatched_to", ChoicesDropdownFilter),
         "is_partial",
     )
     search_fields = ("question__content", "id__exact", "trace_id", "conversation__user__username")
@@ -199,6 +206,14 @@ class TurnAdmin(GoldenOfTurn, ReadOnlyAdmin):
             "question", "answer", "conversation__user", "conversation__space"
         )
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Return a turn with its content, wherever that is kept."""
+        turn = super().get_object(request, object_id, from_field)
+        if turn is None or turn.conversation.cold_since is None:
+            return turn
+        warm(turn.conversation_id)
+        return super().get_object(request, object_id, from_field)
+
     def form_context(self, request: HttpRequest, obj: Any, form: Any) -> dict[str, Any]:
         """Show how the answer came about."""
         return {} if obj is None else trace_context(obj) | self.golden_context(request, obj)
@@ -237,6 +252,7 @@ def trace_context(turn: Turn) -> dict[str, Any]:
         "waterfall": waterfall(turn.timings),
         "usage": UsageRecord.objects.filter(turn_id=turn.pk).order_by("created_at")[:50],
         "cost": plain_decimal(turn.cost),
+        "routing": routing_context(trace),
         **trace_admin.grounds_context(turn, trace),
     }
 

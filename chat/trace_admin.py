@@ -40,7 +40,7 @@ REASONS = {
     "uncited": gettext_lazy("cites nothing"),
     "other language": gettext_lazy("by numbers and names: another language"),
 }
-SHOWN = ("context", "verification", "confidence")
+SHOWN = ("context", "verification", "confidence", "routing", "experiments")
 """What of a trace is shown here."""
 
 

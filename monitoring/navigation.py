@@ -11,14 +11,17 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chat.choices import GapStatus
+from chat.choices import ExperimentStatus, GapStatus
 from chat.guard_admin import used_up
 from chat.models import (
+    AnswerSetup,
     CachedAnswer,
     ConfidenceThreshold,
     Conversation,
+    Experiment,
     Handoff,
     KnowledgeGap,
+    PromptVersion,
     SpaceWord,
     Turn,
 )
@@ -118,6 +121,10 @@ def _open_gaps(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.filter(status=GapStatus.OPEN))
 
 
+def _running(rows: Any, _request: HttpRequest) -> int:
+    return _counted(rows.filter(status=ExperimentStatus.RUNNING))
+
+
 def _waiting_people(rows: Any, _request: HttpRequest) -> int:
     return _counted(rows.waiting())
 
@@ -183,6 +190,9 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
             Rows(ModelEndpoint, "smart_toy"),
             Rows(UsageRecord, "payments"),
             Rows(SpaceBudget, "savings", _used_up, "danger"),
+            Rows(AnswerSetup, "settings_suggest"),
+            Rows(PromptVersion, "description"),
+            Rows(Experiment, "labs", _running, "info"),
         ),
     ),
     (_("People"), (Rows(User, "person"), Rows("auth.group", "group"), Rows(ApiKey, "key"))),

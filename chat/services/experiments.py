@@ -94,6 +94,16 @@ def prompt_use(*, acting_user: User, prompt: PromptVersion, space: Any = None) -
     )
 
 
+def experiment_save(*, acting_user: User, experiment: Experiment) -> Experiment:
+    """Store a draft. Raises Forbidden, Conflict once it was started."""
+    _require(acting_user, "chat.change_experiment")
+    if experiment.status != ExperimentStatus.DRAFT:
+        raise Conflict(_("This experiment was started before."))
+    experiment.created_by = experiment.created_by or acting_user
+    experiment.save()
+    return experiment
+
+
 @transaction.atomic
 def experiment_start(*, acting_user: User, experiment: Experiment) -> Experiment:
     """Begin to share people out. Raises Forbidden, Invalid, Conflict."""
