@@ -6,6 +6,7 @@ from celery import shared_task
 
 from chat import summaries
 from chat.attaching import reading
+from chat.experiments import adapting
 
 
 @shared_task
@@ -18,3 +19,9 @@ def conversation_summarise(answer_id: str) -> None:
 def attachment_read(attachment_id: str) -> None:
     """Read a file that was attached to a conversation."""
     reading.attachment_read(uuid.UUID(attachment_id))
+
+
+@shared_task
+def experiments_adapt() -> int:
+    """Share people out anew in experiments that ask for it."""
+    return adapting.experiments_adapt()

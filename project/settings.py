@@ -261,6 +261,7 @@ CELERY_BEAT_SCHEDULE = {
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
     "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
     "webhooks-send": {"task": "project.events.tasks.webhooks_send", "schedule": 15.0},
+    "experiments-adapt": {"task": "chat.tasks.experiments_adapt", "schedule": 600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
 }
 
