@@ -21,7 +21,7 @@ from chat.socket_actions import Over, examined, found, stopped, stored
 from chat.turn_log import follow
 from project.accounts.connections import Connection, Refused
 from project.accounts.models import User
-from project.accounts.ws import SocketCaller, caller_of_token
+from project.accounts.ws import SocketCaller, caller_of_token, guest_identified
 from project.aio import in_thread
 from project.http.errors import ApiError, Invalid
 from project.http.exceptions import to_api_error
@@ -53,13 +53,17 @@ class ChatConsumer(Socket):
         self._connection: Connection | None = None
         self.conversation_id = _id_or_none(self.scope["url_route"]["kwargs"]["conversation"])
         await self.accept()
-        caller: SocketCaller | None = self.scope["caller"]
-        if caller is None:
+        known: tuple[SocketCaller, User] | None = None
+        if self.scope["caller"] is not None:
+            known = self.scope["caller"], self.scope["user"]
+        known = known or await in_thread(guest_identified, self.scope)
+        if known is None:
             await self.close(NOT_SIGNED_IN)
             return
+        caller, user = known
         try:
             self._connection = await connections().admit(caller, self._cut, self.conversation_id)
-            await self._permitted(user=self.scope["user"])
+            await self._permitted(user=user)
         except (Over, Refused) as over:
             await self.close(over.code)
         else:

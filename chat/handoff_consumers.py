@@ -11,16 +11,18 @@ from urllib.parse import parse_qs
 import structlog
 
 from chat.connections import connections
+from chat.handoff import rights
 from chat.handoff.line import Ear, line, say
 from chat.handoff.news import DESK, LOOK
 from chat.handoff.presence import HERE_SECONDS, Here
+from chat.handoff.rights import OPERATOR, PERSON
 from chat.handoff.watching import Looked, Watch, desk_state, look
 from project.accounts.connections import Connection, Refused
-from project.accounts.ws import SocketCaller
+from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread
 from project.http.sockets import FLOOD, NOT_SIGNED_IN, NOT_TEXT, NOT_YOURS, TOO_BIG, Socket
 
-LOOK_EVERY = 4.0  # seconds, where no news comes: rights may end, Redis may be away
+LOOK_EVERY = 10.0  # seconds, where no news comes: Redis may be away
 MAX_FRAME = 1024
 FLOOD_FRAMES, FLOOD_SECONDS = 60, 10.0
 SENT_FULL = 1011
@@ -31,6 +33,7 @@ class _Followed(Socket):
     """A socket that listens on the line and looks when it is told to."""
 
     place: uuid.UUID | str
+    kind: str
     _task: asyncio.Task[None] | None = None
     _ear: Ear | None = None
     _here: Here | None = None
@@ -49,7 +52,8 @@ class _Followed(Socket):
             await self.close(NOT_YOURS)
             return
         try:
-            self._connection = await connections().admit(caller, self._cut)
+            subject = self.place if isinstance(self.place, uuid.UUID) else None
+            self._connection = await connections().admit(caller, self._cut, subject, kind=self.kind)
         except Refused as refused:
             await self.close(refused.code)
             return
@@ -118,6 +122,11 @@ class _Followed(Socket):
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(message, ensure_ascii=False))
 
+    async def _turned_away(self) -> bool:
+        is_there = await in_thread(user_of, self.caller) is not None
+        await self.close(NOT_YOURS if is_there else NOT_SIGNED_IN)
+        return False
+
     def _read_address(self) -> bool:
         raise NotImplementedError
 
@@ -145,6 +154,7 @@ class HandoffConsumer(_Followed):
         after = _id_or_none(query.get("after", [""])[0])
         is_operator = query.get("side", [""])[0] == "operator"
         self.place = handoff
+        self.kind = OPERATOR if is_operator else PERSON
         self.watch = Watch(handoff, "operator" if is_operator else "person", after)
         self._last: dict[str, Any] | None = None
         self._name = ""
@@ -158,8 +168,7 @@ class HandoffConsumer(_Followed):
             return True
         seen: Looked | None = await in_thread(look, self.caller, self.watch)
         if seen is None:
-            await self.close(NOT_YOURS)
-            return False
+            return await self._turned_away()
         self._name = seen.name
         for message in seen.messages:
             await self._send({"type": "handoff.message", "message": message})
@@ -192,6 +201,7 @@ class DeskConsumer(_Followed):
     """`/ws/desk/`: sends `desk.changed` whenever a queue may have; its operator counts as there."""
 
     place = DESK
+    kind = rights.DESK
 
     def _read_address(self) -> bool:
         self._last: str | None = None
@@ -200,8 +210,7 @@ class DeskConsumer(_Followed):
     async def _heard(self, news: dict[str, Any]) -> bool:
         state = await in_thread(desk_state, self.caller)
         if state is None:
-            await self.close(NOT_YOURS)
-            return False
+            return await self._turned_away()
         if self._here is None:
             self._here = Here.of(DESK, str(self.caller.user_id))
             await self._here.come()

@@ -34,7 +34,11 @@ class ConversationQuerySet(models.QuerySet):
     """Chainable reads of conversations."""
 
     def visible_to(self, user: Reader) -> Self:
-        """Keep the conversations of `user`."""
+        """Keep the conversations of `user`; a guest's, while their space is open to guests."""
+        if isinstance(user, User) and user.is_guest:
+            if user.pk is None or not user.is_active:
+                return self.none()
+            return self.filter(user=user, space__in=Space.objects.visible_to(user))
         return self.filter(user=user) if user.is_authenticated and user.is_active else self.none()
 
 
@@ -42,7 +46,12 @@ class ConversationScopedQuerySet(models.QuerySet):
     """Reads of rows that hang on a conversation."""
 
     def visible_to(self, user: Reader) -> Self:
-        """Keep the rows of the conversations of `user`."""
+        """Keep the rows of the conversations of `user`; a guest's as those are."""
+        if isinstance(user, User) and user.is_guest:
+            if user.pk is None or not user.is_active:
+                return self.none()
+            spaces = Space.objects.visible_to(user)
+            return self.filter(conversation__user=user, conversation__space__in=spaces)
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self.filter(conversation__user=user)

@@ -12,23 +12,38 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from chat.connections import connections
+from chat.connections import connections, seat_take
 from chat.models import Turn
 from chat.turn_log import LoggedEvent, follow
-from project.accounts.connections import Refused
+from project.accounts.connections import Seat
 from project.accounts.ws import SocketCaller
 
 KEEP_ALIVE_SECONDS = 15.0
 GATHER_SECONDS = 0.03
 MAX_POLL_EVENTS = 500
-REFUSED_SECONDS = 5.0  # before somebody with too many connections is answered: they ask again
+
+
+class _Seated(StreamingHttpResponse):
+    """A stream that gives its place back if it never begins."""
+
+    seat: Seat
+
+    def close(self) -> None:
+        """End."""
+        super().close()
+        self.seat.give_back()
 
 
 def event_stream(caller: SocketCaller, turn: Turn, after: int) -> StreamingHttpResponse:
-    """Return the events behind `after` as server-sent events, ending after the last one."""
-    response = StreamingHttpResponse(
-        _server_sent(caller, turn, after), content_type="text/event-stream; charset=utf-8"
+    """Return the events behind `after` as server-sent events, ending after the last one.
+
+    Raises TooMany and Unavailable when there are too many connections.
+    """
+    seat = seat_take(caller)
+    response = _Seated(
+        _server_sent(seat, turn, after), content_type="text/event-stream; charset=utf-8"
     )
+    response.seat = seat
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would collect the stream first
     return response
@@ -37,18 +52,21 @@ def event_stream(caller: SocketCaller, turn: Turn, after: int) -> StreamingHttpR
 def poll_response(
     caller: SocketCaller, turn: Turn, after: int, seconds: float
 ) -> StreamingHttpResponse:
-    """Return `{"events": [...], "done"}` as soon as there is an event, or after `seconds`."""
-    response = StreamingHttpResponse(
-        _polled(caller, turn, after, seconds), content_type="application/json"
-    )
+    """Return `{"events": [...], "done"}` as soon as there is an event, or after `seconds`.
+
+    Raises TooMany and Unavailable when there are too many connections.
+    """
+    seat = seat_take(caller)
+    response = _Seated(_polled(seat, turn, after, seconds), content_type="application/json")
+    response.seat = seat
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-async def _server_sent(caller: SocketCaller, turn: Turn, after: int) -> AsyncIterator[bytes]:
+async def _server_sent(seat: Seat, turn: Turn, after: int) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
     with contextlib.suppress(_Cut):
-        async with contextlib.aclosing(_with_silences(_permitted(caller, turn, after))) as events:
+        async with contextlib.aclosing(_with_silences(_permitted(seat, turn, after))) as events:
             async for event in events:
                 if event is None:
                     yield b": keep-alive\n\n"
@@ -60,18 +78,12 @@ class _Cut(Exception):
     """The stream ends although the turn may not."""
 
 
-async def _permitted(
-    caller: SocketCaller, turn: Turn, after: int
-) -> AsyncGenerator[LoggedEvent, None]:
+async def _permitted(seat: Seat, turn: Turn, after: int) -> AsyncGenerator[LoggedEvent, None]:
     """Yield the events behind `after`; raises _Cut as soon as the caller may not read them."""
     cut = asyncio.Event()
-    try:
-        connection = await connections().admit(
-            caller, lambda _code: cut.set(), turn.conversation_id
-        )
-    except Refused:
-        await asyncio.sleep(REFUSED_SECONDS)
-        raise _Cut from None
+    connection = await connections().admit(
+        seat.caller, lambda _code: cut.set(), turn.conversation_id, seat=seat
+    )
     connection.is_reading = True
     cutting = asyncio.create_task(cut.wait())
     events = follow(turn.pk, after)
@@ -121,14 +133,12 @@ async def _with_silences(
         await events.aclose()
 
 
-async def _polled(
-    caller: SocketCaller, turn: Turn, after: int, seconds: float
-) -> AsyncIterator[bytes]:
+async def _polled(seat: Seat, turn: Turn, after: int, seconds: float) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     limit = loop.time() + seconds
     found: list[LoggedEvent] = []
     is_done = False
-    async with contextlib.aclosing(_permitted(caller, turn, after)) as events:
+    async with contextlib.aclosing(_permitted(seat, turn, after)) as events:
         while not is_done and len(found) < MAX_POLL_EVENTS:
             try:
                 async with asyncio.timeout_at(limit):

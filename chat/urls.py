@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from chat import views
+from chat import guest_pages, views
 from chat.attachment_pages import attachment_list, attachment_page
 
 urlpatterns = [
     path("", views.chat_home, name="chat-home"),
+    path("guest/sign-in/", guest_pages.guest_sign_in, name="guest-sign-in"),
     path("c/", views.conversation_list, name="conversation-list"),
     path("c/<uuid:pk>/", views.conversation_page, name="conversation-page"),
     path("c/<uuid:pk>/attachments/", attachment_list, name="attachment-list"),

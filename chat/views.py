@@ -19,9 +19,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from chat import services
 from chat.choices import REASONS_OF
+from chat.cold import warmed
 from chat.explaining import explained
 from chat.exporting import exported
+from chat.guest_pages import guests_too, left_of
 from chat.handoff.desk import handoff_of
+from chat.history.revisions import with_revision
 from chat.listing import conversations_listed
 from chat.models import Conversation, Share
 from chat.once import proposal_answer as answer_once
@@ -29,7 +32,8 @@ from chat.services.admission import allowance_use
 from chat.sharing import share_opened, shared_items
 from chat.states import state_of
 from chat.suggestions import SHOWN, suggestions_for
-from chat.threads import Thread, answer_of, thread_of, turns_with_answers
+from chat.thread_items import Thread
+from chat.threads import answer_of, thread_of, turns_with_answers
 from knowledge.models import Proposal, Space
 from knowledge.past_reading import releases_offered
 from project.accounts.models import User
@@ -40,11 +44,11 @@ MOST_ASKED = 2000
 """Characters of a question that is answered once."""
 
 
-@login_required
+@guests_too
 @require_safe
 @never_cache
 def chat_home(request: HttpRequest) -> HttpResponse:
-    """Show an empty chat."""
+    """Show an empty chat; to a visitor, where a space is open to guests."""
     return render(request, "chat/chat.html", _page(_person(request), None, Thread([])))
 
 
@@ -74,20 +78,19 @@ def proposal_answer(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, f"chat/{template}.html", context, status=status)
 
 
-@login_required
+@guests_too
 @require_safe
 @never_cache
 def conversation_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show a conversation: its newest path, or the one through the message `leaf`."""
     user = _person(request)
-    conversation = get_object_or_404(
-        Conversation.objects.visible_to(user).select_related("space"), pk=pk
-    )
+    rows = with_revision(Conversation.objects.visible_to(user)).select_related("space")
+    conversation = get_object_or_404(rows, pk=pk)
     thread = thread_of(conversation, user, leaf=_id(request, "leaf"))
     return render(request, "chat/chat.html", _page(user, conversation, thread))
 
 
-@login_required
+@guests_too
 @require_safe
 @never_cache
 def conversation_list(request: HttpRequest) -> HttpResponse:
@@ -105,19 +108,19 @@ def conversation_list(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/_conversations.html", {"listing": listing, "current_id": current})
 
 
-@login_required
+@guests_too
 @require_safe
 @never_cache
 def earlier_messages(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Return the messages before the message `before` as a piece of HTML."""
     user = _person(request)
-    conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    conversation = get_object_or_404(with_revision(Conversation.objects.visible_to(user)), pk=pk)
     thread = thread_of(conversation, user, before=_id(request, "before"))
     context = {"thread": thread, "conversation": conversation}
     return render(request, "chat/_thread.html", context)
 
 
-@login_required
+@guests_too
 @require_safe
 @never_cache
 def turn_answer(request: HttpRequest, pk: uuid.UUID, turn: uuid.UUID) -> HttpResponse:
@@ -159,6 +162,7 @@ def conversation_share(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Show who may read a conversation, share it with a space, or take that back."""
     user = _person(request)
     conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    warmed(conversation)
     problem = ""
     if request.method == "POST":
         try:
@@ -250,6 +254,7 @@ def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict
         "asked": _asked(conversation),
         "feedback_reasons": REASONS_OF.items(),
         "handoff": handoff_of(conversation),
+        "left": left_of(user),
         "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
     }
 
@@ -275,8 +280,10 @@ def _retry_after(user: User) -> int:
 
 
 def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
+    """Return who is signed in, or the guest whom `guests_too` let in."""
+    user = getattr(request, "guest", request.user)
+    assert isinstance(user, User)
+    return user
 
 
 def _id(request: HttpRequest, name: str) -> uuid.UUID | None:

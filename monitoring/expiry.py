@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from chat.answer_cache.keeping import answers_ended
 from chat.gaps import gaps_recount
+from chat.services.guests import guests_expire
 from knowledge.models import EvaluationResult
 from project.events.models import Event, WebhookDelivery
 from project.http.models import IdempotencyRecord
@@ -35,5 +36,6 @@ def rows_expire() -> dict[str, int]:
     for name, rows in old.items():
         batch = rows.values("pk")[:BATCH]
         counts[name] = rows.model._default_manager.filter(pk__in=batch).delete()[0]
+    counts["guests"] = guests_expire()
     counts["gaps"] = gaps_recount()  # whose questions went with their conversations
     return counts

@@ -4,7 +4,6 @@ Synchronous: the pipeline calls these in threads. The only place that knows how 
 and the extractive answerer are asked.
 """
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -76,7 +75,7 @@ def retrieve(request: TurnRequest, query: str) -> Retrieved:
         if not wanted:
             raise
         return Retrieved([], degraded, refusal.message)
-    attached = passages_attached(uuid.UUID(request.session), query)
+    attached = passages_attached(request.session, query)
     if attached:
         passages = sorted([*attached, *passages], key=lambda each: -each.score)[:PASSAGES]
     return Retrieved(passages, degraded)
@@ -88,7 +87,7 @@ def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
     Only of spaces that they may still read, and nothing from after the state that was asked;
     nothing at all when they turned memory off.
     """
-    if not request.user.remembers:
+    if request.user.is_guest or not request.user.remembers:
         return []
     spaces = list(Space.objects.visible_to(request.user).values_list("pk", flat=True))
     wanted = RecallQuery(

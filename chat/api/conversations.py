@@ -1,6 +1,7 @@
 """REST: conversations and what is said in them."""
 
 import uuid
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import services
+from chat.api.guests import GuestsToo, caller_or_new_guest
 from chat.api.negotiation import AnyAccept
 from chat.api.serializers import (
     ConversationChanges,
@@ -30,13 +32,17 @@ from chat.api.serializers import (
     ShareSerializer,
     TurnSerializer,
 )
+from chat.cold import warm, warmed
 from chat.exporting import FORMATS, exported
+from chat.history.kept import kept
+from chat.history.revisions import with_revision
+from chat.history.rows import WentCold, folded
 from chat.listing import conversations_with
 from chat.models import Conversation, Message, Share, Turn
 from chat.searching import words_of
 from project.accounts.choices import Scope
 from project.accounts.permissions import caller, has_scope
-from project.http.api import ApiViewSet, find, id_of, missing
+from project.http.api import find, id_of, missing
 from project.http.errors import Forbidden, Invalid, NotFound
 from project.http.pagination import CursorPages
 from project.http.rates import allowance_body, rate_headers
@@ -48,11 +54,13 @@ class NewestConversations(CursorPages):
     ordering = ("-updated_at", "id")
 
 
-class ConversationViewSet(ApiViewSet):
+class ConversationViewSet(GuestsToo):
     """Conversations of the caller; nobody else's exist for them."""
 
     read_scope = Scope.CHAT
     write_scope = Scope.CHAT
+    guest_actions = frozenset({"list", "retrieve", "partial_update", "destroy", "messages", "send"})
+    visitor_actions = frozenset({"create"})
     serializer_class = ConversationSerializer
 
     def get_queryset(self) -> QuerySet:
@@ -90,9 +98,8 @@ class ConversationViewSet(ApiViewSet):
     @extend_schema(request=ConversationInput, responses={201: ConversationSerializer})
     def create(self, request: Request) -> Response:
         """Start a conversation; without `space` it asks all that the caller may read."""
-        made = services.conversation_create(
-            acting_user=caller(request), **self.validated(ConversationInput)
-        )
+        body = self.validated(ConversationInput)
+        made = services.conversation_create(acting_user=caller_or_new_guest(request), **body)
         return Response(ConversationSerializer(made).data, status=status.HTTP_201_CREATED)
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -174,8 +181,21 @@ class ConversationViewSet(ApiViewSet):
     @action(detail=True, methods=["get"])
     def messages(self, request: Request, pk: str) -> Response:
         """List the messages of a conversation, newest first."""
-        conversation = find(self.get_queryset(), pk)
-        rows = Message.objects.filter(conversation=conversation).with_turns()
+        conversation: Conversation = find(with_revision(self.get_queryset()), pk)
+        warmed(conversation)
+
+        def read() -> Any:
+            return self._messages(request, conversation).data
+
+        what = ["messages", request.build_absolute_uri()]
+        try:
+            return Response(kept(conversation, what, read))
+        except WentCold:  # between two statements
+            warm(conversation.pk)
+            return Response(read())
+
+    def _messages(self, request: Request, conversation: Conversation) -> Response:
+        rows = folded(Message.objects.filter(conversation=conversation))
         before = request.query_params.get("before")
         if before:
             try:
@@ -207,26 +227,37 @@ class ConversationViewSet(ApiViewSet):
         )
 
 
-class MessageViewSet(ApiViewSet):
+class MessageViewSet(GuestsToo):
     """Messages of the caller's conversations."""
 
     read_scope = Scope.CHAT
     write_scope = Scope.CHAT
+    guest_actions = frozenset({"retrieve", "regenerate", "feedback"})
     serializer_class = MessageSerializer
 
     def get_queryset(self) -> QuerySet:
         """Return the messages of the caller's conversations."""
-        return Message.objects.visible_to(self.request.user).with_turns()
+        rows = Message.objects.visible_to(self.request.user).with_turns()
+        return rows.select_related("answered_by", "conversation")
+
+    def _found(self, pk: object) -> Message:
+        """Return a message with its content; raises NotFound."""
+        message: Message = find(self.get_queryset(), pk)
+        if message.conversation.cold_since is None:
+            return message
+        warm(message.conversation_id)
+        message = find(self.get_queryset(), pk)
+        return message
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a message."""
-        return Response(MessageSerializer(find(self.get_queryset(), pk)).data)
+        return Response(MessageSerializer(self._found(pk)).data)
 
     @extend_schema(request=EmptyInput, responses={202: SentSerializer})
     @action(detail=True, methods=["post"])
     def regenerate(self, request: Request, pk: str) -> Response:
         """Answer a question once more; the new answer stands beside the others."""
-        message = find(self.get_queryset(), pk)
+        message = self._found(pk)
         self.validated(EmptyInput)
         turn = services.message_regenerate(acting_user=caller(request), message=message)
         question = find(self.get_queryset(), turn.question_id)
@@ -251,7 +282,7 @@ class MessageViewSet(ApiViewSet):
         """
         if not has_scope(request, Scope.CHAT):
             raise Forbidden(_("This call needs the scope “chat”, too."), code="missing_scope")
-        message = find(self.get_queryset(), pk)
+        message = self._found(pk)
         self.validated(EmptyInput)
         turns = Turn.objects.select_related("conversation", "question")
         turn = turns.filter(answer=message).first()
@@ -268,7 +299,7 @@ class MessageViewSet(ApiViewSet):
         """Say that an answer was good or bad; the last word counts."""
         row = services.feedback_give(
             acting_user=caller(request),
-            message=find(self.get_queryset(), pk),
+            message=self._found(pk),
             **self.validated(FeedbackInput),
         )
         return Response(FeedbackSerializer(row).data)

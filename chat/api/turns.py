@@ -13,8 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import services
+from chat.api.guests import GuestsToo
 from chat.api.negotiation import AnyAccept
 from chat.api.serializers import EmptyInput, PollSerializer, SocketTokenSerializer, TurnSerializer
+from chat.cold import warm
 from chat.connections import may_follow
 from chat.models import Turn
 from chat.streams import event_stream, poll_response
@@ -24,22 +26,24 @@ from project.accounts.permissions import caller
 from project.accounts.ws import (
     TOKEN_SECONDS,
     SocketCaller,
+    caller_of_guest,
     caller_of_session,
     socket_token_create,
 )
 from project.http.api import ApiViewSet, find, missing
-from project.http.errors import Invalid
+from project.http.errors import Invalid, Unauthenticated
 
 MAX_WAIT = 30.0
 
 AFTER = OpenApiParameter("after", int, description="The last number seen; 0 from the start.")
 
 
-class TurnViewSet(ApiViewSet):
+class TurnViewSet(GuestsToo):
     """Turns of the caller's conversations."""
 
     read_scope = Scope.CHAT
     write_scope = Scope.CHAT
+    guest_actions = frozenset({"retrieve", "events", "poll", "stop"})
     serializer_class = TurnSerializer
 
     def get_queryset(self) -> QuerySet:
@@ -48,7 +52,11 @@ class TurnViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a turn with its answer."""
-        return Response(TurnSerializer(find(self.get_queryset(), pk)).data)
+        turn: Turn = find(self.get_queryset().select_related("answer", "conversation"), pk)
+        if turn.conversation.cold_since is not None:
+            warm(turn.conversation_id)
+            turn = find(self.get_queryset(), pk)
+        return Response(TurnSerializer(turn).data)
 
     @extend_schema(
         parameters=[
@@ -131,6 +139,11 @@ def _socket_caller(request: Request) -> SocketCaller:
     user = caller(request)
     if isinstance(request.auth, ApiKey):
         return SocketCaller(user.pk, key_id=request.auth.pk, scopes=frozenset(request.auth.scopes))
+    if user.is_guest:
+        guest = caller_of_guest(request._request, request.session.session_key or "")
+        if guest is None:
+            raise Unauthenticated(_("Sign in, or send an API key."))
+        return guest
     if request.session.session_key:
         return caller_of_session(user, request.session.session_key)
     return SocketCaller(user.pk)

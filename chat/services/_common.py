@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.models import Space
 from project.accounts.models import User
-from project.http.errors import NotFound
+from project.http.errors import Invalid, NotFound
 
 
 def absent() -> NotFound:
@@ -25,7 +25,15 @@ def as_title(text: str, *, limit: int = 200) -> str:
 
 
 def space_of(user: User, space: uuid.UUID | None) -> Space | None:
-    """Return the space with that id, if one is given; raises NotFound for one not to be seen."""
+    """Return the space with that id, if one is given; raises NotFound for one not to be seen.
+
+    A guest always asks one space: the only one there is, or Invalid is raised.
+    """
+    if space is None and user.is_guest:
+        open_ones = list(Space.objects.visible_to(user)[:2])
+        if len(open_ones) != 1:
+            raise Invalid(_("Choose the space to ask."), code="required", field="space")
+        return open_ones[0]
     if space is None:
         return None
     found = Space.objects.visible_to(user).filter(pk=space).first()

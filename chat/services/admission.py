@@ -21,7 +21,7 @@ from chat.choices import TurnStatus, WordAction
 from chat.guarding import Word, spam_signs, words_found
 from chat.models import SpaceWord, Turn
 from project import ratelimit
-from project.accounts.allowances import message_limit
+from project.accounts.allowances import message_limit, message_limits
 from project.accounts.models import User
 from project.guarding import folded_words
 from project.http.errors import Invalid, Unavailable
@@ -55,6 +55,8 @@ def admit(*, user: User, space_id: uuid.UUID | None, text: str) -> Admission:
 
 def allowance_use(user: User) -> RateState | None:
     """Count a message of a person; None without a limit. Raises TooMany."""
+    if user.is_guest:
+        return _guest_use(user)
     limit = message_limit(user)
     if not limit:
         return None
@@ -64,6 +66,25 @@ def allowance_use(user: User) -> RateState | None:
         message = _("You have sent as many messages as you may for now. Try again later.")
         raise too_many("messages", state, message)
     return state
+
+
+def _guest_use(user: User) -> RateState | None:
+    """Count a message of a guest, for them and for their address: both, or none."""
+    limits = message_limits(user)
+    if not limits:
+        return None
+    state = ratelimit.hit_all("guest-messages", limits)
+    if not state.allowed:
+        metrics.guarded.labels("rate").inc()
+        message = _("Guests may not ask more for now. Sign in to go on, or try again later.")
+        raise too_many("messages", state, message)
+    return state
+
+
+def guest_allowance(user: User) -> RateState | None:
+    """Return what a guest has left, without counting; None without a limit."""
+    limits = message_limits(user)
+    return ratelimit.hit_all("guest-messages", limits, cost=0) if limits else None
 
 
 def _watched(user: User, space_id: uuid.UUID | None, text: str) -> tuple[str, ...]:

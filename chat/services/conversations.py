@@ -13,9 +13,10 @@ from chat.answer_cache.keeping import answer_refuse
 from chat.choices import REASONS_OF, MessageRole, TurnStatus
 from chat.models import Conversation, Feedback, Message, Turn
 from chat.services._common import as_title, space_of
+from chat.services.guests import guest_conversation_create
 from project.accounts.models import User
 from project.events.services import emit
-from project.http.errors import Invalid
+from project.http.errors import Forbidden, Invalid
 from project.inference.choices import Tier
 
 
@@ -27,6 +28,8 @@ def conversation_create(
     model_tier: str = "",
 ) -> Conversation:
     """Start a conversation; without a space it asks all that the user may read."""
+    if acting_user.is_guest:
+        return guest_conversation_create(guest=acting_user, space=space, title=title)
     return Conversation.objects.create(
         user=acting_user,
         space=space_of(acting_user, space),
@@ -43,6 +46,8 @@ def conversation_update(
     if "title" in changes:
         fields["title"] = as_title(changes["title"])
     if "model_tier" in changes:
+        if acting_user.is_guest:
+            raise Forbidden(_("Sign in to choose a model."), field="model_tier")
         fields["model_tier"] = _tier(changes["model_tier"])
     if "space" in changes:
         fields["space"] = space_of(acting_user, changes["space"])

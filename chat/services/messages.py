@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from chat import stopping
 from chat.choices import FINAL_STATUSES, MessageRole, TurnRoute, TurnStatus
+from chat.cold import warmed
 from chat.handoff.opening import dispatched, handoff_tell, human_turn, log_ended
 from chat.models import Conversation, Handoff, Message, Turn
 from chat.querysets import remember_related
@@ -103,9 +104,12 @@ def _store(
     moment: Moment | None,
 ) -> Sent:
     # The lock puts the messages of a conversation in one order, which "newest" needs.
-    locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
+    # Whose it is, too: what a guest asked may have been claimed meanwhile.
+    mine = Conversation.objects.filter(pk=conversation.pk, user=acting_user)
+    locked = mine.select_for_update().first()
     if locked is None:
         raise absent()
+    warmed(locked)  # what was said before goes along with the question
     # Of equal messages at once the first is counted; the others are here when it is stored.
     known = _sent_before(locked, content, client_message_id)
     if known is not None:

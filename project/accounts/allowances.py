@@ -32,9 +32,10 @@ def message_limit(user: User) -> str:
 def message_limits(user: User) -> dict[str, str]:
     """Return all limits that a message of somebody counts against, by who is counted.
 
-    A guest counts for themselves and for the address; empty for no limit.
+    A guest counts for themselves and for the address; who is none yet has used nothing. Empty for
+    no limit.
     """
-    limits = {str(user.pk): message_limit(user)} if user.pk is not None else {}
+    limits = {str(user.pk or "nobody"): message_limit(user)}
     if user.is_guest:
         limits[f"address:{user.address}"] = settings.ACERVO_RATE_GUEST_ADDRESS
     return {who: limit for who, limit in limits.items() if limit}

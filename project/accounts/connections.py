@@ -11,6 +11,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +26,7 @@ from project.accounts.models import ApiKey, User
 from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread, redis_client
 from project.http.sockets import NOT_SIGNED_IN, PROCESS_FULL, TOO_MANY
+from project.quick_redis import quick
 
 LOOK_SECONDS = 3.0
 SEAT_SECONDS = 60  # a process that was killed leaves its connections counted for so long
@@ -54,22 +56,50 @@ class Refused(Exception):
         self.code = code
 
 
+@dataclass(slots=True)
+class Seat:
+    """A place that was taken for a connection before it is there; `is_used` once it is."""
+
+    caller: SocketCaller
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    is_used: bool = False
+
+    @property
+    def key(self) -> str:
+        """Where Redis counts the connections of the person."""
+        return f"connections:{self.caller.user_id}"
+
+    def give_back(self) -> None:
+        """Free the place of a connection that never came; its time ends by itself, too."""
+        if not self.is_used:
+            self.is_used = True
+            quick(lambda client: client.zrem(self.key, self.name))
+
+
 class Connection:
     """One open connection. `cut(code)` is called, once, when it may not go on.
 
-    `subject` is what it is about, `is_reading` whether anything is being sent to it.
+    `subject` is what it is about, `kind` what it may be about it ("" is a reader), `is_reading`
+    whether anything is being sent to it.
     """
 
-    __slots__ = ("caller", "cut", "is_reading", "name", "subject")
+    __slots__ = ("caller", "cut", "is_reading", "kind", "name", "subject")
 
     def __init__(
-        self, caller: SocketCaller, cut: Callable[[int], object], subject: uuid.UUID | None
+        self,
+        caller: SocketCaller,
+        cut: Callable[[int], object],
+        subject: uuid.UUID | None,
+        *,
+        kind: str = "",
+        name: str = "",
     ) -> None:
         self.caller = caller
         self.cut = cut
         self.subject = subject
+        self.kind = kind
         self.is_reading = False
-        self.name = secrets.token_hex(8)
+        self.name = name or secrets.token_hex(8)
 
 
 Seen = tuple[Connection, SocketCaller]
@@ -89,16 +119,39 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def seat(self, caller: SocketCaller) -> Seat:
+        """Take a place before there is a connection, from any thread; raises Refused as `admit`."""
+        seat = Seat(caller)
+        self._room()
+        limit = settings.ACERVO_CONNECTIONS_PER_USER
+        if not limit:
+            return seat
+        arguments: list[str | int] = [seat.name, limit, SEAT_SECONDS]
+        taken = quick(lambda client: client.register_script(_TAKE_SEAT)([seat.key], arguments))
+        if not (self._held_by(caller) < limit if taken is None else taken):
+            raise Refused(TOO_MANY)
+        return seat
+
     async def admit(
-        self, caller: SocketCaller, cut: Callable[[int], object], subject: uuid.UUID | None = None
+        self,
+        caller: SocketCaller,
+        cut: Callable[[int], object],
+        subject: uuid.UUID | None = None,
+        *,
+        kind: str = "",
+        seat: Seat | None = None,
     ) -> Connection:
-        """Count another connection; raises Refused when the process or the person has too many."""
-        most = settings.ACERVO_CONNECTIONS_PER_PROCESS
-        if most and len(self._open) >= most:
-            raise Refused(PROCESS_FULL)
-        connection = Connection(caller, cut, subject)
+        """Count another connection; raises Refused when the process or the person has too many.
+
+        One with a seat was counted already.
+        """
+        if seat is None:
+            self._room()
+        connection = Connection(caller, cut, subject, kind=kind, name=seat.name if seat else "")
         self._open.add(connection)
-        if not await self._seated(connection):
+        if seat is not None:
+            seat.is_used = True
+        elif not await self._seated(connection):
             self._open.discard(connection)
             raise Refused(TOO_MANY)
         if self._task is None or self._task.done():
@@ -113,6 +166,14 @@ class Connections:
             self._background.add(leaving)
             leaving.add_done_callback(self._background.discard)
 
+    def _room(self) -> None:
+        most = settings.ACERVO_CONNECTIONS_PER_PROCESS
+        if most and len(self._open) >= most:
+            raise Refused(PROCESS_FULL)
+
+    def _held_by(self, caller: SocketCaller) -> int:
+        return sum(each.caller.user_id == caller.user_id for each in list(self._open))
+
     async def _seated(self, connection: Connection) -> bool:
         limit = settings.ACERVO_CONNECTIONS_PER_USER
         if not limit:
@@ -123,8 +184,7 @@ class Connections:
                 _TAKE_SEAT, 1, _seats(connection), connection.name, limit, SEAT_SECONDS
             )
         except (redis.RedisError, OSError):
-            user = connection.caller.user_id
-            return sum(each.caller.user_id == user for each in self._open) <= limit
+            return self._held_by(connection.caller) <= limit
         return bool(taken)
 
     async def _unseat(self, connection: Connection) -> None:

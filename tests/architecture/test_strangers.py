@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from chat.models import Handoff, Share
 from chat.routing import websocket_urlpatterns as chat_sockets
+from knowledge.choices import Visibility
 from knowledge.models import RelationSuggestion, Space
 from knowledge.routing import websocket_urlpatterns as job_sockets
 from project.accounts.models import User
@@ -52,6 +53,20 @@ OBJECTS = {
     "messages": "message",
     "turns": "turn",
     "webhooks": "webhook",
+}
+GUEST_ROUTES = {
+    "get conversations",
+    "patch conversations",
+    "delete conversations",
+    "get conversations/messages",
+    "post conversations/messages",
+    "get messages",
+    "post messages/regenerate",
+    "post messages/feedback",
+    "get turns",
+    "get turns/events",
+    "get turns/poll",
+    "post turns/stop",
 }
 PERSONAL = frozenset({"episodes", "conversations", "messages", "turns"})
 PAGES = {
@@ -162,7 +177,13 @@ def belongings(api: Api, space: Space) -> Belongings:
     handoff = Handoff.objects.create(
         conversation_id=asking, space=space, queue="en", origin="api", reason=SECRET
     )
+    attached = api.post(
+        f"/api/v1/conversations/{conversation}/attachments/",
+        {"file": SimpleUploadedFile(f"{SECRET}.md", f"# {SECRET}".encode())},
+        format="multipart",
+    ).json()
     return {
+        "attachment": attached["id"],
         "space": str(space.pk),
         "node": nodes[0],
         "other": nodes[1],
@@ -238,6 +259,56 @@ def test_nobody_is_told_to_sign_in(client: Client, belongings: Belongings) -> No
         if getattr(client, method)(path).status_code != 401
     ]
     assert not met
+
+
+@pytest.fixture
+def guest(client: Client, db: None) -> Client:
+    """The browser of a visitor who asks another space, one that is open to guests."""
+    Space.objects.create(
+        name="Library", slug="library", visibility=Visibility.PUBLIC, allows_guests=True
+    )
+    assert client.post("/api/v1/conversations/", {}, "application/json").status_code == 201
+    return client
+
+
+def test_a_guest_is_nobody_on_every_route_but_those_for_guests(
+    guest: Client, belongings: Belongings
+) -> None:
+    for_guests = set()
+    for address, route in OBJECT_ROUTES:
+        for method, path, body in calls(address, route, belongings):
+            answer = getattr(guest, method)(path, body, "application/json")
+            assert SECRET not in answer.content.decode(), path
+            if answer.status_code == 404:
+                for_guests.add(f"{method} {parts_of(address)[1]}")
+            else:
+                assert answer.status_code == 401, (method, path)
+    assert for_guests == GUEST_ROUTES
+
+
+def test_a_guest_is_nobody_on_every_list_and_page_too(
+    guest: Client, belongings: Belongings
+) -> None:
+    for address, route in LIST_ROUTES:
+        for method in methods(route):
+            if "schema" in address:
+                continue
+            form = [] if method == "get" else ["application/json"]
+            answer = getattr(guest, method)(f"/{address}", {"space": belongings["space"]}, *form)
+            is_theirs = address == "api/v1/conversations/" and method == "get"
+            wanted = {200} if is_theirs else {401, 404, 405}
+            assert answer.status_code in wanted, (method, address)
+            assert SECRET not in answer.content.decode()
+            assert belongings["conversation"] not in answer.content.decode()
+    for address, _route in PAGE_ROUTES:
+        what = next(kind for start, kind in PAGES.items() if address.startswith(start))
+        path = filled(address, belongings, what)
+        for method in ("get", "post"):
+            answer = getattr(guest, method)(path)
+            assert answer.status_code in {302, 401, 404, 405}, f"{method} {path}"
+            assert answer.status_code != 302 or "/sign-in/" in answer["Location"]
+    for path in ("/account/", "/memory/", "/admin/"):
+        assert "sign-in" in guest.get(path)["Location"] or "login" in guest.get(path)["Location"]
 
 
 def test_a_stranger_opens_none_of_the_pages(
@@ -374,6 +445,20 @@ async def test_a_stranger_is_shown_out_of_every_socket(
     path = re.sub(r"<\w+:\w+>", belongings[name], address)
     for each in (path, path.replace(belongings[name], str(uuid.uuid4()))):
         assert await heard(each, stranger) == [{"type": "websocket.close", "code": 4403}]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", SOCKETS)
+async def test_a_guest_is_shown_out_of_every_socket_but_their_own(
+    guest: Client, belongings: Belongings, address: str
+) -> None:
+    path = re.sub(r"<\w+:\w+>", belongings[SOCKETS[address]], address)
+    cookie = f"acervo_session={guest.cookies['acervo_session'].value}".encode()
+    headers = [(b"host", b"testserver"), (b"cookie", cookie)]
+    socket = WebsocketCommunicator(application, f"/{path}", headers)
+    await socket.connect(timeout=5)
+    code = 4403 if address.startswith("ws/chat/") else 4401
+    assert await socket.receive_output(5) == {"type": "websocket.close", "code": code}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat import streams
-from chat.connections import _to_be_cut, connections
+from chat.connections import _to_be_cut, connections, seat_take
 from chat.models import Conversation
 from project.accounts import connections as watching
 from project.accounts.choices import Scope
@@ -143,7 +143,7 @@ async def test_an_answer_stops_when_its_space_is_closed_to_the_reader(conversati
 async def test_a_stream_over_http_ends_with_what_let_it_in(ask, owner, form):
     turn = (await in_thread(ask)).turn
     extra = (30.0,) if form is streams._polled else ()
-    pieces = form(SocketCaller(owner.pk), turn, 0, *extra)
+    pieces = form(await in_thread(seat_take, SocketCaller(owner.pk)), turn, 0, *extra)
     if not extra:
         assert await anext(pieces) == b"retry: 1000\n\n"
     reading = asyncio.create_task(_rest(pieces))
@@ -187,6 +187,38 @@ async def test_the_count_holds_over_processes_and_forgets_those_that_died(
     await asyncio.sleep(2.1)
     await one.admit(caller, lambda _code: None)
     assert kept in one._open
+
+
+@pytest.mark.parametrize("path", ["events/", "poll/?wait=20"])
+def test_a_stream_beyond_the_limit_is_refused_before_it_begins(api, ask, owner, settings, path):
+    settings.ACERVO_CONNECTIONS_PER_USER = 1
+    address = f"/api/v1/turns/{ask().turn.pk}/{path}"
+    seat = seat_take(SocketCaller(owner.pk))
+    refused = api.get(address)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "5")
+    assert refused.json()["error"]["code"] == "too_many_connections"
+    seat.give_back()
+    kept = api.get(address)
+    assert kept.status_code == 200
+    assert api.get(address).status_code == 429
+    kept.close()  # whoever went before it began
+    settings.ACERVO_CONNECTIONS_PER_USER = 0
+    open_ones = [watching.Connection(SocketCaller(owner.pk), print, None)]
+    crowded = watching.Connections(_to_be_cut)
+    crowded._open.update(open_ones)
+    settings.ACERVO_CONNECTIONS_PER_PROCESS = 1
+    with pytest.raises(watching.Refused) as full:
+        crowded.seat(SocketCaller(owner.pk))
+    assert full.value.code == 1013
+
+
+async def test_a_full_process_refuses_streams_too(conversation, ask, api, owner, settings):
+    turn = (await in_thread(ask)).turn
+    settings.ACERVO_CONNECTIONS_PER_PROCESS = 1
+    async with opened(conversation, owner):
+        refused = await in_thread(api.get, f"/api/v1/turns/{turn.pk}/events/")
+        assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+        assert refused.json()["error"]["code"] == "busy"
 
 
 async def test_a_process_has_so_many_connections_and_no_more(conversation, owner, settings):

@@ -7,7 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from chat import handoff_consumers
+from chat.models import Conversation
 from chat.services import handoff_answer, handoff_assign, handoff_release, handoff_request
+from project.accounts import connections as watching
+from project.accounts.models import User
 from project.aio import in_thread
 from project.asgi import application
 from tests.chat.talking import HOST, cookie_of
@@ -137,3 +141,31 @@ async def test_the_desk_hears_that_somebody_waits(operator, owner, conversation)
         async with opened(f"/ws/handoffs/{made.handoff.pk}/", owner) as person:
             updated = await heard(person, "handoff.updated")
             assert updated["handoff"]["at_desk"] == 1
+
+
+@pytest.mark.parametrize("path", ["/ws/handoffs/{}/?side=operator", "/ws/desk/"])
+async def test_an_operator_who_lost_the_role_is_cut_off_with_all_others(
+    handoff, operator, owner, path, monkeypatch
+):
+    """By the look at all connections: the socket itself hears of nothing for an hour."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(handoff_consumers, "LOOK_EVERY", 3600.0)
+    mine = f"/ws/handoffs/{handoff.pk}/"
+    async with opened(path.format(handoff.pk), operator) as desk, opened(mine, owner) as person:
+        await heard(person, "handoff.updated")
+        await heard(desk, "desk.changed" if "desk" in path else "handoff.updated")
+        await in_thread(operator.groups.clear)
+        assert await closed_with(desk) == 4403
+        await person.send_to(text_data='{"type": "ping"}')
+        await heard(person, "pong")
+        await in_thread(Conversation.objects.filter(pk=handoff.conversation_id).delete)
+        assert await closed_with(person) == 4403
+
+
+async def test_an_operator_who_is_deactivated_is_cut_off(handoff, operator, monkeypatch):
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(handoff_consumers, "LOOK_EVERY", 3600.0)
+    async with opened("/ws/desk/", operator) as desk:
+        await heard(desk, "desk.changed")
+        await in_thread(User.objects.filter(pk=operator.pk).update, is_active=False)
+        assert await closed_with(desk) == 4401
