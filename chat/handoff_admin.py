@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat import services
-from chat.choices import HandoffStatus
+from chat.choices import HandoffOrigin, HandoffStatus
 from chat.handoff.canned import canned_answers
 from chat.handoff.desk import queues_of, said_in, traces_of, waited
 from chat.handoff.presence import present
@@ -30,6 +30,7 @@ LISTED = 60
 SHOWS = {
     "open": gettext_lazy("All open"),
     "waiting": gettext_lazy("Waiting"),
+    "triage": gettext_lazy("Triage"),
     "mine": gettext_lazy("Mine"),
     "ended": gettext_lazy("Ended"),
 }
@@ -221,6 +222,8 @@ class HandoffAdmin(ReadOnlyAdmin):
             rows = rows.open().filter(mine).queued()
         if show == "waiting":
             rows = rows.waiting()
+        elif show == "triage":
+            rows = rows.filter(origin=HandoffOrigin.TRIAGE)
         current_id = current.pk if current else uuid_or_none(request.GET.get("current", ""))
         return {
             "rows": [_row(each) for each in rows[:LISTED]],

@@ -84,6 +84,8 @@ def turn_body(turn: Turn) -> dict[str, Any]:
         "question": str(turn.question_id),
         "status": turn.status,
         "route": turn.route,
+        "message_class": turn.message_class,
+        "dispatched_to": turn.dispatched_to,
         "cache": turn.cache,
         "model": turn.model,
         "prompt_version": turn.prompt_version,

@@ -150,7 +150,7 @@ def _triage(waiting: _Waiting, before: Sequence[_Waiting]) -> bool:
     """Hand a conversation to whoever is at the desk of its space; return whether somebody is.
 
     Once a conversation: what was given back is not taken away again. Never while an earlier
-    message of it is being answered, or will be: people would overtake it.
+    message of it is being answered, or will be: people would overtake it. Never a guest's.
     """
     conversation = Conversation.objects.select_related("space", "user").get(
         pk=waiting.conversation_id
@@ -159,7 +159,7 @@ def _triage(waiting: _Waiting, before: Sequence[_Waiting]) -> bool:
     unfinished = Turn.objects.filter(
         conversation=conversation, status__in=(TurnStatus.QUEUED, TurnStatus.RUNNING)
     ).exclude(message_class="")
-    if waiting.is_again or not is_first or unfinished.exists():
+    if waiting.is_again or not is_first or conversation.user.is_guest or unfinished.exists():
         return False
     if Handoff.objects.filter(conversation=conversation, origin=HandoffOrigin.TRIAGE).exists():
         return False

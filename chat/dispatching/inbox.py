@@ -22,6 +22,10 @@ class Inbox:
         self._waiting: dict[uuid.UUID, None] = {}
         self._arrived = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many turns are in it, without those of the batch under way."""
+        return len(self._waiting)
+
     def put(self, turn_ids: Iterable[uuid.UUID]) -> None:
         """Have these turns dispatched; naming one twice is no harm."""
         self._waiting.update(dict.fromkeys(turn_ids))
