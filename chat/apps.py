@@ -13,6 +13,7 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         """Register the subscribers and receivers."""
         from chat import (  # noqa: F401 - need the models
+            budget_notices,
             cocitation,
             dependents,
             lineage,

@@ -29,7 +29,7 @@ from project.http.admin_base import (
     plain_decimal,
     reflect,
 )
-from project.inference.budgets import month_of, spent
+from project.inference.budgets import month_of, share_spent, spent
 from project.inference.models import SpaceBudget
 
 NEARLY = Decimal("0.8")
@@ -207,13 +207,7 @@ def share_used(budget: SpaceBudget) -> Decimal:
         changed_since = budget.updated_at > refused
         if not changed_since:
             return Decimal(1)
-    used = spent(budget.space_id)
-    shares = [Decimal(0)]
-    if budget.tokens_per_month is not None:
-        shares.append(Decimal(used.tokens) / max(1, budget.tokens_per_month))
-    if budget.cost_per_month is not None:
-        shares.append(used.cost / max(Decimal("0.0001"), budget.cost_per_month))
-    return max(shares)
+    return share_spent(budget)
 
 
 def used_up(rows: Any) -> int:

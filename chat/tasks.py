@@ -1,12 +1,14 @@
 """Celery tasks of chat: an id in, one call out."""
 
 import uuid
+from dataclasses import asdict
 
 from celery import shared_task
 
-from chat import summaries
+from chat import budget_notices, cold, summaries
 from chat.attaching import reading
 from chat.experiments import adapting
+from chat.history import revisions
 
 
 @shared_task
@@ -19,6 +21,24 @@ def conversation_summarise(answer_id: str) -> None:
 def attachment_read(attachment_id: str) -> None:
     """Read a file that was attached to a conversation."""
     reading.attachment_read(uuid.UUID(attachment_id))
+
+
+@shared_task
+def budget_mails_send() -> int:
+    """Send the mails about budgets that are due."""
+    return budget_notices.mails_send()
+
+
+@shared_task
+def conversation_changes_fold() -> None:
+    """Count the noted changes of conversations into their revisions."""
+    revisions.changes_fold()
+
+
+@shared_task
+def conversations_cool() -> dict[str, int]:
+    """Put the content of conversations away that nobody has touched for long."""
+    return asdict(cold.conversations_cool())
 
 
 @shared_task

@@ -3,7 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import Handoff, Turn
-from project.accounts.choices import Scope
+from knowledge.models import Space
+from project.accounts.choices import Role, Scope
 from project.accounts.models import User
 from project.events.webhooks.registry import Offer, Told, offer
 
@@ -24,6 +25,27 @@ def may_follow_handoff(user: User, told: Told) -> bool:
     return any(rows.filter(pk=told.subject_id).exists() for rows in gates)
 
 
+def may_follow_budget(user: User, told: Told) -> bool:
+    """The managers of the space, and whoever may change budgets."""
+    if user.is_active and user.has_perm("inference.change_spacebudget"):
+        return True
+    managed = Space.objects.with_role(user, Role.MANAGER)
+    return told.space_id is not None and managed.filter(pk=told.space_id).exists()
+
+
+offer(
+    Offer(
+        f"inference.budget.{name}",
+        text,
+        Scope.KNOWLEDGE_READ,
+        may_follow_budget,
+        ("space", "month", "percent", "tokens", "cost"),
+    )
+    for name, text in (
+        ("nearly_used_up", _("80 % of a month’s budget of a space are used.")),
+        ("used_up", _("A month’s budget of a space is used up.")),
+    )
+)
 offer(
     Offer(
         f"chat.{name}",

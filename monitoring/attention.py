@@ -12,14 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from chat.guard_admin import NEARLY, share_used
 from knowledge.attention import Wanted, nodes_in_need
 from knowledge.choices import NodeStatus
-from knowledge.models import IngestJob, Node, NodeQuality, RelationSuggestion
+from knowledge.models import IngestJob, Node, NodeQuality, RelationSuggestion, Space
 from knowledge.quality import Severity
 from project.accounts.models import User
 from project.events.models import Event, Webhook
 from project.inference import breaker
-from project.inference.models import ModelEndpoint
+from project.inference.models import ModelEndpoint, SpaceBudget
 
 MOST_COUNTED = 1000
 
@@ -59,6 +60,7 @@ def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list
     _attention_nodes(request, add)
     _attention_quality(request, add)
     _attention_suggestions(request, add)
+    _attention_budgets(request, add)
     events = rows_of(request, Event)
     given_up = events.given_up().count() if events is not None else 0
     if given_up:
@@ -74,6 +76,25 @@ def attention_of(request: HttpRequest, processes: dict[str, Any] | None) -> list
         )
         add("danger", "webhook", text % {"n": off}, list_url(Webhook, "?state=switched_off"))
     return sorted(items, key=lambda each: each["tone"] != "danger")
+
+
+def _attention_budgets(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:
+    """Name the spaces whose month has used up its budget, or nearly."""
+    budgets = rows_of(request, SpaceBudget)
+    shares = {each: share_used(each) for each in budgets[:100]} if budgets is not None else {}
+    near = {budget: share for budget, share in shares.items() if share >= NEARLY}
+    names = dict(
+        Space.objects.filter(pk__in=[each.space_id for each in near if each.space_id])
+        .values_list("pk", "name")
+    )  # fmt: skip
+    for budget, share in sorted(near.items(), key=lambda item: -item[1]):
+        text = _("The budget of “%(space)s” is used up: questions are answered from passages.")
+        if share < 1:
+            text = _("%(percent)s %% of the budget of “%(space)s” are used.")
+        name = names.get(budget.space_id) or _("Questions over all spaces")
+        tone = "danger" if share >= 1 else "warning"
+        words = text % {"space": name, "percent": int(share * 100)}
+        add(tone, "savings", words, list_url(SpaceBudget))
 
 
 def _attention_jobs(request: HttpRequest, add: Callable[[str, str, str, str], None]) -> None:

@@ -260,6 +260,9 @@ CELERY_BEAT_SCHEDULE = {
     "feeds-schedule": {"task": "knowledge.tasks.feeds_schedule", "schedule": 60.0},
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
     "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
+    "budget-mails": {"task": "chat.tasks.budget_mails_send", "schedule": 120.0},
+    "conversation-changes-fold": {"task": "chat.tasks.conversation_changes_fold", "schedule": 60.0},
+    "conversations-cool": {"task": "chat.tasks.conversations_cool", "schedule": 86_400.0},
     "webhooks-send": {"task": "project.events.tasks.webhooks_send", "schedule": 15.0},
     "experiments-adapt": {"task": "chat.tasks.experiments_adapt", "schedule": 600.0},
     "rows-expire": {"task": "monitoring.tasks.rows_expire", "schedule": 3600.0},
@@ -407,6 +410,8 @@ ACERVO_SEARCH_WARM = env_int("ACERVO_SEARCH_WARM", 20, minimum=0)
 
 # -- Answers that are given again ------------------------------------------------------------------
 
+# Months without a touch after which the content of a conversation is put away; 0: never.
+ACERVO_COLD_AFTER_MONTHS = env_int("ACERVO_COLD_AFTER_MONTHS", 12, minimum=0)
 ACERVO_ANSWER_CACHE = env_bool("ACERVO_ANSWER_CACHE", default=True)
 # Likeness of two questions, in hundredths of the cosine, from which on one may stand for the other.
 ACERVO_ANSWER_CACHE_SIMILARITY = env_int("ACERVO_ANSWER_CACHE_SIMILARITY", 88, minimum=50)

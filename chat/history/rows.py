@@ -41,7 +41,8 @@ _FOLDED = f"""(
             JOIN chat_turn AS turn ON turn.id = citation.turn_id
             WHERE turn.answer_id = chat_message.id
         ) END
-    )::text FROM chat_conversation AS conversation WHERE conversation.id = chat_message.conversation_id
+    )::text FROM chat_conversation AS conversation
+    WHERE conversation.id = chat_message.conversation_id
 )"""  # noqa: S608 - of constants
 
 

@@ -3,6 +3,7 @@
 import uuid
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -75,6 +76,29 @@ class SpaceSpending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.space_id} {self.month}"
+
+
+class BudgetNotice(models.Model):
+    """That a month has used so much of a budget; whoever looks after it is told once."""
+
+    space_id = models.UUIDField(null=True)
+    month = models.DateField(help_text=_("Its first day."))
+    percent = models.PositiveSmallIntegerField()
+    mailed = ArrayField(models.CharField(max_length=40), default=list)  # ids of people
+    mail_due = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["space_id", "month", "percent"],
+                nulls_distinct=False,
+                name="one_budget_notice",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.space_id} {self.month}: {self.percent} %"
 
 
 class SpendingHold(models.Model):

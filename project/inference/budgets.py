@@ -16,15 +16,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Subquery, Sum
+from django.db.models import F, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from project.inference.budget_models import SpaceBudget, SpaceSpending, SpendingHold
+from project.inference.budget_models import (
+    BudgetNotice,
+    SpaceBudget,
+    SpaceSpending,
+    SpendingHold,
+)
 from project.inference.choices import CallKind
 from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.signals import budget_passed
 
 CHARS_A_TOKEN = 3  # fewer than a token has, so that the estimate is high
+NOTICED = (80, 100)
+"""Percentages of a budget at which somebody is told, once a month each."""
 MARGIN = datetime.timedelta(seconds=60)
 
 
@@ -81,6 +89,7 @@ def budget_hold(
             )
             return hold.pk
         SpaceBudget.objects.filter(pk=budget.pk).update(used_up_at=Now())
+        _tell(space_id, NOTICED[-1])
     raise BudgetUsedUp
 
 
@@ -128,3 +137,34 @@ def spending_count(rows: Iterable[UsageRecord], hold: uuid.UUID | None) -> None:
         )
     if hold is not None:
         SpendingHold.objects.filter(pk=hold).delete()
+    for budget in SpaceBudget.objects.filter(_any_of({*tokens, *costs})).order_by("pk"):
+        share = share_spent(budget)
+        for percent in NOTICED:
+            if share * 100 >= percent:
+                _tell(budget.space_id, percent)
+
+
+def share_spent(budget: SpaceBudget) -> Decimal:
+    """Return the greater share of tokens and money that this month has used; 1 is all."""
+    used = spent(budget.space_id)
+    shares = [Decimal(0)]
+    if budget.tokens_per_month is not None:
+        shares.append(Decimal(used.tokens) / max(1, budget.tokens_per_month))
+    if budget.cost_per_month is not None:
+        shares.append(used.cost / max(Decimal("0.0001"), budget.cost_per_month))
+    return max(shares)
+
+
+def _any_of(spaces: set[uuid.UUID | None]) -> Q:
+    named = [each for each in spaces if each is not None]
+    return Q(space_id__in=named) | (Q(space_id=None) if None in spaces else Q(pk__in=[]))
+
+
+def _tell(space_id: uuid.UUID | None, percent: int) -> None:
+    """Note that the month has used so much, if it is the first to see it."""
+    month = month_of(timezone.now())
+    notice, is_new = BudgetNotice.objects.get_or_create(
+        space_id=space_id, month=month, percent=percent
+    )
+    if is_new:
+        budget_passed.send(sender=BudgetNotice, notice=notice)

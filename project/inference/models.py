@@ -12,12 +12,18 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from project.inference import sealing
-from project.inference.budget_models import SpaceBudget, SpaceSpending, SpendingHold
+from project.inference.budget_models import (
+    BudgetNotice,
+    SpaceBudget,
+    SpaceSpending,
+    SpendingHold,
+)
 from project.inference.choices import Backend, CallKind, CallPurpose, Outcome, Purpose, Tier
 from project.inference.querysets import ModelEndpointQuerySet, UsageRecordQuerySet
 from project.inference.vector_models import EmbeddedText, ForgottenSubject, WaitingText
 
 __all__ = [
+    "BudgetNotice",
     "EmbeddedText",
     "ForgottenSubject",
     "ModelEndpoint",
