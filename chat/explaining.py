@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat.choices import CacheOutcome
-from chat.models import Turn
+from chat.models import Attachment, Turn
 from chat.states import AskedState, state_of
 from chat.timings import cost_words, flat_signals, waterfall
 from knowledge.models import Node
@@ -146,10 +146,15 @@ def _sources(turn: Turn, trace: dict[str, Any], user: User) -> tuple[list[Source
     rows = Node.objects.visible_to(user).filter(pk__in=wanted) if wanted else Node.objects.none()
     readable = {str(pk) for pk in rows.values_list("pk", flat=True)}
     cited = {str(each.chunk_id): each.index for each in turn.citations.all()}
+    attached = Attachment.objects.filter(conversation=turn.conversation_id, pk__in=wanted)
+    mine = {str(pk) for pk in attached.values_list("pk", flat=True)}
+    readable |= mine
     shown = [
         SourceUsed(
             title=str(each.get("title") or _("Untitled")),
-            url=f"{reverse('node-page', args=[each['node']])}?version={each.get('version', '')}",
+            url=reverse("attachment-page", args=[turn.conversation_id, each["node"]])
+            if str(each["node"]) in mine
+            else f"{reverse('node-page', args=[each['node']])}?version={each.get('version', '')}",
             version=each.get("version"),
             score=each.get("score"),
             cited=cited.get(str(each.get("chunk"))),

@@ -89,7 +89,7 @@ def telling(question: str, memories: Sequence[Recollection]) -> list[Recollectio
 
 def key_of(request: TurnRequest) -> Key | None:
     """Return the key of a question at this moment; None for one that has an answer of its own."""
-    if not stands_alone(request) or has_attachments(uuid.UUID(request.session)):
+    if not stands_alone(request) or has_attachments(request.session):
         return None
     wanted = (request.space_id,) if request.space_id is not None else None
     state = search_state(request.user, wanted)

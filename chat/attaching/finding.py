@@ -2,7 +2,7 @@
 
 Few enough to look at all of them: similarity by one statement, the words here. The score is on the
 scale of those of nodes (`knowledge.ranking`), so that both can be put in one order. Whoever names
-the file means it, whatever words they use: then its passages come from the beginning.
+the file means it, whatever other words they use: then, of equal words, its beginning comes first.
 """
 
 import math
@@ -10,7 +10,6 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePath
 
 import structlog
 from pgvector.django import MaxInnerProduct
@@ -24,7 +23,7 @@ from project.inference.embeddings import EmbeddingUnavailable, default_model, em
 
 MOST = 8
 VECTOR_WEIGHT = 0.5
-NAMED_SCORE = 0.9
+NAMED_SCORE = 0.8
 _NAMES_FILE = re.compile(
     r"\b(?:attach\w*|files?|documents?|uploaded|pdf|spreadsheet|slides?"
     r"|anex\w*|arquivos?|documentos?|enviei|planilha)\b",
@@ -33,13 +32,22 @@ _NAMES_FILE = re.compile(
 log = structlog.get_logger(__name__)
 
 
-def has_attachments(conversation_id: uuid.UUID) -> bool:
+def has_attachments(session: str) -> bool:
     """Whether anything is attached: then no answer is like one to anybody else."""
-    return Attachment.objects.filter(conversation=conversation_id).exists()
+    return Attachment.objects.filter(conversation=_conversation(session)).exists()
 
 
-def passages_attached(conversation_id: uuid.UUID, query: str) -> list[Passage]:
+def _conversation(session: str) -> uuid.UUID | None:
+    """Return the conversation of a turn's session; what is asked outside of one has another."""
+    try:
+        return uuid.UUID(session)
+    except ValueError:
+        return None
+
+
+def passages_attached(session: str, query: str) -> list[Passage]:
     """Return the best passages of what is attached to a conversation, best first."""
+    conversation_id = _conversation(session)
     rows = list(
         AttachmentPassage.objects.filter(
             attachment__conversation=conversation_id, attachment__status=AttachmentStatus.READY
@@ -52,15 +60,14 @@ def passages_attached(conversation_id: uuid.UUID, query: str) -> list[Passage]:
     similar = _similarities(rows, query)
     matches = _matches(rows, query)
     named = bool(_NAMES_FILE.search(query))
-    stems = [fold(PurePath(each.attachment.filename).stem) for each in rows]
     asked = fold(query)
     found = []
-    for row, match, stem in zip(rows, matches, stems, strict=True):
+    for row, match in zip(rows, matches, strict=True):
         similarity = similar.get(row.pk)
         weight = VECTOR_WEIGHT if similarity is not None else 0.0
         score = weight * (similarity or 0.0) + (1 - weight) * match
-        if named or stem in asked:
-            score = max(score, NAMED_SCORE - row.position / 1000)
+        if named or fold(row.attachment.filename) in asked:
+            score = max(score, NAMED_SCORE + match / 5 - row.position / 10_000)
         found.append(_passage(row, score, similarity or 0.0, match))
     return sorted(found, key=lambda each: -each.score)[:MOST]
 

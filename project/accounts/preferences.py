@@ -53,6 +53,7 @@ def _answers() -> dict[str, str]:
         "stage_verify": _("Checking the citations…"),
         "stage_other": _("Working…"),
         "reset": _("Starting over…"),
+        "attachment_reading": _("A file is still being read. Send again when it is ready."),
         "answer_ready": _("Answer complete. Sources: {count}."),
         "answer_stopped": _("Answer stopped."),
         "answer_failed": _("The answer failed."),

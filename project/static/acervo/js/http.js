@@ -21,13 +21,14 @@ export class RequestFailed extends Error {
 async function request(method, url, body, options = {}) {
   const headers = { Accept: "application/json", ...options.headers };
   if (method !== "GET") headers["X-CSRFToken"] = getCookie("acervo_csrf") || formToken();
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isForm = body instanceof FormData; // the browser names its type, with a boundary
+  if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   let response;
   try {
     response = await fetch(url, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isForm ? body : JSON.stringify(body),
       credentials: "same-origin",
       redirect: "manual",
       keepalive: options.keepalive ?? false,

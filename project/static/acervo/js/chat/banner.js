@@ -1,7 +1,6 @@
 // The line above the conversation that says how the connection is, when it is not well.
 
-import { find, put } from "../dom.js";
-import { t } from "../text.js";
+import { find, put, t } from "./ui.js";
 
 const PATIENCE = 2500; // milliseconds: most losses are over before a reader needs to know
 const banner = find("[data-banner]");

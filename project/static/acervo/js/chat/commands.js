@@ -1,6 +1,6 @@
 // Commands: what begins with "/" is looked for in a list that the server rendered.
 
-import { find, findAll, on } from "../dom.js";
+import { find, findAll, on } from "./ui.js";
 
 /** `run(option)` does what was chosen; `isUsable(option)` says whether that makes sense now. */
 export function startCommands({ input, run, isUsable }) {

@@ -1,8 +1,6 @@
 // The box in which a question is written: grows, counts, keeps the draft, knows when it may send.
 
-import { chat, here } from "./ui.js";
-import { find } from "../dom.js";
-import { number, t } from "../text.js";
+import { chat, find, here, number, t } from "./ui.js";
 
 const SHOW_COUNT_AT = 0.85; // of the limit
 const limit = Number(chat.dataset.limit);
@@ -40,7 +38,6 @@ export function setAnswering(isNow) {
   changed();
 }
 
-/** Put a text into the box, as if it had been typed. */
 export function write(text) {
   input.value = text;
   changed();
@@ -53,7 +50,7 @@ export function clear() {
   changed();
 }
 
-/** Edit a question that was asked: the new one becomes another version of it. */
+/** Edit a question: the new one becomes another version of it. */
 export function edit(text, below) {
   parent = below;
   editing.hidden = false;
@@ -70,7 +67,6 @@ function cancelEditing() {
   write("");
 }
 
-/** Say why something did not work, until the text changes. */
 export function problem(text) {
   hint.textContent = text || usualHint;
   hint.classList.toggle("is-problem", Boolean(text));
@@ -82,6 +78,7 @@ export function tellLeft(left) {
   const isFew = left && left.remaining <= Math.max(3, left.limit / 10);
   const values = isFew && { count: number(left.remaining), minutes: number(Math.ceil(left.reset / 60)) };
   usualHint = isFew ? t("messages_left", values) : firstHint;
+  if (left && find("[data-left]")) find("[data-left]").textContent = number(left.remaining); // a guest's
   problem("");
 }
 

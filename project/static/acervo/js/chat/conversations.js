@@ -1,10 +1,6 @@
 // The list of conversations: drawer, search, archive, rename, pin, delete with undo.
 
-import { api, chat, here } from "./ui.js";
-import { find, findAll, fromServer, on, setCookie } from "../dom.js";
-import { getHtml, patchJson, remove } from "../http.js";
-import { t } from "../text.js";
-import { toast } from "../toast.js";
+import { api, chat, find, findAll, fromServer, getHtml, here, load, on, patchJson, remove, setCookie, t, toast } from "./ui.js";
 
 const NARROW = matchMedia("(max-width: 56rem)");
 const UNDO_SECONDS = 7;
@@ -22,7 +18,7 @@ const idOf = (item) => item.dataset.conversationItem;
 const nameOf = (item) => find("[data-name]", item).textContent;
 const itemWith = (id) => find(`[data-conversation-item="${CSS.escape(id)}"]`, list);
 const query = (more = {}) => ({ q: filter.value.trim(), archived, current: here(), ...more });
-const load = (wanted) => getHtml(`/c/?${new URLSearchParams(wanted)}`);
+const address = (wanted) => `/c/?${new URLSearchParams(wanted)}`;
 
 // -- Where it is
 
@@ -33,7 +29,6 @@ export function toggle() {
   findAll("[data-sidebar-toggle]").find((each) => each.offsetParent)?.focus();
 }
 
-/** Close the drawer; return whether it was open. */
 export function closeDrawer() {
   const wasOpen = body.contains("drawer-open");
   if (wasOpen) setDrawer(false);
@@ -62,12 +57,12 @@ function syncButtons() {
 
 // -- What is in it
 
-/** Load the list again, for instance because a conversation got its name. */
+/** Load the list again. */
 export async function refresh() {
   const number = ++asked;
   const wanted = query();
   try {
-    const html = await load(wanted);
+    const html = await getHtml(address(wanted));
     if (number !== asked || find(".menu[open]", list)) return;
     const focused = itemOf(document.activeElement);
     list.replaceChildren(fromServer(html));
@@ -86,19 +81,13 @@ function setHidden(id, isHidden) {
   itemWith(id)?.toggleAttribute("hidden", isHidden);
 }
 
-async function more(button) {
-  button.disabled = true;
-  try {
-    const fresh = fromServer(await load(query({ after: button.dataset.more })));
+const more = (button) =>
+  load(button, address(query({ after: button.dataset.more })), "list_failed", (fresh) => {
     const first = find(".conversation-link", fresh);
     find(".side-archive", list)?.remove();
     button.replaceWith(fresh);
     first?.focus();
-  } catch {
-    button.disabled = false;
-    toast(t("list_failed"));
-  }
-}
+  });
 
 // -- Changing it
 
@@ -109,7 +98,6 @@ async function change(id, fields) {
   (place ? find("summary", place) : filter).focus();
 }
 
-/** Pin or archive, or undo that. */
 async function set(button) {
   const { set: name, to } = button.dataset;
   const id = idOf(itemOf(button));
@@ -167,7 +155,6 @@ onClick("[data-more]", more);
 onClick("[data-rename]", (button) => rename(itemOf(button)));
 onClick("[data-set]", set);
 onClick("[data-delete]", (button) => leave(itemOf(button)));
-/** Show the archived conversations, or the others again. */
 onClick("[data-archive]", async (button) => {
   archived = button.dataset.archive;
   filter.value = "";
@@ -181,7 +168,7 @@ filter.addEventListener("input", () => {
 addEventListener("pagehide", () => going.forEach((finish) => finish(true)));
 NARROW.addEventListener("change", () => setDrawer(false));
 syncButtons();
-// Finish, or take back, what was begun on the page of the conversation itself.
+// Finish what was begun on the page of the conversation itself.
 const { id: left, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
 sessionStorage.removeItem(LEAVING);
 if (left && left !== here()) goAway(left, title);

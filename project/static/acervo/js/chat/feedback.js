@@ -1,21 +1,14 @@
 // Thumbs, with reasons for who wants to give some; copying an answer.
 
-import { api, tell, thread } from "./ui.js";
-import { copyOf, find, findAll, on } from "../dom.js";
-import { postJson } from "../http.js";
-import { t } from "../text.js";
-import { toast } from "../toast.js";
+import { api, copyOf, find, findAll, on, postJson, t, tell, thread, toast } from "./ui.js";
 
 on(thread, "click", "[data-feedback]", async (_event, button) => {
   const answer = button.closest(".answer");
-  const thumbs = findAll("[data-feedback]", answer);
-  const before = thumbs.map((each) => each.ariaPressed);
-  for (const each of thumbs) each.ariaPressed = each === button;
   try {
     await judge(answer, { value: Number(button.dataset.feedback) });
+    for (const each of findAll("[data-feedback]", answer)) each.ariaPressed = each === button;
     askWhy(answer, button);
   } catch (error) {
-    thumbs.forEach((each, at) => (each.ariaPressed = before[at]));
     tell(error);
   }
 });
@@ -33,9 +26,7 @@ function askWhy(answer, opener) {
   };
   find("[data-cancel]", form).onclick = close;
   form.onkeydown = (event) => {
-    if (event.key !== "Escape") return;
-    event.stopPropagation();
-    close();
+    if (event.key === "Escape") close(event.stopPropagation());
   };
   form.onsubmit = async (event) => {
     event.preventDefault();

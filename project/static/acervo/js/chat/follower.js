@@ -1,10 +1,7 @@
-// Following one turn from any number to its last event: no event lost, none shown twice.
-//
-// Events come over the WebSocket where there is one, else as server-sent events, else by long
-// polling. All carry `seq` 1, 2, 3…; what was seen is dropped, and a gap is asked for again.
+// Following one turn to its last event, none lost, none twice: over the WebSocket where there is one, else as
+// server-sent events, else by long polling. What was seen is dropped by its `seq`; a gap is asked for again.
 
-import { api } from "./ui.js";
-import { getJson } from "../http.js";
+import { api, getJson } from "./ui.js";
 
 const FINAL = ["completed", "failed", "stopped"];
 const SOCKET_GRACE = 1500; // milliseconds to wait for the socket before HTTP is used
@@ -13,105 +10,94 @@ const STREAM_TRIES = 2;
 const STREAM_SILENCE = 20000;
 const STREAM_START = 5000;
 
-export class Follower {
-  #socket;
-  #onEvent;
-  #onStored;
-  #http = null;
-  #lastHeard = Date.now();
-  #askedAt = 0;
-  #watch = setInterval(() => this.#look(), 4000);
-  #grace;
-  last = 0;
-  isOver = false;
-
-  /** `onEvent(event)` gets every event once, in order; `onStored()` says: load what is stored. */
-  constructor(turn, { socket, onEvent, onStored }) {
-    this.turn = turn;
-    this.#socket = socket;
-    this.#onEvent = onEvent;
-    this.#onStored = onStored;
-  }
+/** `onEvent(event, isLast)` gets every event once, in order; `onStored()` says: load what is stored. */
+export function follower(turn, { socket, onEvent, onStored }) {
+  let http = null;
+  let lastHeard = Date.now();
+  let askedAt = 0;
+  let grace;
+  let last = 0;
+  let isOver = false;
+  const watch = setInterval(look, 4000);
 
   /** Ask for everything behind what was seen. */
-  resume() {
-    if (this.isOver) return;
-    this.#askedAt = Date.now();
-    if (this.#socket.send({ type: "turn.resume", turn: this.turn, after: this.last })) return this.#endHttp();
-    if (this.#socket.state === "unusable") return this.#followOverHttp();
-    clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => this.#socket.state === "open" || this.#followOverHttp(), SOCKET_GRACE);
+  function resume() {
+    if (isOver) return;
+    askedAt = Date.now();
+    if (socket.send({ type: "turn.resume", turn, after: last })) return endHttp();
+    if (socket.state === "unusable") return followOverHttp();
+    clearTimeout(grace);
+    grace = setTimeout(() => socket.state === "open" || followOverHttp(), SOCKET_GRACE);
   }
 
   /** Take an event of this turn from any transport. */
-  take(event) {
-    if (this.isOver || event.seq <= this.last) return;
-    this.#lastHeard = Date.now();
+  function take(event) {
+    if (isOver || event.seq <= last) return;
+    lastHeard = Date.now();
     // A reset voids all that came before it, so that what was missed of it does not matter.
-    if (event.seq > this.last + 1 && event.type !== "answer.reset") {
+    if (event.seq > last + 1 && event.type !== "answer.reset") {
       // Something is missing in between; ask once, not for each event that follows it.
-      if (Date.now() - this.#askedAt > 1000) this.resume();
-      return;
+      return Date.now() - askedAt > 1000 && resume();
     }
-    this.last = event.seq;
-    if (FINAL.includes(event.type.split("turn.")[1])) this.#end();
-    this.#onEvent(event);
+    last = event.seq;
+    if (FINAL.includes(event.type.split("turn.")[1])) end();
+    onEvent(event, isOver);
   }
 
-  #end() {
-    this.isOver = true;
-    clearInterval(this.#watch);
-    clearTimeout(this.#grace);
-    this.#endHttp();
+  function end() {
+    isOver = true;
+    clearInterval(watch);
+    clearTimeout(grace);
+    endHttp();
   }
 
-  #endHttp() {
-    this.#http?.abort();
-    this.#http = null;
+  function endHttp() {
+    http?.abort();
+    http = null;
   }
 
   /** After a long silence ask the server how the turn stands. */
-  async #look() {
-    if (Date.now() - this.#lastHeard < SILENCE || !navigator.onLine) return;
-    this.#lastHeard = Date.now();
+  async function look() {
+    if (Date.now() - lastHeard < SILENCE || !navigator.onLine) return;
+    lastHeard = Date.now();
     try {
-      const turn = await getJson(api(`turns/${this.turn}`));
-      if (FINAL.includes(turn.status) && turn.last_seq <= this.last) this.#finishFromStore();
-      else this.resume();
+      const stored = await getJson(api(`turns/${turn}`));
+      if (FINAL.includes(stored.status) && stored.last_seq <= last) finishFromStore();
+      else resume();
     } catch (error) {
-      if (error.status === 404) this.#finishFromStore();
-      else this.resume();
+      if (error.status === 404) finishFromStore();
+      else resume();
     }
   }
 
-  #finishFromStore() {
-    if (this.isOver) return;
-    this.#end();
-    this.#onStored();
+  function finishFromStore() {
+    if (isOver) return;
+    end();
+    onStored();
   }
 
-  async #followOverHttp() {
-    if (this.#http || this.isOver) return;
-    const { signal } = (this.#http = new AbortController());
-    const ask = (way) => `${api(`turns/${this.turn}/${way}`)}?after=${this.last}`;
+  async function followOverHttp() {
+    if (http || isOver) return;
+    const { signal } = (http = new AbortController());
+    const ask = (way) => `${api(`turns/${turn}/${way}`)}?after=${last}`;
     let failures = 0;
     while (!signal.aborted) {
-      const before = this.last;
+      const before = last;
       try {
-        if (failures < STREAM_TRIES) await this.#stream(ask("events"), signal);
-        else await this.#poll(`${ask("poll")}&wait=25`, signal);
+        if (failures < STREAM_TRIES) await stream(ask("events"), signal);
+        else await poll(`${ask("poll")}&wait=25`, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (error.status === 404) return this.#finishFromStore();
+        if (error.status === 404) return finishFromStore();
         // A stream that brought something may be taken up again; one that did not is of no use.
-        failures = this.last > before ? Math.min(failures, 1) : failures + 1;
+        failures = last > before ? Math.min(failures, 1) : failures + 1;
         await new Promise((resolve) => setTimeout(resolve, Math.min(8000, 500 * 2 ** failures)));
       }
     }
   }
 
   /** Take events until the stream ends, which rejects. */
-  #stream(address, signal) {
+  function stream(address, signal) {
     const source = new EventSource(address);
     let timer;
     return new Promise((resolve, reject) => {
@@ -124,7 +110,7 @@ export class Follower {
       source.onopen = () => within(STREAM_SILENCE);
       source.onmessage = ({ data }) => {
         within(STREAM_SILENCE);
-        this.take(JSON.parse(data));
+        take(JSON.parse(data));
       };
       source.onerror = reject;
       signal.addEventListener("abort", resolve);
@@ -134,9 +120,11 @@ export class Follower {
     });
   }
 
-  async #poll(address, signal) {
+  async function poll(address, signal) {
     const { events, done } = await getJson(address, { signal });
-    for (const event of events) this.take(event);
-    if (done) this.#finishFromStore();
+    for (const event of events) take(event);
+    if (done) finishFromStore();
   }
+
+  return { resume, take };
 }

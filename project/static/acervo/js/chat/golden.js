@@ -1,10 +1,6 @@
 // Making a golden question of an answer, for those who edit what it cites.
 
-import { api, tell, thread } from "./ui.js";
-import { copyOf, find, on } from "../dom.js";
-import { postJson, remove } from "../http.js";
-import { t } from "../text.js";
-import { toast } from "../toast.js";
+import { api, copyOf, find, on, postJson, remove, t, tell, thread, toast } from "./ui.js";
 
 on(thread, "click", "[data-golden]", async (_event, button) => {
   if (button.ariaDisabled === "true") return;
@@ -23,17 +19,13 @@ function show(button, { golden_question: golden, created, edit_url: address }) {
   edit.href = address;
   edit.hidden = !address;
   undo.hidden = !created;
-  undo.onclick = async () => {
-    try {
-      await remove(api(`golden-questions/${golden.id}`));
-    } catch (error) {
-      return tell(error);
-    }
+  const undone = () => {
     place.replaceChildren();
     button.ariaPressed = "false";
     button.focus();
     toast(t("golden_undone"));
   };
+  undo.onclick = () => remove(api(`golden-questions/${golden.id}`)).then(undone, tell);
   place.replaceChildren(note);
   button.ariaPressed = "true";
 }

@@ -2,12 +2,8 @@
 
 import { prepareCitations, storedAnswer } from "./answer.js";
 import { toEnd } from "./scroller.js";
-import { announce, here, mine, tell, thread } from "./ui.js";
-import { copyOf, find, findAll, put } from "../dom.js";
-import { getJson, postJson } from "../http.js";
 import { Line } from "../line.js";
-import { fill, number } from "../text.js";
-import { toast } from "../toast.js";
+import { announce, copyOf, fill, find, getJson, here, mine, newest, number, postJson, put, tell, thread, toast } from "./ui.js";
 
 const TYPING = 4000; // milliseconds that somebody counts as writing
 const strip = find("[data-handoff]");
@@ -35,17 +31,16 @@ export function startHandoff(request) {
   if (strip.dataset.open) look();
 }
 
-/** Look whether people answer: a message of this conversation went to them. */
+/** Look whether people answer. */
 export const look = () => getJson(mine("handoff/")).then(follow).catch((error) => error.status === 404 || tell(error));
 
 function follow(handoff) {
   take(handoff);
   if (line || handoff.ended_at) return;
-  const last = findAll('[data-message]:not([data-message=""])', thread).at(-1);
   line = new Line({
     address: `/ws/handoffs/${handoff.id}/`,
     paths: { messages: mine("messages/"), handoff: mine("handoff/") },
-    after: last?.dataset.message ?? "",
+    after: newest() ?? "",
   });
   line.addEventListener("message", ({ detail }) => (arriving = arriving.then(() => place(detail.message)).catch(tell)));
   line.addEventListener("updated", ({ detail }) => take(detail.handoff));

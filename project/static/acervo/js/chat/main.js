@@ -1,44 +1,36 @@
 // The chat page: joins the box, the connection and what is shown.
 
-import { AnswerView, prepareCitations } from "./answer.js";
+import { answerView, prepareCitations } from "./answer.js";
+import { isReading, startAttachments } from "./attachments.js";
 import * as banner from "./banner.js";
 import { startCommands } from "./commands.js";
 import * as composer from "./composer.js";
 import * as conversations from "./conversations.js";
 import "./feedback.js";
-import { Follower } from "./follower.js";
+import { follower } from "./follower.js";
 import "./golden.js";
 import { look, startHandoff } from "./handoff.js";
 import * as outbox from "./outbox.js";
 import { keepPlace, toEnd } from "./scroller.js";
 import { startShortcuts } from "./shortcuts.js";
-import { Socket } from "./socket.js";
+import { liveSocket } from "./socket.js";
 import * as states from "./state.js";
-import { announce, api, chat, freshId, here, mine, page, tell, thread } from "./ui.js";
-import { copyOf, find, findAll, fromServer, on, put } from "../dom.js";
-import { getHtml, patchJson, postJson } from "../http.js";
-import { t } from "../text.js";
-import { toast } from "../toast.js";
+import { announce, api, chat, copyOf, find, findAll, freshId, here, load, mine, newest, on, page, patchJson, postJson, put, t, tell, thread } from "./ui.js";
 
 const picker = find("[data-space-picker]");
-const socket = new Socket();
-const followers = new Map(); // turn -> {follower, view}
+const tierPicker = find("[data-tier-picker]");
+const socket = liveSocket();
+const followers = new Map(); // by turn
 
 // -- Asking
-
-/** Where a new question goes: undefined is "behind the newest message". */
-function parentFor(chosen) {
-  if (chosen !== undefined) return chosen;
-  const isOldBranch = new URLSearchParams(location.search).has("leaf");
-  return isOldBranch ? findAll('[data-message]:not([data-message=""])', thread).at(-1)?.dataset.message : undefined;
-}
 
 async function ask({ content, parent, state = states.asked, id = freshId() }, question = copyOf("question-template", { text: content })) {
   find("[data-empty]")?.remove();
   question.dataset.clientId = id;
-  const where = parentFor(parent);
+  // Undefined is "behind the newest message", which an older branch does not end with.
+  const where = parent === undefined && location.search.includes("leaf=") ? newest() : parent;
   if (parent !== undefined) cutBefore(parent);
-  const view = new AnswerView();
+  const view = answerView();
   view.asked(state.label);
   thread.append(question, view.element);
   note(question, "");
@@ -66,7 +58,7 @@ function notSent(question, view, request, { status, message }) {
   view.element.remove();
   composer.setAnswering(false);
   if (status === 401) {
-    // The text goes back into the box, whose draft outlives the way through the sign-in page.
+    // The draft outlives the way through the sign-in page.
     question.remove();
     composer.write(request.content);
     banner.signedOut();
@@ -81,21 +73,19 @@ function notSent(question, view, request, { status, message }) {
   announce(why);
 }
 
-/** Say beside a question how its sending goes. */
 function note(question, text) {
   delete question.dataset.sending;
   put(question, { state: text });
 }
 
-/** Begin a conversation: the page gets its address. */
 async function begin() {
-  const { id } = await postJson(api("conversations"), picker?.value ? { space: picker.value } : {});
+  const { id } = await postJson(api("conversations"), { space: picker?.value || null, model_tier: tierPicker?.value || "" });
   composer.keep(() => states.keep(() => (chat.dataset.conversation = id)));
   history.replaceState(null, "", page());
   socket.open(id);
 }
 
-/** Take away what an edited question replaces on the page; the tree keeps it. */
+/** Take away what an edited question replaces; the tree keeps it. */
 function cutBefore(parent) {
   const messages = findAll(".question, .answer", thread);
   const at = parent === null ? 0 : messages.findIndex((each) => each.dataset.message === parent) + 1;
@@ -105,29 +95,26 @@ function cutBefore(parent) {
 // -- Following
 
 function follow(view) {
-  const follower = new Follower(view.data.turn, {
-    socket,
-    onEvent: (event) => {
-      view.apply(event);
-      if (follower.isOver) finished(view, event);
-    },
-    onStored: () => finished(view, null),
-  });
-  followers.set(follower.turn, { follower, view });
+  const { turn } = view.data;
+  const onEvent = (event, isLast) => {
+    view.apply(event);
+    if (isLast) finished(view, event);
+  };
+  followers.set(turn, follower(turn, { socket, onEvent, onStored: () => finished(view) }));
   composer.setAnswering(true);
-  follower.resume();
+  followers.get(turn).resume();
   socket.open(here());
 }
 
 socket.addEventListener("message", ({ detail: event }) => {
   // An error about a turn is settled by its follower, which asks how the turn stands.
-  if (event.type !== "error") followers.get(event.turn)?.follower.take(event);
+  if (event.type !== "error") followers.get(event.turn)?.take(event);
   else if (!event.turn) composer.problem(event.message);
 });
 
 socket.addEventListener("state", ({ detail: { state } }) => {
   if (!["open", "unusable"].includes(state)) return;
-  for (const { follower } of followers.values()) follower.resume();
+  for (const each of followers.values()) each.resume();
 });
 
 async function finished(view, event) {
@@ -150,15 +137,15 @@ async function finished(view, event) {
 }
 
 async function stop() {
-  for (const { turn } of [...followers.values()].map((each) => each.follower)) {
+  for (const turn of followers.keys()) {
     if (!socket.send({ type: "turn.stop", turn })) await postJson(api(`turns/${turn}/stop`)).catch(tell);
   }
 }
 
 async function regenerate(answer) {
   const { message, question } = answer.dataset;
-  const view = new AnswerView();
-  view.asked(new AnswerView(answer).askedLabel);
+  const view = answerView();
+  view.asked(answerView(answer).askedLabel());
   try {
     const { turn } = await postJson(api(`messages/${message || question}/regenerate`));
     view.data.turn = turn.id;
@@ -175,13 +162,13 @@ async function regenerate(answer) {
 
 // -- Wiring
 
-/** Run `act` unless an answer is being written. */
 const whenIdle = (act) => (followers.size ? composer.problem(t("still_answering")) : act());
 const edit = (question) =>
   whenIdle(() => composer.edit(find("[data-text]", question).textContent, question.dataset.parent || null));
 
 composer.startComposer({
   send: (question) => {
+    if (isReading()) return composer.problem(t("attachment_reading"));
     ask(question);
     composer.clear();
     if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
@@ -194,32 +181,24 @@ composer.startComposer({
 });
 on(thread, "click", "[data-edit]", (_event, button) => edit(button.closest(".question")));
 on(thread, "click", "[data-retry], [data-regenerate]", (_event, button) => whenIdle(() => regenerate(button.closest(".answer"))));
-on(thread, "click", "[data-earlier]", async (_event, button) => {
-  button.disabled = true;
-  try {
-    const fresh = fromServer(await getHtml(page(`earlier/?before=${button.dataset.earlier}`)));
+on(thread, "click", "[data-earlier]", (_event, button) =>
+  load(button, page(`earlier/?before=${button.dataset.earlier}`), "earlier_failed", (fresh) => {
     prepareCitations(fresh);
     keepPlace(() => button.replaceWith(fresh));
-  } catch {
-    button.disabled = false;
-    toast(t("earlier_failed"));
-  }
-});
+  }),
+);
 on(document, "click", "[data-suggestion]", (_event, button) =>
   whenIdle(() => ask({ content: find("[data-question]", button).textContent })),
 );
 picker?.addEventListener("change", () => {
-  showSuggestions(picker.value);
-  if (here()) patchJson(mine(), { space: picker.value || null }).catch(tell);
+  // Suggested are questions of the chosen space; how many, the style sheet says.
+  for (const each of findAll(".suggestions li")) each.hidden = Boolean(picker.value) && each.dataset.space !== picker.value;
+  change({ space: picker.value || null });
 });
+tierPicker?.addEventListener("change", () => change({ model_tier: tierPicker.value }));
 
-/** Show the questions of the chosen space, or the first of all. */
-function showSuggestions(space) {
-  let room = Number(find(".suggestions")?.dataset.shown ?? 0);
-  for (const item of findAll(".suggestions li")) {
-    item.hidden = (space && item.dataset.space !== space) || room <= 0;
-    if (!item.hidden) room -= 1;
-  }
+function change(fields) {
+  if (here()) patchJson(mine(), fields).catch(tell);
 }
 
 startCommands({
@@ -236,11 +215,12 @@ startCommands({
 });
 banner.watch(socket);
 startHandoff((content) => ask({ content }));
+startAttachments(begin);
 startShortcuts({ input: composer.input, stop });
 prepareCitations(thread);
 if (here()) socket.open(here());
 for (const element of findAll(".answer", thread)) {
-  if (["queued", "running"].includes(element.dataset.status)) follow(new AnswerView(element));
+  if (["queued", "running"].includes(element.dataset.status)) follow(answerView(element));
 }
 const unsent = outbox.unsent();
 if (unsent && findAll("[data-client-id]").every((each) => each.dataset.clientId !== unsent.id)) ask(unsent);

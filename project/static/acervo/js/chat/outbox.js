@@ -1,7 +1,6 @@
 // Sending questions so that each arrives once: the same client_message_id until it is accepted.
 
-import { api, here, mine } from "./ui.js";
-import { RequestFailed, postJson } from "../http.js";
+import { api, here, mine, postJson, RequestFailed } from "./ui.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000, 15000];
 const LONGEST = 30; // seconds
@@ -15,10 +14,7 @@ export function unsent() {
 
 export const forget = () => sessionStorage.removeItem(KEY);
 
-/**
- * Send a question; resolves to its {message, turn}. Tries again while the fault may pass,
- * calling `onWait()` before each pause; `id` repeats an earlier attempt.
- */
+/** Send a question, again while the fault may pass, with `onWait()` before each pause; `id` repeats one. */
 export async function send({ content, parent, state, id, ...more }, { begin, onWait }) {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -40,16 +36,9 @@ export async function send({ content, parent, state, id, ...more }, { begin, onW
   }
 }
 
-/** Wait, but no longer than until the network is back; while offline there is nothing to try. */
-function pause(milliseconds) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      if (!navigator.onLine) return;
-      removeEventListener("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    addEventListener("online", done);
+/** Wait, or until the network is back; while offline there is nothing to try. */
+const pause = (milliseconds) =>
+  new Promise((resolve) => {
+    addEventListener("online", resolve, { once: true });
+    if (navigator.onLine) setTimeout(resolve, milliseconds);
   });
-}

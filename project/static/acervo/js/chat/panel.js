@@ -1,9 +1,6 @@
 // What stands beside the conversation: a cited passage, or why an answer is as it is.
 
-import { page, thread } from "./ui.js";
-import { copyOf, find, findAll, fromServer, on, put } from "../dom.js";
-import { getHtml } from "../http.js";
-import { t } from "../text.js";
+import { copyOf, find, findAll, fromServer, getHtml, on, page, put, t, thread } from "./ui.js";
 
 const OVERLAY = matchMedia("(max-width: 75rem)");
 const panel = find("[data-panel]");

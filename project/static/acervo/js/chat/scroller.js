@@ -1,7 +1,6 @@
 // Keeps the newest text in view while the reader is at the end, and lets them leave.
 
-import { thread } from "./ui.js";
-import { find } from "../dom.js";
+import { find, thread } from "./ui.js";
 
 const NEAR = 60; // pixels from the end that count as being there
 const box = find("[data-scroller]");

@@ -2,8 +2,7 @@
 
 import * as conversations from "./conversations.js";
 import * as panel from "./panel.js";
-import { chat } from "./ui.js";
-import { find, isTyping } from "../dom.js";
+import { chat, find, isTyping } from "./ui.js";
 
 export function startShortcuts({ input, stop }) {
   const commands = { o: () => location.assign(chat.dataset.homeUrl), s: conversations.toggle, f: conversations.search };

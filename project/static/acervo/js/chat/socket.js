@@ -1,7 +1,5 @@
-// The live connection of one conversation: opens, keeps alive, comes back after a loss.
-//
-// `state` is "closed" (not wanted, or idle), "connecting", "open", "waiting" (for the next try),
-// "unusable" (nothing ever came over it: use HTTP) or "refused" (signed out, or not this person's).
+// The live connection of one conversation. `state`: "closed" (not wanted, or idle), "connecting", "open",
+// "waiting" (for the next try), "unusable" (nothing ever came over it: use HTTP) or "refused".
 
 const FIRST_WAIT = 1000; // milliseconds, doubled with every try; of it any part is waited
 const LONGEST_WAIT = 30000;
@@ -14,113 +12,110 @@ const UNUSABLE_WAIT = 60000;
 
 const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooMany: 4430, full: 1013 };
 
-export class Socket extends EventTarget {
-  #socket = null;
-  #conversation = "";
-  #tries = 0;
-  #everHeard = false;
-  #isProven = false; // this connection: something came over it
-  #timer = 0;
-  #pinging = 0;
-  #pongTimer = 0;
-  state = "closed";
-
-  constructor() {
-    super();
-    addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
-    addEventListener("pageshow", (event) => event.persisted && this.#hurry());
-  }
+/** Return one: it has open() and send(), and dispatches "message" and "state". */
+export function liveSocket() {
+  let socket = null;
+  let conversation = "";
+  let tries = 0;
+  let everHeard = false;
+  let isProven = false; // this connection: something came over it
+  let timer = 0;
+  let pinging = 0;
+  let pongTimer = 0;
+  const line = Object.assign(new EventTarget(), { state: "closed", open, send });
+  addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", () => document.hidden || hurry());
+  addEventListener("pageshow", (event) => event.persisted && hurry());
 
   /** Connect to a conversation, unless that is done or under way. */
-  open(conversation) {
-    this.#conversation = conversation;
-    if (["closed", "waiting"].includes(this.state)) this.#connect();
+  function open(wanted) {
+    conversation = wanted;
+    if (["closed", "waiting"].includes(line.state)) connect();
   }
 
   /** Send a message of the protocol; return whether the connection took it. */
-  send(message) {
-    if (this.state !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(message));
+  function send(message) {
+    if (line.state !== "open" || socket.readyState !== WebSocket.OPEN) return false;
+    socket.send(JSON.stringify(message));
     return true;
   }
 
-  #connect() {
-    clearTimeout(this.#timer);
-    this.#setState("connecting");
-    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws/chat/${this.#conversation}/`);
-    this.#socket = socket;
-    this.#isProven = false;
-    this.#timer = setTimeout(() => this.#abandon(), OPENING);
-    socket.addEventListener("open", () => {
-      clearTimeout(this.#timer);
-      this.#pinging = setInterval(() => this.#ping(), PING_EVERY);
-      this.#setState("open");
-      // Some proxies open a line and then let nothing through: the answer proves that it works.
-      this.#ping(FIRST_PONG_WITHIN);
+  function connect() {
+    clearTimeout(timer);
+    setState("connecting");
+    const fresh = new WebSocket(`${location.origin.replace("http", "ws")}/ws/chat/${conversation}/`);
+    socket = fresh;
+    isProven = false;
+    timer = setTimeout(abandon, OPENING);
+    fresh.addEventListener("open", () => {
+      clearTimeout(timer);
+      pinging = setInterval(ping, PING_EVERY);
+      setState("open");
+      // Some proxies open a line and then let nothing through.
+      ping(FIRST_PONG_WITHIN);
     });
-    socket.addEventListener("message", ({ data }) => socket === this.#socket && this.#take(data));
-    socket.addEventListener("close", ({ code }) => socket === this.#socket && this.#closed(code));
+    fresh.addEventListener("message", ({ data }) => fresh === socket && take(data));
+    fresh.addEventListener("close", ({ code }) => fresh === socket && closed(code));
   }
 
-  #take(data) {
-    // Anything heard proves that the line works.
-    clearTimeout(this.#pongTimer);
-    this.#tries = 0;
-    this.#everHeard = this.#isProven = true;
+  function take(data) {
+    clearTimeout(pongTimer);
+    tries = 0;
+    everHeard = isProven = true;
     const message = JSON.parse(data);
-    if (message.type !== "pong") this.dispatchEvent(new CustomEvent("message", { detail: message }));
+    if (message.type !== "pong") line.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
 
-  #ping(within = PONG_WITHIN) {
-    if (!this.send({ type: "ping" })) return;
-    clearTimeout(this.#pongTimer);
-    this.#pongTimer = setTimeout(() => this.#abandon(), within);
+  function ping(within = PONG_WITHIN) {
+    if (!send({ type: "ping" })) return;
+    clearTimeout(pongTimer);
+    pongTimer = setTimeout(abandon, within);
   }
 
-  /** Give up on a connection that does not answer: its own close event may take minutes. */
-  #abandon() {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
-    this.#closed(1006);
+  /** Give up on one that does not answer: its own close event may take minutes. */
+  function abandon() {
+    const given = socket;
+    socket = null;
+    given?.close();
+    closed(1006);
   }
 
-  #closed(code) {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#pongTimer);
-    clearInterval(this.#pinging);
-    const wasProven = this.#isProven;
-    this.#isProven = false;
+  function closed(code) {
+    clearTimeout(timer);
+    clearTimeout(pongTimer);
+    clearInterval(pinging);
+    const wasProven = isProven;
+    isProven = false;
     // A session that was renewed elsewhere has another cookie by now: one try shows it.
     if (code === CLOSED.notYours || (code === CLOSED.signedOut && !wasProven)) {
-      return this.#setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
+      return setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
     }
-    if (code === CLOSED.idle) return this.#setState("closed");
-    this.#tries += 1;
-    const isSilent = !this.#everHeard && this.#tries >= TRIES_BEFORE_HTTP && navigator.onLine;
+    if (code === CLOSED.idle) return setState("closed");
+    tries += 1;
+    const isSilent = !everHeard && tries >= TRIES_BEFORE_HTTP && navigator.onLine;
     const isHopeless = isSilent || code === CLOSED.tooMany;
-    this.#setState(isHopeless ? "unusable" : "waiting", code === CLOSED.flood ? "flood" : "");
-    // An unusable line is still tried now and then: the proxy in between may be repaired.
-    this.#timer = setTimeout(() => this.#connect(), isHopeless ? UNUSABLE_WAIT : this.#pause(code));
+    setState(isHopeless ? "unusable" : "waiting", code === CLOSED.flood ? "flood" : "");
+    timer = setTimeout(connect, isHopeless ? UNUSABLE_WAIT : pause(code));
   }
 
   /** Return the milliseconds to wait: chance keeps thousands from coming back at once. */
-  #pause(code) {
+  function pause(code) {
     if (code === CLOSED.flood) return 10000;
     if (code === CLOSED.signedOut) return 0;
-    const doubled = FIRST_WAIT * 2 ** (code === CLOSED.full ? this.#tries + 2 : this.#tries);
+    const doubled = FIRST_WAIT * 2 ** (code === CLOSED.full ? tries + 2 : tries);
     return Math.random() * Math.min(LONGEST_WAIT, doubled);
   }
 
   /** Try at once: the network or the page is back. */
-  #hurry() {
-    if (this.state === "waiting") this.#connect();
-    else if (this.state === "open") this.#ping();
+  function hurry() {
+    if (line.state === "waiting") connect();
+    else if (line.state === "open") ping();
   }
 
-  #setState(state, reason = "") {
-    this.state = state;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, reason } }));
+  function setState(state, reason = "") {
+    line.state = state;
+    line.dispatchEvent(new CustomEvent("state", { detail: { state, reason } }));
   }
+
+  return line;
 }

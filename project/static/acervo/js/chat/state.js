@@ -1,8 +1,6 @@
 // The earlier state of knowledge that questions are asked of: a day or a release, until cleared.
 
-import { announce, here } from "./ui.js";
-import { find } from "../dom.js";
-import { t } from "../text.js";
+import { announce, find, here, t } from "./ui.js";
 
 const menu = find("[data-state-menu]");
 const day = find("[data-state-day]");
@@ -37,7 +35,8 @@ function choose(chosen, words = chosen.label) {
   find("[data-input]").focus();
 }
 
-function apply() {
+function apply(event) {
+  event.preventDefault();
   const named = release?.selectedOptions[0];
   if (named?.value) {
     choose({ body: { release: named.value }, label: t("state_release", { name: named.textContent.trim() }) });
@@ -54,7 +53,7 @@ function apply() {
   }
 }
 
-find("[data-state-apply]").onclick = apply;
+find("#state-form").onsubmit = apply;
 for (const each of ["[data-state-today]", "[data-asked-clear]"]) {
   find(each).onclick = () => {
     day.value = "";
@@ -67,10 +66,5 @@ menu.addEventListener("input", ({ target }) => {
   const other = target === day ? release : day;
   if (other && target.value) other.value = "";
   problem.hidden = true;
-});
-menu.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.target.closest("button, summary")) return;
-  event.preventDefault();
-  apply();
 });
 show();

@@ -1,13 +1,23 @@
-// What the parts of the chat page share: its places, its addresses, and saying things.
+// What the parts of the chat page share: helpers of all pages, its places and addresses.
 
-import { find } from "../dom.js";
+import { find, findAll, fromServer } from "../dom.js";
+import { getHtml } from "../http.js";
+import { t } from "../text.js";
 import { toast } from "../toast.js";
+
+export * from "../dom.js";
+export * from "../http.js";
+export * from "../text.js";
+export { toast };
 
 export const chat = find("[data-chat]");
 export const thread = find("[data-thread]");
 
 /** The conversation that is shown, "" before its first question. */
 export const here = () => chat.dataset.conversation;
+
+/** The newest message that is shown. */
+export const newest = () => findAll('[data-message]:not([data-message=""])', thread).at(-1)?.dataset.message;
 
 export const api = (path) => `/api/v1/${path}/`;
 export const mine = (path = "") => `/api/v1/conversations/${here()}/${path}`;
@@ -22,6 +32,17 @@ export function announce(text) {
 
 /** For `catch`: say what went wrong. */
 export const tell = ({ message }) => toast(message);
+
+/** Put the piece that a button asks for where `place` says, or say what failed. */
+export async function load(button, address, failed, place) {
+  button.disabled = true;
+  try {
+    place(fromServer(await getHtml(address)));
+  } catch {
+    button.disabled = false;
+    toast(t(failed));
+  }
+}
 
 /** Return a fresh name for a message; `crypto.randomUUID` exists on https and localhost only. */
 export const freshId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");
