@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.urls import path
 from project.http.handler import OneThreadHandler
 
 _seen: dict[str, int] = {}
+_started, _go_on = threading.Event(), threading.Event()
 
 
 class Noting:
@@ -57,7 +59,15 @@ def broken(_request: HttpRequest) -> HttpResponse:
     raise ValueError("broken on purpose")
 
 
+def slow(_request: HttpRequest) -> HttpResponse:
+    _seen["slow"] = threading.get_ident()
+    _started.set()
+    _go_on.wait(10)
+    return HttpResponse("late")
+
+
 urlpatterns = [
+    path("slow", slow),
     path("plain", plain),
     path("asynchronous", asynchronous),
     path("streamed", streamed),
@@ -65,8 +75,8 @@ urlpatterns = [
 ]
 
 
-async def asked(address: str) -> tuple[int, bytes]:
-    handler = OneThreadHandler()
+async def asked(address: str, handler: OneThreadHandler | None = None) -> tuple[int, bytes]:
+    handler = handler or OneThreadHandler()
     headers = [(b"host", b"localhost")]
     scope = {"type": "http", "method": "GET", "path": address, "headers": headers}
     communicator: Any = ApplicationCommunicator  # without types of its own
@@ -88,6 +98,8 @@ def small_site(settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = [f"{__name__}.Noting", "django.middleware.common.CommonMiddleware"]
     _seen.clear()
+    _started.clear()
+    _go_on.clear()
 
 
 def test_a_request_stays_in_one_thread_that_is_not_the_loops() -> None:
@@ -110,3 +122,52 @@ def test_an_asynchronous_stream_is_sent_from_the_loop() -> None:
 def test_a_view_that_breaks_is_a_500() -> None:
     status, _body = asyncio.run(asked("/broken"))
     assert status == 500
+
+
+def test_the_next_request_has_the_thread_of_the_last_one() -> None:
+    async def both() -> tuple[int, int]:
+        handler = OneThreadHandler()
+        await asked("/plain", handler)
+        first = _seen["view"]
+        for address in ("/streamed", "/plain"):
+            async with asyncio.timeout(10):
+                while not handler._idle:
+                    await asyncio.sleep(0.001)
+            await asked(address, handler)
+        return first, _seen["view"]
+
+    first, second = asyncio.run(both())
+    assert first == second
+
+
+def test_a_request_that_is_still_answered_shares_its_thread_with_nobody() -> None:
+    async def both() -> tuple[int, bytes]:
+        handler = OneThreadHandler()
+        late = asyncio.create_task(asked("/slow", handler))
+        await asyncio.to_thread(_started.wait, 10)
+        await asked("/plain", handler)
+        _go_on.set()
+        return await late
+
+    assert asyncio.run(both()) == (200, b"late")
+    assert _seen["slow"] != _seen["view"]
+
+
+def test_threads_beyond_those_that_are_kept_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("project.http.handler.MOST_IDLE", 1)
+
+    async def crowd() -> None:
+        handler = OneThreadHandler()
+        await asyncio.gather(*(asked("/plain", handler) for _ in range(4)))
+
+    before = threading.active_count()
+    asyncio.run(crowd())
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before + 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_is_no_http_is_refused() -> None:
+    with pytest.raises(ValueError, match="websocket"):
+        asyncio.run(OneThreadHandler()({"type": "websocket"}, None, None))  # type: ignore[arg-type]
