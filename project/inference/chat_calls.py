@@ -67,6 +67,11 @@ class ChatCall:
         self._half_pair = ""
         self._counted: tuple[int, int] | None = None
         self._is_over = False
+        self._is_lost = False
+
+    def lost(self) -> None:
+        """Count the prompt although no text came: another endpoint was faster, but it was read."""
+        self._is_lost = True
 
     async def texts(self) -> AsyncGenerator[str, None]:
         """Yield the pieces of the answer. Raises CallFailed; closing it closes the connection."""
@@ -105,9 +110,9 @@ class ChatCall:
         """Tokens and cost so far: as the server counted, else estimated from the text seen."""
         if self._counted:
             prompt, completion = self._counted
-        elif self._texts:
+        elif self._texts or self._is_lost:
             prompt = estimate_tokens(*(each["content"] for each in self._prompt.messages))
-            completion = estimate_tokens("".join(self._texts))
+            completion = estimate_tokens("".join(self._texts)) if self._texts else 0
         else:
             prompt = completion = 0
         cost = self.endpoint.cost_of(prompt, completion)

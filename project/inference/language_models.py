@@ -4,15 +4,16 @@ The order of things in one call of `stream_chat`:
 
 1. endpoints of the wanted tier first, drawn by weight, then those of the other tiers;
 2. an endpoint whose circuit breaker is open, or that has no free place, is passed over;
-3. until the first token a failed attempt is repeated (full jitter, `Retry-After` kept to) and then
+   where the next one is of the same tier, a place is not waited for;
+3. an endpoint that is silent for ACERVO_HEDGE_MS is raced by another of its tier, if that is set;
+4. until the first token a failed attempt is repeated (full jitter, `Retry-After` kept to) and then
    made at the next endpoint; after the first token nothing is repeated, because text already shown
    cannot be taken back: the answer ends as interrupted;
-4. every attempt leaves a usage row, written when the stream is over. No database connection is held
+5. every attempt leaves a usage row, written when the stream is over. No database connection is held
    while a model answers.
 """
 
 import asyncio
-import dataclasses
 import importlib
 import sys
 from collections.abc import AsyncGenerator
@@ -20,16 +21,19 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from project.aio import in_thread
-from project.inference import breaker, failures, routing
+from project.inference import failures, routing
+from project.inference.attempts import RESTING, Attempt, chat_row
 from project.inference.budgets import BudgetUsedUp, budget_hold
 from project.inference.chat_calls import CallFailed, ChatCall, Prompt
-from project.inference.choices import CallKind, Outcome, Tier
+from project.inference.choices import Tier
 from project.inference.failures import Failure
+from project.inference.hedging import raced
 from project.inference.models import ModelEndpoint, UsageRecord
-from project.inference.slots import EndpointFull, slot
+from project.inference.slots import EndpointFull
 from project.inference.types import (
     CallSummary,
     ChatMessage,
@@ -38,10 +42,9 @@ from project.inference.types import (
     ModelInterrupted,
     ModelUnavailable,
     TextDelta,
-    TokenUsage,
     UsageContext,
 )
-from project.inference.usage import usage_row, usage_store_async
+from project.inference.usage import usage_store_async
 
 __all__ = [
     "ChatMessage",
@@ -59,7 +62,6 @@ ATTEMPTS = 3
 ATTEMPTS_BEFORE_ANOTHER = 2
 NOT_CONFIGURED = "not_configured"
 BUDGET = "budget_used_up"
-_RESTING = Failure(Outcome.BREAKER_OPEN, _("The model is resting after failures."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +141,31 @@ async def _from_first_able(
     endpoints: list[ModelEndpoint], prompt: Prompt, usage: UsageContext, rows: list[UsageRecord]
 ) -> AsyncGenerator[TextDelta | Finish, None]:
     deadline = asyncio.get_running_loop().time() + max(each.total_timeout for each in endpoints)
-    failure = _RESTING
-    for endpoint in endpoints:
+    failure = RESTING
+
+    def attempt_at(endpoint: ModelEndpoint, patience: float) -> Attempt:
+        return Attempt(endpoint, prompt, deadline, patience=patience, usage=usage, rows=rows)
+
+    for place, endpoint in enumerate(endpoints):
         is_last = endpoint is endpoints[-1]
+        rivals = [each for each in endpoints[place + 1 :] if each.tier == endpoint.tier]
+        # Where another of its tier may have a place, none is waited for.
+        patience = 0.0 if rivals else endpoint.first_token_timeout
         for attempt in range(1, (ATTEMPTS if is_last else ATTEMPTS_BEFORE_ANOTHER) + 1):
-            call = ChatCall(endpoint, prompt, deadline)
+            reading = _Reading(attempt_at(endpoint, patience))
+            spare = attempt_at(rivals[0], 0.0) if rivals else None
             has_text = False
             try:
-                async with aclosing(_permitted(call, usage, rows)) as texts:
+                async with aclosing(reading.texts(spare)) as texts:
                     async for text in texts:
                         has_text = True
                         yield TextDelta(text)
-                yield _finish(call)
+                yield _finish(reading.call)
                 return
             except CallFailed as failed:
-                failure = failed.failure if failed.failure is not _RESTING else failure
+                failure = failed.failure if failed.failure is not RESTING else failure
                 if has_text:
-                    raise _interrupted(call, failure) from failed
+                    raise _interrupted(reading.call, failure) from failed
                 if not failed.failure.retryable:
                     break
             except EndpointFull:
@@ -165,59 +175,30 @@ async def _from_first_able(
                 break
             await asyncio.sleep(failures.backoff_seconds(attempt, failure.retry_after))
     if not rows:
-        rows.append(_row(endpoints[0], usage, failure.outcome, str(failure.message)))
+        rows.append(chat_row(endpoints[0], usage, failure.outcome, str(failure.message)))
     raise ModelUnavailable(failure.outcome, failure.message)
 
 
-async def _permitted(
-    call: ChatCall, usage: UsageContext, rows: list[UsageRecord]
-) -> AsyncGenerator[str, None]:
-    """Yield the texts of a call if a place and the breaker allow it; report and account for it."""
-    endpoint = call.endpoint
-    guard = breaker.for_endpoint(endpoint)
-    async with slot(endpoint, patience=endpoint.first_token_timeout):
-        permit = await guard.aacquire()
-        if not permit.allowed:
-            raise CallFailed(_RESTING)
-        outcome, error = Outcome.CANCELLED, ""
-        try:
-            async with aclosing(call.texts()) as texts:
-                async for text in texts:
-                    if permit.probe:
-                        # It answers: let the others in now, not when this answer is over.
-                        await guard.arecord(permit, ok=True)
-                        permit = dataclasses.replace(permit, probe="")
-                    yield text
-            outcome = Outcome.OK
-            await guard.arecord(permit, ok=True)
-        except CallFailed as failed:
-            outcome, error = failed.failure.outcome, str(failed.failure.message)
-            await guard.arecord(permit, ok=not failed.failure.is_fault)
-            raise
-        finally:
-            rows.append(_row(endpoint, usage, outcome, error, call))
-            if outcome == Outcome.CANCELLED:
-                await guard.arelease(permit)
+class _Reading:
+    """An attempt that is read, raced by a spare one where that is wanted."""
 
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
 
-def _row(
-    endpoint: ModelEndpoint,
-    usage: UsageContext,
-    outcome: Outcome,
-    error: str,
-    call: ChatCall | None = None,
-) -> UsageRecord:
-    return usage_row(
-        context=usage,
-        kind=CallKind.CHAT,
-        model=endpoint.model_name,
-        outcome=outcome,
-        latency_ms=call.latency_ms if call else 0,
-        endpoint=endpoint,
-        first_token_ms=call.first_token_ms if call else None,
-        tokens=call.usage if call else TokenUsage(),
-        error=error,
-    )
+    @property
+    def call(self) -> ChatCall:
+        """The call whose text is shown."""
+        return self._attempt.call
+
+    def texts(self, spare: Attempt | None) -> AsyncGenerator[str, None]:
+        """Return the texts of whichever attempt speaks first."""
+        silence = settings.ACERVO_HEDGE_MS / 1000
+        if not silence or spare is None:
+            return self._attempt.stream()
+        return raced(self._attempt, spare, silence, chosen=self._choose)
+
+    def _choose(self, attempt: Attempt) -> None:
+        self._attempt = attempt
 
 
 def _finish(call: ChatCall) -> Finish:
@@ -240,11 +221,12 @@ def _interrupted(call: ChatCall, failure: Failure) -> ModelInterrupted:
 
 async def _held(prompt: Prompt, usage: UsageContext, endpoints: list[ModelEndpoint]) -> UUID | None:
     """Hold what the call may cost in the budget of its space. Raises ModelUnavailable."""
+    times = 2 if settings.ACERVO_HEDGE_MS and len(endpoints) > 1 else 1  # who loses has read it
     try:
         return await in_thread(
             budget_hold,
             usage.space_id,
-            prompt_chars=sum(len(each["content"]) for each in prompt.messages),
+            prompt_chars=sum(len(each["content"]) for each in prompt.messages) * times,
             max_tokens=prompt.max_tokens,
             endpoints=endpoints,
         )

@@ -203,3 +203,16 @@ def test_nothing_stays_in_redis_for_ever(settings: Settings) -> None:
     assert len(keys) == 2
     assert all(client.pttl(key) > 0 for key in keys)
     client.close()
+
+
+def test_many_calls_say_it_softly() -> None:
+    rules = BreakerRules(open_seconds=5)
+    guard, local = Breaker("often", rules), LocalBreaker(rules)
+    for number in range(30):
+        ok = number % 10 != 9
+        assert call(guard, ok=ok)
+        local.record("", ok=ok)
+    assert guard.state().state == local.state().state == "closed"  # one in ten is not too many
+    call(guard, ok=False)
+    local.record("", ok=False)
+    assert guard.state().state == local.state().state == "open"

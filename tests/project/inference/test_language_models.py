@@ -7,6 +7,7 @@ from contextlib import aclosing
 from decimal import Decimal
 
 import pytest
+from pytest_django import Settings
 
 from project.aio import in_thread
 from project.inference import breaker, failures
@@ -320,3 +321,45 @@ async def test_fifty_answers_at_once(
     answers = await asyncio.gather(*(ask() for _ in range(50)))
     assert {text for text, _finish in answers} == {ANSWER}
     assert [row.outcome for row in await rows()] == ["ok"] * 50
+
+
+async def test_a_full_endpoint_leaves_the_call_to_another_of_its_tier(
+    model_server: ModelServer, make_endpoint: MakeEndpoint
+) -> None:
+    await in_thread(make_endpoint, "one", max_concurrency=1)
+    await in_thread(make_endpoint, "two", max_concurrency=1)
+    model_server.behave(token_delay=0.02)
+    await asyncio.gather(ask(), ask())
+    assert model_server.calls == {"one": 1, "two": 1}
+
+
+async def test_a_silent_endpoint_is_raced_and_only_the_faster_is_shown(
+    model_server: ModelServer, make_endpoint: MakeEndpoint, settings: Settings
+) -> None:
+    settings.ACERVO_HEDGE_MS = 40
+    for name in ("mute", "quick"):
+        await in_thread(make_endpoint, name, weight=0 if name == "quick" else 100)
+    model_server.behave("mute", first_token_delay=30, answer="Late.")
+    text, finish = await ask()
+    assert (text, finish.model) == (ANSWER, "quick")
+    lost, won = sorted(await rows(), key=lambda row: row.outcome)
+    assert (lost.model, lost.outcome, won.outcome) == ("mute", "cancelled", "ok")
+    assert lost.prompt_tokens > 0  # it was read, and may be billed
+    assert lost.completion_tokens == 0
+    assert model_server.open_streams == 0 or model_server.disconnects == 1
+    model_server.reset()
+    text, finish = await ask()  # quick enough: nobody else is asked
+    assert (finish.model, model_server.calls) == ("mute", {"mute": 1})
+
+
+async def test_a_race_that_the_second_cannot_run_is_won_by_the_first(
+    model_server: ModelServer, make_endpoint: MakeEndpoint, settings: Settings
+) -> None:
+    settings.ACERVO_HEDGE_MS = 20
+    await in_thread(make_endpoint, "slow")
+    await in_thread(make_endpoint, "broken", weight=0)
+    model_server.behave("slow", first_token_delay=0.2)
+    model_server.behave("broken", status=500)
+    text, finish = await ask()
+    assert (text, finish.model) == (ANSWER, "slow")
+    assert [row.outcome for row in await rows()].count("ok") == 1
