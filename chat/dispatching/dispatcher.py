@@ -14,7 +14,7 @@ That a later message is not answered before an earlier one is up to the claim
 
 import datetime
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
@@ -93,7 +93,7 @@ class _Waiting:
 
 def dispatch(turn_ids: Collection[uuid.UUID]) -> Dispatched:
     """Dispatch these turns, and what else waits in their conversations."""
-    named = _rows(_NAMED, list(turn_ids))
+    named = _rows(_NAMED, turn_ids)
     known = {turn_id for turn_id, _conversation in named}
     told = [each for each in dict.fromkeys(turn_ids) if each not in known]
     if not named:
@@ -114,9 +114,9 @@ def turns_undispatched(limit: int) -> list[uuid.UUID]:
     return list(rows.order_by("created_at", "pk").values_list("pk", flat=True)[:limit])
 
 
-def _rows(statement: str, ids: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, ...]]:
+def _rows(statement: str, ids: Iterable[uuid.UUID]) -> list[tuple[uuid.UUID, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [ids])
+        cursor.execute(statement, [list(ids)])
         return list(cursor.fetchall())
 
 
@@ -143,7 +143,7 @@ def _to_ai(waiting: Sequence[_Waiting]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, [ids, [str(each.message_class) for each in waiting]])
         classes = [name for (name,) in cursor.fetchall()]
-    transaction.on_commit(lambda: [_count(name, DispatchRoute.AI) for name in classes])
+    transaction.on_commit(lambda: _count(DispatchRoute.AI, *classes))
 
 
 def _triage(waiting: _Waiting, before: Sequence[_Waiting]) -> bool:
@@ -200,9 +200,10 @@ def _to_person(waiting: _Waiting, route: DispatchRoute, notice: str = "") -> boo
     turn = Turn.objects.select_related("answer", "conversation").get(pk=waiting.turn_id)
     log_ended(turn)
     handoff_tell(turn.conversation)
-    transaction.on_commit(lambda: _count(waiting.message_class, route))
+    transaction.on_commit(lambda: _count(route, waiting.message_class))
     return True
 
 
-def _count(message_class: str, route: str) -> None:
-    metrics.dispatched.labels(message_class, route).inc()
+def _count(route: str, *classes: str) -> None:
+    for each in classes:
+        metrics.dispatched.labels(each, route).inc()
