@@ -255,6 +255,7 @@ def _page(user: User, conversation: Conversation | None, thread: Thread) -> dict
         "feedback_reasons": REASONS_OF.items(),
         "handoff": handoff_of(conversation),
         "left": left_of(user),
+        "guest_days": settings.ACERVO_GUEST_DAYS,
         "message_limit": settings.ACERVO_MESSAGE_MAX_CHARS,
     }
 

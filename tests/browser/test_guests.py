@@ -79,6 +79,7 @@ def test_a_visitor_asks_comes_back_and_keeps_the_conversation_by_signing_in(
     ).click()
     expect(second.locator(".answer")).to_contain_text("11:40")
     second.get_by_role("link", name="Sign in to keep this conversation").click()
+    looked_at(second, "guest-sign-in")
     second.get_by_label("Username").fill(reader.username)
     second.get_by_label("Password").fill(PASSWORD)
     second.get_by_role("button", name="Sign in").click()

@@ -1,11 +1,14 @@
 """Guests: they ask what is open to them, from one browser, and keep it by signing in."""
 
+import asyncio
 import datetime
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -16,7 +19,7 @@ from chat.answering.grounding import recall_memories
 from chat.choices import TurnRoute
 from chat.gaps import gap_note
 from chat.models import Conversation, Feedback, KnowledgeGap, Message, Turn
-from chat.services import message_send
+from chat.services import conversation_create, message_send
 from chat.services.guests import conversations_claim, guests_expire
 from chat.turns import turn_claim
 from knowledge import services as knowledge
@@ -24,9 +27,13 @@ from knowledge.choices import Visibility
 from knowledge.models import Space
 from memory.models import Episode
 from memory.services import episode_create_from_turn
+from project.accounts import connections as watching
 from project.accounts.guests import KEY
-from project.accounts.models import User
-from project.http.errors import Invalid, TooMany
+from project.accounts.models import ApiKey, User
+from project.accounts.ws import caller_of_token, socket_token_create
+from project.aio import in_thread
+from project.asgi import application
+from project.http.errors import Invalid, NotFound, TooMany
 from tests.conftest import PASSWORD, Api
 
 pytestmark = pytest.mark.django_db
@@ -252,6 +259,8 @@ def test_signing_in_takes_the_conversations_along_once_and_says_so(visitor, kept
     guest = guest_now()
     assert not guest.is_active
     assert conversations_claim(acting_user=owner, guest_id=guest.pk) == 0
+    with pytest.raises(NotFound):  # what was on its way is not begun beside what was claimed
+        conversation_create(acting_user=guest)
     assert "is yours now" not in visitor.get("/").content.decode()
 
 
@@ -418,3 +427,49 @@ def test_a_key_of_a_person_never_becomes_a_guest(library, owner):
     answer = Api(owner, scopes=[]).post("/api/v1/conversations/", {})
     assert answer.status_code == 403
     assert not User.everybody.filter(is_guest=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ending", ["switch", "visibility", "expired", "signed_in", "claimed"])
+async def test_a_guest_asks_over_a_socket_that_ends_with_what_let_them_in(
+    visitor, kept, library, owner, ending, monkeypatch
+):
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    headers = [
+        (b"host", b"testserver"),
+        (b"cookie", f"{COOKIE}={visitor.key}".encode()),
+    ]
+    socket = WebsocketCommunicator(application, f"/ws/chat/{kept}/", headers)
+    assert (await socket.connect(timeout=5))[0]
+    frame = {"type": "message.send", "client_message_id": "1", "content": "When?"}
+    await socket.send_to(text_data=json.dumps(frame))
+    heard = json.loads(await socket.receive_from(10))
+    assert heard["type"] == "message.accepted"
+    assert heard["allowance"]["remaining"] == heard["allowance"]["limit"] - 1
+    await in_thread(Turn.objects.all().delete)
+    if ending == "switch":
+        await in_thread(Space.objects.update, allows_guests=False)
+    elif ending == "visibility":
+        change = {"visibility": Visibility.MEMBERS}
+        await in_thread(knowledge.space_update, acting_user=owner, space=library, **change)
+    elif ending == "expired":
+        await in_thread(User.everybody.filter(is_guest=True).delete)
+    elif ending == "signed_in":
+        await in_thread(visitor.sign_in, "owner")
+    else:
+        guest = await in_thread(guest_now)
+        await in_thread(conversations_claim, acting_user=owner, guest_id=guest.pk)
+    async with asyncio.timeout(5):
+        while (said := await socket.receive_output(5))["type"] != "websocket.close":
+            pass
+    assert said["code"] in ({4403} if ending in {"switch", "visibility"} else {4401})
+
+
+def test_a_guest_is_nobody_where_people_are_meant(visitor, kept):
+    guest = guest_now()
+    assert not guest.is_authenticated
+    assert str(guest) == "Guest"
+    token = socket_token_create(acting_user=guest, key=None)
+    assert caller_of_token(token) is None
+    key = ApiKey.objects.create(user=guest, name="k", hash=ApiKey.hash_of("s"), scopes=["chat"])
+    assert not ApiKey.objects.usable().filter(pk=key.pk).exists()
