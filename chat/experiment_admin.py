@@ -18,6 +18,7 @@ from chat.choices import ExperimentStatus
 from chat.experiments.results import ArmResult, figures_of, results_of
 from chat.experiments.statistics import Test
 from chat.models import Experiment, ExperimentArm
+from chat.prompt_admin import without_links
 from chat.services.experiments import (
     experiment_end,
     experiment_promote,
@@ -44,7 +45,6 @@ TONES = {
     ExperimentStatus.ENDED: "success",
 }
 _METHODS = {"z": gettext_lazy("two-proportion z-test"), "fisher": gettext_lazy("Fisher's test")}
-_LINKS = ("can_add_related", "can_change_related", "can_view_related", "can_delete_related")
 
 
 def is_draft(obj: Any) -> bool:
@@ -63,12 +63,10 @@ class ArmsInline(AcervoTabularInline):
     min_num = 2
     max_num = 8
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer rows without the links that make or change one."""
-        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        for link in _LINKS:
-            setattr(field.widget, link, False)
-        return field
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_links(field)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only while the experiment is a draft."""
@@ -134,12 +132,10 @@ class ExperimentAdmin(AcervoAdmin):
         """Return the experiments with their answers counted."""
         return super().get_queryset(request).annotate(turns_counted=Count("turns"))
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer spaces without the links that make or change one."""
-        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        for link in _LINKS:
-            setattr(field.widget, link, False)
-        return field
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer rows without the links that make or change one."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_links(field)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Drafts only: what runs is measured as it was started."""
@@ -243,7 +239,6 @@ def _shown(result: ArmResult, results: list[ArmResult], experiment: Experiment) 
         "supported": percent(each.supported),
         "first_token": milliseconds(each.first_token_ms),
         "cost": plain_decimal(each.cost),
-        "is_first": result is results[0],
         "is_winner": str(experiment.winner_id) == each.arm,
     }
 

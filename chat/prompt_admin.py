@@ -38,6 +38,14 @@ def holding() -> list[AnswerSetup]:
     return list(newest.select_related("space", "prompt", "endpoint"))
 
 
+def without_links(field: Any) -> Any:
+    """Return a form field without the links that make or change what it offers."""
+    for link in _LINKS:
+        if field is not None and hasattr(field.widget, link):
+            setattr(field.widget, link, False)
+    return field
+
+
 class _WrittenOnce(AcervoAdmin):
     """Rows that are made and never changed."""
 
@@ -49,12 +57,10 @@ class _WrittenOnce(AcervoAdmin):
         """What was answered by it must stay known."""
         return False
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer rows without the links that make or change one."""
-        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        for link in _LINKS:
-            setattr(field.widget, link, False)
-        return field
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_links(field)
 
 
 @admin.register(PromptVersion)
@@ -66,7 +72,6 @@ class PromptVersionAdmin(_WrittenOnce):
     list_select_related = ("created_by",)
     search_fields = ("note", "rules")
     ordering = ("-number",)
-    fields = ("rules", "note")
     change_form_outer_before_template = "admin/chat/promptversion/one.html"
     empty_title = gettext_lazy("Only the prompt that comes with Acervo")
     empty_words = gettext_lazy(
@@ -86,6 +91,19 @@ class PromptVersionAdmin(_WrittenOnce):
         """Show where it holds."""
         places = [str(each) for each in holding() if each.prompt_id == row.pk]
         return badge("✓ " + ", ".join(places), "success") if places else "–"
+
+    @display(description=gettext_lazy("rules"))
+    def text(self, row: PromptVersion) -> SafeString:
+        """Show the text with its lines."""
+        return format_html('<pre class="ac-pre">{}</pre>', row.rules)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show what is stored as it was written."""
+        return ("rules", "note") if obj is None else ("text", "note")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A stored text is only read."""
+        return () if obj is None else ("text", "note")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         """Begin with the newest text."""
