@@ -47,8 +47,8 @@ def attachment_page(request: HttpRequest, pk: uuid.UUID, attachment: uuid.UUID) 
         "conversation_id": pk,
         "span": span,
         "headings": heading_path(row.content, span[0]) if span is not None else (),
-        "is_cut_before": first > 0,
-        "is_cut_after": last < len(row.content),
+        "is_cut_before": bool(row.content[:first].strip()),
+        "is_cut_after": bool(row.content[last:].strip()),
         "html": mark_safe(  # noqa: S308 - it sanitises
             rendered(row.content[first:last], shown, lambda _title, _heading: None)
         ),

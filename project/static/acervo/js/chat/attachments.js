@@ -1,6 +1,6 @@
 // Files of this conversation: by button, drop or paste; chips above the box say how they stand.
 
-import { announce, copyOf, find, fromServer, getHtml, here, mine, on, page, postJson, remove, tell } from "./ui.js";
+import { announce, chat, copyOf, find, fromServer, getHtml, here, mine, on, page, postJson, remove, tell } from "./ui.js";
 
 const LOOK_EVERY = 1500; // milliseconds
 const chips = find("[data-attached]");
@@ -22,8 +22,13 @@ export function startAttachments(begin) {
   if (!dock) return;
   const files = find("[data-files]");
 
-  async function add(given) {
+  let adding = Promise.resolve();
+  const add = (given) => {
     const list = [...given];
+    adding = adding.then(() => upload(list));
+  };
+
+  async function upload(list) {
     chips.append(...list.map(({ name }) => copyOf("attaching-template", { name })));
     try {
       if (!here()) await begin();
@@ -39,14 +44,15 @@ export function startAttachments(begin) {
     else chips.replaceChildren();
   }
 
-  find("[data-attach]").onclick = () => files.click();
+  const button = find("[data-attach]");
+  button.onclick = () => files.click();
   files.onchange = () => {
     add(files.files);
     files.value = "";
   };
-  on(chips, "click", "[data-detach]", async (_event, button) => {
-    await remove(mine(`attachments/${button.dataset.detach}/`)).then(refresh).catch(tell);
-    find("[data-attach]").focus();
+  on(chips, "click", "[data-detach]", async (_event, { dataset: { detach } }) => {
+    await remove(mine(`attachments/${detach}/`)).then(refresh).catch(tell);
+    button.focus();
   });
   find("[data-input]").addEventListener("paste", (event) => {
     if (!event.clipboardData.files.length) return;
@@ -54,7 +60,7 @@ export function startAttachments(begin) {
     add(event.clipboardData.files);
   });
   for (const type of ["dragover", "dragleave", "drop"]) {
-    find("#main").addEventListener(type, (event) => {
+    chat.addEventListener(type, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
       dock.classList.toggle("is-dropping", type === "dragover");

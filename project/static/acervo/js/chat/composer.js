@@ -1,4 +1,4 @@
-// The box in which a question is written: grows, counts, keeps the draft, knows when it may send.
+// The box in which a question is written: counts, keeps the draft, knows when it may send.
 
 import { chat, find, here, number, t } from "./ui.js";
 
@@ -70,6 +70,7 @@ function cancelEditing() {
 export function problem(text) {
   hint.textContent = text || usualHint;
   hint.classList.toggle("is-problem", Boolean(text));
+  hint.classList.toggle("is-told", hint.textContent !== firstHint);
   hint.role = text ? "alert" : null;
 }
 
@@ -98,7 +99,6 @@ function changed() {
   problem("");
 }
 
-/** Call `send({content, parent})`, `stop()` and `editLast()` when they are asked for. */
 export function startComposer({ send, stop, editLast }) {
   function submit() {
     const length = characters();

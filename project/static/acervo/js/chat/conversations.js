@@ -1,4 +1,4 @@
-// The list of conversations: drawer, search, archive, rename, pin, delete with undo.
+// The list of conversations, and what can be done with them.
 
 import { api, chat, find, findAll, fromServer, getHtml, here, load, on, patchJson, remove, setCookie, t, toast } from "./ui.js";
 
@@ -168,7 +168,7 @@ filter.addEventListener("input", () => {
 addEventListener("pagehide", () => going.forEach((finish) => finish(true)));
 NARROW.addEventListener("change", () => setDrawer(false));
 syncButtons();
-// Finish what was begun on the page of the conversation itself.
+// What was begun on its own page.
 const { id: left, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
 sessionStorage.removeItem(LEAVING);
 if (left && left !== here()) goAway(left, title);

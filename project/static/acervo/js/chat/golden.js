@@ -15,7 +15,8 @@ function show(button, { golden_question: golden, created, edit_url: address }) {
   const place = find("[data-golden-place]", button.closest(".answer"));
   const text = created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known");
   const note = copyOf("golden-template", { text });
-  const [edit, undo] = [find("[data-edit-golden]", note), find("[data-undo]", note)];
+  const edit = find("[data-edit-golden]", note);
+  const undo = find("[data-undo]", note);
   edit.href = address;
   edit.hidden = !address;
   undo.hidden = !created;

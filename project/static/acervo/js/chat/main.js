@@ -1,4 +1,4 @@
-// The chat page: joins the box, the connection and what is shown.
+// The chat page: joins its parts.
 
 import { answerView, prepareCitations } from "./answer.js";
 import { isReading, startAttachments } from "./attachments.js";
@@ -107,7 +107,7 @@ function follow(view) {
 }
 
 socket.addEventListener("message", ({ detail: event }) => {
-  // An error about a turn is settled by its follower, which asks how the turn stands.
+  // An error about a turn is settled by its follower.
   if (event.type !== "error") followers.get(event.turn)?.take(event);
   else if (!event.turn) composer.problem(event.message);
 });
