@@ -71,6 +71,7 @@ def _to_be_cut(seen: Sequence[Seen]) -> dict[Connection, int]:
     subjects = {each.subject for each, _caller in seen if each.subject and not each.kind}
     rows = Conversation.objects.filter(pk__in=subjects)
     known = {pk: (user, space) for pk, user, space in rows.values_list("pk", "user", "space")}
+    asked: dict[uuid.UUID, list[Connection]] = {}
     reading: dict[int, dict[uuid.UUID, list[Connection]]] = {}
     for connection, caller in seen:
         if connection in lost or connection.kind or connection.subject is None:
@@ -78,9 +79,15 @@ def _to_be_cut(seen: Sequence[Seen]) -> dict[Connection, int]:
         user_id, space_id = known.get(connection.subject, (None, None))
         if user_id != caller.user_id or (caller.is_guest and space_id is None):
             lost[connection] = NOT_YOURS
-        elif (connection.is_reading or caller.is_guest) and space_id is not None:
+        elif caller.is_guest and space_id is not None:
+            asked.setdefault(space_id, []).append(connection)
+        elif connection.is_reading and space_id is not None:
             reading.setdefault(caller.user_id, {}).setdefault(space_id, []).append(connection)
-    for user in User.everybody.filter(pk__in=reading):
+    if asked:  # what is open to one guest is open to all
+        taking = Space.objects.open_to_guests().filter(pk__in=asked)
+        for space_id in asked.keys() - set(taking.values_list("pk", flat=True)):
+            lost.update(dict.fromkeys(asked[space_id], NOT_YOURS))
+    for user in User.objects.filter(pk__in=reading):
         spaces = reading[user.pk]
         readable = Space.objects.visible_to(user).filter(pk__in=spaces)
         for space_id in spaces.keys() - set(readable.values_list("pk", flat=True)):

@@ -23,9 +23,11 @@ from chat.types import (
     TurnStage,
     TurnStarted,
 )
+from knowledge.choices import Visibility
 from knowledge.models import Space
 from project.accounts.models import User
 from project.aio import in_thread
+from tests.support.visitors import Visitor
 
 WORDS = ("The ", "ferry ", "sails ", "at ", "nine.")
 
@@ -121,3 +123,22 @@ async def turn_now(turn_id: uuid.UUID) -> Turn:
     return await in_thread(
         lambda: Turn.objects.select_related("answer", "conversation").get(pk=turn_id)
     )
+
+
+@pytest.fixture
+def library(space: Space) -> Space:
+    """A public space that is open to guests."""
+    space.visibility, space.allows_guests = Visibility.PUBLIC, True
+    space.save()
+    return space
+
+
+@pytest.fixture
+def visitor(library) -> Visitor:
+    return Visitor()
+
+
+@pytest.fixture
+def kept(visitor) -> str:
+    """A conversation of the guest."""
+    return visitor.begin().json()["id"]
