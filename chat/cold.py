@@ -17,8 +17,9 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import Exists, Func, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -32,6 +33,13 @@ MOST_BYTES = 400_000
 DAYS_A_MONTH = 30.44
 
 log = structlog.get_logger(__name__)
+
+
+class _Bare(Func):
+    """Words without their places, of which nothing is asked."""
+
+    function = "strip"
+    output_field = SearchVectorField()
 
 
 @dataclass(slots=True)
@@ -147,7 +155,10 @@ def _cool(conversation_id: uuid.UUID, since: datetime.datetime, done: Cooled) ->
     plain = json.dumps({"messages": messages, "turns": turns}, ensure_ascii=False).encode()
     body = zlib.compress(plain, 6)
     ColdConversation.objects.create(
-        conversation_id=conversation_id, body=body, size=len(plain), words=Words(Value(texts))
+        conversation_id=conversation_id,
+        body=body,
+        size=len(plain),
+        words=_Bare(Words(Value(texts))),
     )
     with connection.cursor() as cursor:
         cursor.execute(
