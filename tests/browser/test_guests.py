@@ -1,6 +1,7 @@
 """A visitor in the browser: asks as a guest, comes back, signs in, and keeps what was said."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from chat.models import Conversation
 from knowledge.choices import Visibility
 from knowledge.models import Node, Space
 from project.accounts.models import User
+from project.ratelimit import hit_all
 from tests.browser.checks import CONTRAST, NAMELESS
 from tests.browser.conftest import Acervo
 from tests.browser.test_chat import ask
@@ -97,3 +99,30 @@ def test_a_visitor_asks_comes_back_and_keeps_the_conversation_by_signing_in(
     page.reload()
     expect(page.locator(".answer")).to_have_count(2)
     expect(page.get_by_role("region", name="You are a guest")).to_have_count(0)
+
+
+def test_a_visitor_chooses_a_space_and_is_told_when_the_questions_are_used_up(
+    visitor: Page, tides: Node
+) -> None:
+    Space.objects.create(
+        name="Archive", slug="archive", visibility=Visibility.PUBLIC, allows_guests=True
+    )
+    page = visitor
+    page.goto("/")
+    chooser = page.get_by_label("Which knowledge to ask")
+    expect(chooser.locator("option")).to_have_text(["Archive", "Harbour"])
+    chooser.select_option(label="Harbour")
+    ask(page)
+    answer = page.locator(".answer")
+    expect(answer).to_have_attribute("data-status", "completed", timeout=20_000)
+    asked = Conversation.objects.get()
+    assert asked.space == tides.space
+    hit_all("guest-messages", {str(asked.user_id): "20/hour"}, cost=19)
+    ask(page, "And low water?")
+    expect(page.get_by_text("Sign in to go on, or try again later.").first).to_be_visible()
+    looked_at(page, "guest-used-up")
+    # Closing the space ends it, on the page as well.
+    Space.objects.update(allows_guests=False)
+    expect(page.locator("[data-banner]")).to_be_visible(timeout=8000)
+    page.goto("/")
+    expect(page).to_have_url(re.compile(r"/sign-in/\?next=/$"))
