@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
+from django.core.cache import cache
 from django.db import models
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -55,6 +56,7 @@ from project.events.models import Event, Webhook
 from project.inference.models import ModelEndpoint, SpaceBudget, UsageRecord
 
 MOST = 99  # what a badge counts to
+FRESH = 15  # seconds that the numbers of a person are kept
 Counter = Callable[[Any, HttpRequest], int]
 """Counts among the rows that a person may see in the admin."""
 
@@ -210,17 +212,36 @@ GROUPS: tuple[tuple[str | Promise, tuple[Page | Rows, ...]], ...] = (
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups of the sidebar; whatever the person may not see is left out."""
+    """Return the groups of the sidebar; whatever the person may not see is left out.
+
+    Counting takes as long as the rest of most pages: the numbers are those of a moment ago, until
+    the person does something (`numbers_forget`).
+    """
+    kept = cache.get(_numbers_key(request))
+    numbers: dict[str, int] = {} if kept is None else kept
     groups = []
     for title, entries in GROUPS:
-        shown = [_shown(entry, request) for entry in entries]
+        shown = [_shown(entry, request, numbers) for entry in entries]
         if items := [item for item in shown if item is not None]:
             groups.append({"title": str(title), "items": items})
+    if kept is None:
+        cache.set(_numbers_key(request), numbers, FRESH)
     return groups
 
 
-def _shown(entry: Page | Rows, request: HttpRequest) -> dict[str, Any] | None:
-    return _page(entry, request) if isinstance(entry, Page) else _rows(entry, request)
+def numbers_forget(request: HttpRequest) -> None:
+    """Have the numbers of a person counted anew: what they did is to be seen at once."""
+    cache.delete(_numbers_key(request))
+
+
+def _numbers_key(request: HttpRequest) -> str:
+    return f"sidebar:{request.user.pk}"
+
+
+def _shown(
+    entry: Page | Rows, request: HttpRequest, numbers: dict[str, int]
+) -> dict[str, Any] | None:
+    return _page(entry, request) if isinstance(entry, Page) else _rows(entry, request, numbers)
 
 
 def _page(page: Page, request: HttpRequest) -> dict[str, Any] | None:
@@ -235,8 +256,11 @@ def _page(page: Page, request: HttpRequest) -> dict[str, Any] | None:
     return item if page.address == "admin:index" else {**item, "active": False}
 
 
-def _rows(rows: Rows, request: HttpRequest) -> dict[str, Any] | None:
-    """Return a link to the list of a model, or nothing when the person may not see it."""
+def _rows(rows: Rows, request: HttpRequest, numbers: dict[str, int]) -> dict[str, Any] | None:
+    """Return a link to the list of a model, or nothing when the person may not see it.
+
+    A number that is not yet in `numbers` is counted and added.
+    """
     model = _model(rows.model)
     model_admin = admin.site._registry.get(model) if model is not None else None
     if model is None or model_admin is None or not model_admin.has_module_permission(request):
@@ -250,8 +274,9 @@ def _rows(rows: Rows, request: HttpRequest) -> dict[str, Any] | None:
         "icon": rows.icon,
         "link": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
     }
-    count = rows.count(model_admin.get_queryset(request), request) if rows.count else 0
-    if count:
+    if rows.count is not None and opts.label not in numbers:
+        numbers[opts.label] = rows.count(model_admin.get_queryset(request), request)
+    if count := numbers.get(opts.label, 0):
         badge = str(count) if count <= MOST else f"{MOST}+"
         item |= {"badge": badge, "badge_variant": rows.tone}
     return item

@@ -127,6 +127,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "monitoring.middleware.FreshNumbersMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "project.http.idempotency.IdempotencyMiddleware",  # last: see there
 ]

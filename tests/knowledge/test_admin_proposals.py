@@ -124,6 +124,8 @@ def test_the_sidebar_counts_what_waits_for_the_reader(
 
     assert badge(curator) == "1"
     assert badge(editor) == ""
+    curator.post(page_of(proposal, "review"), {"verdict": "approved", "revision": 2})
+    assert badge(curator) == ""  # at once, though numbers are kept for a while
 
 
 def test_an_editor_proposes_what_only_curators_may_change(
