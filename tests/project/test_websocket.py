@@ -1,6 +1,7 @@
 """The web process's connections: what a reader that does not read, or is gone, may cost."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,12 +28,10 @@ class Flood:
     async def __call__(self, scope, receive, send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        try:
+        with contextlib.suppress(OSError):
             while scope["path"] == "/flood":
                 await send({"type": "websocket.send", "text": PIECE})
                 self.sent += len(PIECE)
-        except OSError:
-            pass
         message = await receive()
         self.code = message.get("code")
         self.ended.set()
@@ -133,7 +132,9 @@ async def test_a_reader_that_keeps_up_is_left_alone(monkeypatch):
     flood = Flood()
     async with (
         served(flood) as (_server, port),
-        connect(f"ws://127.0.0.1:{port}/flood", compression=None, proxy=None) as reader,
+        connect(
+            f"ws://127.0.0.1:{port}/flood", compression=None, close_timeout=0.1, proxy=None
+        ) as reader,
     ):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_read_on(reader), 0.8)
