@@ -10,6 +10,7 @@ from asgiref.sync import async_to_sync
 
 from chat.answering.pipeline import answer_turn
 from chat.choices import TurnRoute
+from chat.experiments.planning import plan_of, with_lineup
 from chat.types import (
     AnswerBlock,
     AnswerCitation,
@@ -47,7 +48,8 @@ def proposal_answer(proposal: Proposal, question: str, *, user: User, language: 
 
     Nothing is stored but the usage of models. Call it outside a transaction: other threads read.
     """
-    endpoints = chat_endpoints("")
+    tier, plan = plan_of(user.pk, proposal.space_id)
+    endpoints = chat_endpoints(tier, first=plan.endpoint_id)
     turn_id = uuid.uuid4()
     request = TurnRequest(
         turn_id=turn_id,
@@ -56,12 +58,13 @@ def proposal_answer(proposal: Proposal, question: str, *, user: User, language: 
         session=str(turn_id),
         question=question,
         history=(),
-        tier="",
+        tier=tier,
         route=TurnRoute.AI if endpoints else TurnRoute.EXTRACTIVE,
         model=endpoints[0].model_name if endpoints else "",
         language=language,
         trace_id=current_trace_id(),
         proposal_id=proposal.pk,
+        plan=with_lineup(plan, endpoints, tier),
     )
     return async_to_sync(_read)(request)
 

@@ -9,7 +9,7 @@ import datetime
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from chat.choices import MessageRole, TurnRoute, TurnStatus
 from chat.dispatching.replies import has_set_answer
-from chat.experiments.planning import lineup_of, plan_of
+from chat.experiments.planning import plan_of, with_lineup
 from chat.models import ArmTurn, Citation, Conversation, ExperimentArm, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
@@ -100,7 +100,7 @@ def _claim_of(turn_id: uuid.UUID, owner: str) -> Claim | None:
     conversation, user = turn.conversation, turn.conversation.user
     tier, plan = plan_of(user.pk, conversation.space_id, conversation.model_tier)
     endpoints = chat_endpoints(tier, first=plan.endpoint_id)
-    plan = replace(plan, lineup=lineup_of(endpoints, tier, plan.endpoint_id))
+    plan = with_lineup(plan, endpoints, tier)
     started = turn.started_at or turn.created_at
     branch = Message.objects.branch_before(turn.question) if turn.question.parent_id else []
     request = TurnRequest(

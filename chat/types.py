@@ -55,7 +55,8 @@ class AnswerPlan:
     """What setups and experiments say of how a turn is answered; whatever is empty is left open.
 
     `prompt` names a stored version of the rules, `rules` is its text. `lineup` names the models
-    that may answer, `tier_by` who chose the tier: the conversation, an experiment, a setup.
+    that may answer, `tiers` where there are any, `tier_by` who chose the tier: the conversation,
+    an experiment, a setup.
     """
 
     tier_by: str = ""
@@ -64,6 +65,7 @@ class AnswerPlan:
     rules: str = ""
     temperature: float | None = None
     lineup: str = ""
+    tiers: frozenset[str] = frozenset()
     arms: tuple[PlannedArm, ...] = ()
 
 

@@ -33,6 +33,7 @@ from project.inference.language_models import (
     TextDelta,
     stream_chat,
 )
+from project.inference.routing import TIERS
 from project.inference.types import UsageContext
 
 SURE = 0.15
@@ -152,9 +153,11 @@ class Generation:
 
     def _fault(self, *, needs_source: bool) -> str:
         """Return what is wrong with the first answer, if another may be asked for."""
-        is_open = not self._request.tier and self._request.plan.endpoint_id is None
-        if self._finish is None or not self._finish.tier:
+        plan = self._request.plan
+        is_open = not self._request.tier and plan.endpoint_id is None
+        if self._finish is None or self._finish.tier not in TIERS:
             return ""
+        higher = TIERS[TIERS.index(self._finish.tier) + 1 :]
         fault = fault_of(
             self.composer.text,
             question=self._query,
@@ -166,7 +169,8 @@ class Generation:
         )
         if fault:
             self._trace["fault"] = fault
-        return fault if is_open and settings.ACERVO_ESCALATION else ""
+        may = is_open and settings.ACERVO_ESCALATION and not plan.tiers.isdisjoint(higher)
+        return fault if may else ""
 
     async def _second(self, fault: str, notice: str) -> AsyncGenerator[AnswerEvent, None]:
         draft, noted = self._draft, self._trace

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import connection
 from django.db.models import F, Q
@@ -68,12 +69,16 @@ def setup_of(space_id: uuid.UUID | None) -> AnswerSetup | None:
     return ordered.select_related("prompt").first()
 
 
-def lineup_of(endpoints: Sequence[ModelEndpoint], tier: str, first: uuid.UUID | None) -> str:
-    """Return the models that may answer, as a key: what changes it makes other answers."""
-    chosen = [each for each in endpoints if each.pk == first]
+def with_lineup(plan: AnswerPlan, endpoints: Sequence[ModelEndpoint], tier: str) -> AnswerPlan:
+    """Return the plan with the models that may answer: what changes those makes other answers."""
+    chosen = [each for each in endpoints if each.pk == plan.endpoint_id]
     wanted = chosen or [each for each in endpoints if not tier or each.tier == tier] or endpoints
     drawn = [each for each in wanted if each.weight] or wanted
-    return " ".join(sorted({f"{each.tier}/{each.model_name}" for each in drawn}))
+    return replace(
+        plan,
+        lineup=" ".join(sorted({f"{each.tier}/{each.model_name}" for each in drawn})),
+        tiers=frozenset(each.tier for each in endpoints),
+    )
 
 
 def _arms(user_id: int, space_id: uuid.UUID | None) -> dict[str, ExperimentArm]:
