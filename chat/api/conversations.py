@@ -246,8 +246,8 @@ class MessageViewSet(GuestsToo):
         if message.conversation.cold_since is None:
             return message
         warm(message.conversation_id)
-        message = find(self.get_queryset(), pk)
-        return message
+        warmed_up: Message = find(self.get_queryset(), pk)
+        return warmed_up
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show a message."""
