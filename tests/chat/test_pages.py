@@ -238,7 +238,7 @@ def test_conversations_are_listed_by_day_and_found_by_their_words(
 
 
 def test_a_long_list_goes_on_where_it_stopped(reader: Client, owner: User) -> None:
-    for number in range(45):
+    for number in range(55):
         ask(Conversation.objects.create(user=owner, title=f"Number {number};"), "Hello?")
     first = reader.get("/c/")
     mark = first.context["listing"].after
@@ -250,7 +250,7 @@ def test_a_long_list_goes_on_where_it_stopped(reader: Client, owner: User) -> No
         for day in response.context["listing"].days
         for entry in day.entries
     ]
-    assert len(titles) == len(set(titles)) == 45
+    assert len(titles) == len(set(titles)) == 55
     assert second.context["listing"].after == ""
 
 
