@@ -19,10 +19,10 @@ from chat.models.shares import Share
 from chat.models.summaries import ConversationSummary
 
 __all__ = [
-    "Attachment",
-    "AttachmentPassage",
     "AnswerSetup",
     "ArmTurn",
+    "Attachment",
+    "AttachmentPassage",
     "CachedAnswer",
     "CachedSource",
     "Citation",

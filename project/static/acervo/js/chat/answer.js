@@ -20,14 +20,13 @@ export function answerView(element = copyOf("answer-template")) {
       "answer.block": () => place(event.block, event.html),
       "answer.citation": () => cite(event),
       "answer.reset": () => reset(),
-      "turn.completed": () => finish("completed", event),
-      "turn.stopped": () => finish("stopped", event),
+      "turn.completed": () => finish(event),
+      "turn.stopped": () => finish(event),
       "turn.failed": () => fail(event.message),
     }[event.type];
     act?.();
   }
 
-  /** Say of which state of knowledge the answer will be. */
   function asked(label) {
     if (!label) return;
     find("[data-state-line]", element).replaceChildren(copyOf("state-template", { text: label }));
@@ -83,8 +82,8 @@ export function answerView(element = copyOf("answer-template")) {
     stage(t("reset"));
   }
 
-  function finish(status, { html, citations = [] }) {
-    data.status = status;
+  function finish({ type, html, citations = [] }) {
+    data.status = type.slice("turn.".length);
     stage("");
     if (html) setBody(html);
     else block?.element.classList.remove("block-open");

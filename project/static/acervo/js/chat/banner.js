@@ -16,7 +16,6 @@ export function signedOut() {
   action.hidden = false;
 }
 
-/** Show how the connection is from now on. */
 export function watch(socket) {
   socket.addEventListener("state", ({ detail: { state, reason } }) => {
     clearTimeout(timer);

@@ -74,7 +74,6 @@ export function problem(text) {
   hint.role = text ? "alert" : null;
 }
 
-/** Say how many messages are left, once they are few. */
 export function tellLeft(left) {
   const isFew = left && left.remaining <= Math.max(3, left.limit / 10);
   const values = isFew && { count: number(left.remaining), minutes: number(Math.ceil(left.reset / 60)) };

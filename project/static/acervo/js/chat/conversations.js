@@ -57,7 +57,6 @@ function syncButtons() {
 
 // -- What is in it
 
-/** Load the list again. */
 export async function refresh() {
   const number = ++asked;
   const wanted = query();

@@ -30,7 +30,6 @@ export function follower(turn, { socket, onEvent, onStored }) {
     grace = setTimeout(() => socket.state === "open" || followOverHttp(), SOCKET_GRACE);
   }
 
-  /** Take an event of this turn from any transport. */
   function take(event) {
     if (isOver || event.seq <= last) return;
     lastHeard = Date.now();

@@ -31,7 +31,6 @@ export function startHandoff(request) {
   if (strip.dataset.open) look();
 }
 
-/** Look whether people answer. */
 export const look = () => getJson(mine("handoff/")).then(follow).catch((error) => error.status === 404 || tell(error));
 
 function follow(handoff) {

@@ -54,7 +54,6 @@ function showWhy(button) {
   load(page(`turns/${button.closest(".answer").dataset.turn}/why/`), ({ message }) => say(message));
 }
 
-/** Name the panel after what is in it. */
 function head(kind) {
   for (const part of findAll("[data-panel-for]", panel)) part.hidden = part.dataset.panelFor !== kind;
   panel.setAttribute("aria-labelledby", `panel-${kind}`);
@@ -80,7 +79,6 @@ async function load(address, failed) {
   }
 }
 
-/** Show what was cited, when the text itself cannot be shown. */
 function gone({ status, message }) {
   const why = status === 404 ? t("source_gone") : `${t("source_failed")} ${message}`;
   const [title, snippet] = ["title", "snippet"].map((part) => find(`[data-${part}]`, source).textContent);

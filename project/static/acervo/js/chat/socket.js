@@ -33,7 +33,7 @@ export function liveSocket() {
     if (["closed", "waiting"].includes(line.state)) connect();
   }
 
-  /** Send a message of the protocol; return whether the connection took it. */
+  /** Return whether the connection took a message. */
   function send(message) {
     if (line.state !== "open" || socket.readyState !== WebSocket.OPEN) return false;
     socket.send(JSON.stringify(message));
