@@ -30,6 +30,7 @@ _FLAGS = {
     "not_confident": gettext_lazy("Nothing certain was found."),
     "unsupported": gettext_lazy("Some of it does not stand in its sources: that is marked."),
     "partial": gettext_lazy("It is incomplete."),
+    "replaced": gettext_lazy("A first answer was wanting: a more capable model gave this one."),
     "memory": gettext_lazy("Memories could not be asked."),
     "vector": gettext_lazy("Search by meaning was not available."),
     "keyword": gettext_lazy("Some texts were not prepared for search by words."),
@@ -99,7 +100,9 @@ def explained(turn: Turn, user: User) -> Explanation:
     similarity = kept.get("similarity") if isinstance(kept, dict) else None
     question = turn.question.content.strip()
     searched_for = str(trace.get("query", ""))
-    named = [*(trace.get("flags") or []), *(trace.get("degraded") or [])]
+    routing = trace.get("routing")
+    risen = routing.get("escalation") if isinstance(routing, dict) else ""
+    named = [risen, *(trace.get("flags") or []), *(trace.get("degraded") or [])]
     return Explanation(
         turn=turn,
         searched_for="" if searched_for.strip() == question else searched_for,

@@ -12,7 +12,9 @@ from chat.answering import answer_turn
 from chat.answering.complexity import complexity_of
 from chat.answering.confidence import Confidence
 from chat.answering.quality import fault_of
+from chat.explaining import explained
 from chat.models import Conversation, Turn
+from chat.routing_shown import routing_context
 from chat.types import PastMessage
 from knowledge.choices import NodeStatus
 from knowledge.indexing import prepare_nodes, swap
@@ -172,6 +174,11 @@ async def test_an_answer_that_cites_nothing_is_replaced_once_by_a_more_capable_m
     assert (routing["tier"], routing["fault"]) == ("simple", "no citation")
     assert (routing["escalation"], routing["before"]["model"]) == ("replaced", "small")
     assert "no_citations" not in turn.trace["flags"]
+    shown_to_staff = routing_context(turn.trace)
+    assert str(shown_to_staff["tier"]) == "Simple"
+    assert (shown_to_staff["before"], str(shown_to_staff["fault"])) == ("small", "cites nothing")
+    told = await in_thread(lambda: explained(turn, turn.conversation.user).remarks)
+    assert told == ["A first answer was wanting: a more capable model gave this one."]
 
 
 @pytest.mark.django_db(transaction=True)
