@@ -9,6 +9,7 @@ from django.db.models import Count, IntegerField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
@@ -64,6 +65,14 @@ class SpaceForm(RefusalForm):
                 name = field_name(code)
                 if name in self.fields:
                     self.fields[name].initial = "\n".join(lines)
+
+    def clean(self) -> dict[str, Any]:
+        """Say beside the switch that only public spaces take guests."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("allows_guests") and cleaned.get("visibility") != Visibility.PUBLIC:
+            message = _("Only a public space may be asked without signing in.")
+            self.add_error("allows_guests", message)
+        return cleaned
 
     def questions(self) -> list[str] | dict[str, list[str]]:
         """Return the questions as a space keeps them; those of other languages stay."""

@@ -23,6 +23,7 @@ from project.accounts.models import ApiKey, User
 from project.accounts.ws import caller_of_token, socket_token_create
 from project.http.errors import Invalid
 from tests.conftest import PASSWORD, Api
+from tests.support.admin_client import signed_in
 from tests.support.visitors import Visitor, guest_now
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +210,24 @@ def test_a_guest_is_nobody_where_people_are_meant(visitor, kept):
     assert caller_of_token(token) is None
     key = ApiKey.objects.create(user=guest, name="k", hash=ApiKey.hash_of("s"), scopes=["chat"])
     assert not ApiKey.objects.usable().filter(pk=key.pk).exists()
+
+
+def test_the_switch_is_on_the_page_of_the_space_and_refuses_what_is_not_public(space, owner):
+    staff = signed_in(owner)
+    address = f"/admin/knowledge/space/{space.pk}/change/"
+    page = staff.get(address)
+    assert 'name="allows_guests"' in page.content.decode()
+    form = page.context["adminform"].form
+    inlines = {
+        f"{each.formset.prefix}-{name}": "0"
+        for each in page.context["inline_admin_formsets"]
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    fields = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in fields.items() if value not in (None, False, "")}
+    body |= inlines | {"allows_guests": "on"}
+    refused = staff.post(address, body)
+    assert "Only a public space may be asked" in refused.content.decode()
+    assert staff.post(address, body | {"visibility": "public"}).status_code == 302
+    space.refresh_from_db()
+    assert space.allows_guests
