@@ -29,6 +29,8 @@ def conversation_create(
 ) -> Conversation:
     """Start a conversation; without a space it asks all that the user may read."""
     if acting_user.is_guest:
+        if model_tier:
+            raise Forbidden(_("Sign in to choose a model."), field="model_tier")
         return guest_conversation_create(guest=acting_user, space=space, title=title)
     return Conversation.objects.create(
         user=acting_user,

@@ -98,6 +98,7 @@ def test_a_guest_asks_only_public_spaces_that_take_guests(visitor, library, owne
     assert visitor.call("patch", path, {"space": str(closed.pk)}).status_code == 404
     assert visitor.call("patch", path, {"space": None}).json()["space"] == str(library.pk)
     assert visitor.call("patch", path, {"model_tier": "complex"}).status_code == 403
+    assert visitor.begin(model_tier="complex").status_code == 403
     closed.allows_guests = True
     closed.save()
     unsaid = visitor.begin()
