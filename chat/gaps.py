@@ -46,13 +46,18 @@ log = structlog.get_logger(__name__)
 
 @transaction.atomic
 def gap_note(turn_id: uuid.UUID) -> KnowledgeGap | None:
-    """Note, or take back, what a turn says about the knowledge; return its gap, if it has one.
+    """Note, or take back, what a turn says about the knowledge, if it is over."""
+    rows = Turn.objects.select_related("question", "conversation", "answer")
+    turn = rows.filter(pk=turn_id, status__in=FINAL_STATUSES).first()
+    return gap_of(turn) if turn is not None else None
+
+
+def gap_of(turn: Turn) -> KnowledgeGap | None:
+    """Do the same for a finished turn, in the caller's transaction; return its gap, if it has one.
 
     May be called any number of times: on the end of a turn, and whenever feedback changes.
     """
-    rows = Turn.objects.select_related("question", "conversation", "answer")
-    turn = rows.filter(pk=turn_id, status__in=FINAL_STATUSES).first()
-    if turn is None or turn.as_of is not None:  # of the past nothing can be written any more
+    if turn.as_of is not None:  # of the past nothing can be written any more
         return None
     reason, comment = _reason(turn)
     known = GapQuestion.objects.select_related("gap").filter(turn=turn).first()
@@ -92,16 +97,16 @@ def gaps_recount() -> int:
 
 def _reason(turn: Turn) -> tuple[GapReason | None, str]:
     """Return why a turn counts, and what its reader says was missing."""
-    bad = Feedback.objects.filter(message=turn.answer_id, value__lt=0).order_by("-created_at")
-    worst = bad.first() if turn.answer_id else None
+    given = Feedback.objects.filter(message=turn.answer_id).order_by("-created_at")
+    marks = list(given.values_list("value", "reason")) if turn.answer_id else []
+    worst = next((reason for value, reason in marks if value < 0), None)
     if worst is not None:
-        return GapReason.BAD, worst.reason[:MOST_CHARS]
+        return GapReason.BAD, worst[:MOST_CHARS]
     if turn.status != TurnStatus.COMPLETED or turn.is_partial:
         return None, ""
     flags = turn.trace.get("flags") or []
     found = next((reason for flag, reason in REASONS.items() if flag in flags), None)
-    is_good = turn.answer_id and Feedback.objects.filter(message=turn.answer_id, value__gt=0)
-    return (None if is_good and is_good.exists() else found), ""
+    return (None if any(value > 0 for value, _words in marks) else found), ""
 
 
 def _gap_for(turn: Turn) -> KnowledgeGap:

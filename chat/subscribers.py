@@ -1,6 +1,6 @@
 """What follows from finished turns, feedback, and what is published."""
 
-import uuid
+import threading
 
 import structlog
 from django.conf import settings
@@ -10,9 +10,9 @@ from kombu.exceptions import OperationalError
 
 from chat import tasks
 from chat.answer_cache.keeping import answer_keep
-from chat.choices import GapStatus, TurnRoute
-from chat.gaps import gap_note
-from chat.models import Citation, KnowledgeGap, Message, Turn
+from chat.choices import FINAL_STATUSES, GapStatus, TurnRoute
+from chat.gaps import gap_of
+from chat.models import Citation, KnowledgeGap, Turn
 from chat.states import state_of
 from chat.summaries import summary_is_due
 from knowledge.relating.refreshing import relating_mark
@@ -20,18 +20,13 @@ from memory.services import episode_create_from_turn
 from project.events import EventMessage, subscriber
 
 log = structlog.get_logger(__name__)
+_told = threading.local()
 
 
 @subscriber("chat-remember-turn", "chat.turn.completed")
 def turn_remember(event: EventMessage) -> None:
     """Make an episode of a finished turn, for the memory of its person."""
-    turn = (
-        Turn.objects.select_related(
-            "question", "answer", "conversation__user", "conversation__space"
-        )
-        .filter(pk=event.payload["turn"])
-        .first()
-    )
+    turn = _turn_of(event)
     if turn is None or turn.answer is None or turn.route == TurnRoute.BRIEF:
         return  # deleted since, or nothing worth remembering
     episode_create_from_turn(
@@ -48,8 +43,7 @@ def turn_remember(event: EventMessage) -> None:
 @subscriber("chat-keep-answer", "chat.turn.completed")
 def turn_keep(event: EventMessage) -> None:
     """Keep the answer for whoever asks the same, if it is one that holds for others."""
-    rows = Turn.objects.select_related("question", "answer", "conversation__user")
-    turn = rows.prefetch_related("citations").filter(pk=event.payload["turn"]).first()
+    turn = _turn_of(event)
     if turn is not None:
         answer_keep(turn)
 
@@ -57,7 +51,9 @@ def turn_keep(event: EventMessage) -> None:
 @subscriber("chat-note-gap", "chat.turn.completed", "chat.feedback.given")
 def gap_of_turn(event: EventMessage) -> None:
     """Note what an answer, or what somebody thought of it, says about gaps in the knowledge."""
-    gap_note(uuid.UUID(event.payload["turn"]))
+    turn = _turn_of(event)
+    if turn is not None and turn.status in FINAL_STATUSES:
+        gap_of(turn)
 
 
 @subscriber("chat-close-gap", "knowledge.node.published")
@@ -73,7 +69,8 @@ def turn_sum_up(event: EventMessage) -> None:
 
     A broker that is away fails nothing: the next turn asks again.
     """
-    answer = Message.objects.filter(pk=event.payload["answer"]).first()
+    turn = _turn_of(event)
+    answer = turn.answer if turn is not None else None
     if answer is None or not summary_is_due(answer):
         return
 
@@ -93,6 +90,19 @@ def turn_relate(event: EventMessage) -> None:
     nodes = set(rows.order_by().values_list("node", flat=True))
     if len(nodes) > 1:
         relating_mark(nodes)
+
+
+def _turn_of(event: EventMessage) -> Turn | None:
+    """Return the turn that an event tells of; None when it was deleted since.
+
+    Read once for all subscribers: they hear of an event one after another, in one thread.
+    """
+    if getattr(_told, "event", None) is not event:
+        related = ("question", "answer", "conversation__user", "conversation__space")
+        rows = Turn.objects.select_related(*related).filter(pk=event.payload["turn"])
+        _told.turn, _told.event = rows.first(), event
+    turn: Turn | None = _told.turn
+    return turn
 
 
 def _question(turn: Turn) -> str:

@@ -111,7 +111,7 @@ def _last_of(user: User, subject: str, session: str) -> str:
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def episode_create_from_turn(
     *,
     user: User,

@@ -16,6 +16,7 @@ import datetime
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -37,14 +38,16 @@ from chat.models import Conversation, Handoff, Turn
 
 UNDISPATCHED_AFTER = datetime.timedelta(seconds=1)
 
-_NAMED = """
-SELECT id, conversation_id FROM chat_turn
-WHERE id = ANY(%s::uuid[]) AND status = 'queued' AND message_class = ''
-"""
 # Whoever finishes a turn or sends a message holds this lock, too.
 _LOCKED = """
-SELECT id FROM chat_conversation WHERE id = ANY(%s::uuid[]) ORDER BY id
-FOR NO KEY UPDATE SKIP LOCKED
+WITH named AS (
+    SELECT id, conversation_id FROM chat_turn
+    WHERE id = ANY(%s::uuid[]) AND status = 'queued' AND message_class = ''
+), locked AS (
+    SELECT id FROM chat_conversation WHERE id IN (SELECT conversation_id FROM named)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT named.id, locked.id FROM named LEFT JOIN locked ON locked.id = named.conversation_id
 """
 _WAITING = """
 SELECT turn.id, turn.conversation_id, message.content, message.parent_id IS NOT NULL,
@@ -93,16 +96,12 @@ class _Waiting:
 
 def dispatch(turn_ids: Collection[uuid.UUID]) -> Dispatched:
     """Dispatch these turns, and what else waits in their conversations."""
-    named = _rows(_NAMED, turn_ids)
-    known = {turn_id for turn_id, _conversation in named}
-    told = [each for each in dict.fromkeys(turn_ids) if each not in known]
-    if not named:
-        return Dispatched(told)
     with transaction.atomic():
-        locked = [pk for (pk,) in _rows(_LOCKED, sorted({each[1] for each in named}))]
+        waiting: dict[uuid.UUID, uuid.UUID | None] = dict(_rows(_LOCKED, turn_ids))
+        locked = sorted({each for each in waiting.values() if each is not None})
         turns = _dispatch_locked(locked) if locked else []
-    free = set(locked)
-    busy = [turn_id for turn_id, conversation_id in named if conversation_id not in free]
+    told = [each for each in dict.fromkeys(turn_ids) if each not in waiting]
+    busy = [turn_id for turn_id, conversation in waiting.items() if conversation is None]
     return Dispatched([*told, *turns], busy)
 
 
@@ -114,7 +113,7 @@ def turns_undispatched(limit: int) -> list[uuid.UUID]:
     return list(rows.order_by("created_at", "pk").values_list("pk", flat=True)[:limit])
 
 
-def _rows(statement: str, ids: Iterable[uuid.UUID]) -> list[tuple[uuid.UUID, ...]]:
+def _rows(statement: str, ids: Iterable[uuid.UUID]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(ids)])
         return list(cursor.fetchall())
@@ -125,7 +124,7 @@ def _dispatch_locked(conversation_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     to_ai: list[_Waiting] = []
     handed_over: set[uuid.UUID] = set()
     for row in _rows(_WAITING, conversation_ids):
-        each = _Waiting(*row)  # type: ignore[arg-type]  # the columns of the statement
+        each = _Waiting(*row)
         each.message_class = classify(each.content, has_history=each.has_history).message_class
         if each.is_with_person or each.conversation_id in handed_over:
             _to_person(each, DispatchRoute.HUMAN)
