@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -75,6 +76,34 @@ def test_what_went_away_comes_back_row_by_row_and_byte_by_byte(owner, node_of, s
     assert not Message.objects.exclude(content="").exists()
     assert _exports(conversation) == exports  # reading brings it back
     assert _rows() == rows
+    assert not ColdConversation.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_opened_and_put_away_by_many_at_once_it_loses_nothing(owner):
+    conversation = talk_of(owner)
+    answer(ask(conversation, None, "When?"), "At nine.")
+    _cooled(conversation)
+    brought: list[bool] = []
+    barrier = threading.Barrier(6)
+
+    def open_it() -> None:
+        barrier.wait()
+        try:
+            brought.append(cold.warm(conversation.pk))
+            cold.conversations_cool(months=0)
+            cold.warm(conversation.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(brought) == 6
+    cold.warm(conversation.pk)
+    assert set(Message.objects.values_list("content", flat=True)) == {"When?", "At nine."}
     assert not ColdConversation.objects.exists()
 
 
