@@ -13,7 +13,7 @@ from chat import tasks
 from chat.choices import MessageRole
 from chat.confidence import LEAST_QUESTIONS
 from chat.dispatching.dispatcher import dispatch
-from chat.models import ConfidenceThreshold, Conversation, ConversationSummary, Message
+from chat.models import ConfidenceThreshold, Conversation, ConversationSummary, Message, Turn
 from chat.prompts import build_messages
 from chat.services import Sent
 from chat.subscribers import turn_sum_up
@@ -124,7 +124,10 @@ def test_a_finished_turn_asks_for_a_summary_when_one_is_due(
     )
     rows = talk(conversation, *SAID)
     for answer in (rows[3], rows[5]):
-        payload = {"answer": str(answer.pk)}
+        turn = Turn.objects.create(
+            conversation=conversation, question=answer.parent, answer=answer, status="completed"
+        )
+        payload = {"turn": str(turn.pk), "answer": str(answer.pk)}
         event = EventMessage(
             1, uuid.uuid4(), "chat.turn.completed", payload, None, None, "", timezone.now()
         )
