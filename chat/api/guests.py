@@ -5,6 +5,7 @@ Every other resource knows only people and keys: to it a guest is nobody.
 
 from typing import Any, ClassVar
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication
 from rest_framework.request import Request
 
@@ -45,6 +46,30 @@ class VisitorAuthentication(GuestAuthentication):
         if guest is None and Space.objects.open_to_guests().exists():
             guest = visitor(request._request)
         return guest
+
+
+class GuestScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI schema describes guests."""
+
+    target_class = "chat.api.guests.GuestAuthentication"
+    name = "guest"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the scheme."""
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "acervo_session",
+            "description": "The session of a browser in which nobody is signed in, where a public"
+            " space takes questions of guests; writes also need the CSRF token.",
+        }
+
+
+class VisitorScheme(GuestScheme):  # type: ignore[no-untyped-call]
+    """Those who become guests with the call."""
+
+    target_class = "chat.api.guests.VisitorAuthentication"
+    name = "visitor"
 
 
 class GuestsToo(ApiViewSet):
