@@ -96,8 +96,17 @@ def admin_user(db: None) -> User:
 def space(owner: User, teammate: User) -> Space:
     """A members-only space."""
     made = Space.objects.create(name="Harbour", slug="harbour", visibility=Visibility.MEMBERS)
-    grant(made, owner, Role.MANAGER)
-    grant(made, teammate, Role.EDITOR)
+    # As `grant` does it, in a quarter of the statements: most tests begin so.
+    roles = (Role.MANAGER, Role.EDITOR)
+    groups = Group.objects.bulk_create(Group(name=f"harbour-{role.name.lower()}") for role in roles)
+    SpaceRole.objects.bulk_create(
+        SpaceRole(space=made, group=group, role=role)
+        for group, role in zip(groups, roles, strict=True)
+    )
+    User.groups.through.objects.bulk_create(
+        User.groups.through(user=user, group=group)
+        for user, group in zip((owner, teammate), groups, strict=True)
+    )
     return made
 
 
