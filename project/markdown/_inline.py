@@ -95,6 +95,9 @@ def citation(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - a mark
     if not all(1 <= number <= count for number in numbers):
         return False
     if not silent:
+        # It must not begin a line: it belongs to the words before it.
+        if state.pending != (words := state.pending.rstrip(" ")):
+            state.pending = f"{words}\N{NARROW NO-BREAK SPACE}"
         token = state.push("citation", "", 0)
         token.content = match[0]
         token.meta["numbers"] = numbers

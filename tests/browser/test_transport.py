@@ -149,7 +149,7 @@ def test_tries_are_spread_by_chance_over_a_time_that_doubles_up_to_thirty_second
     page.goto("/")
     waits = page.evaluate(
         """async () => {
-          const { liveSocket } = await import("/static/acervo/js/chat/socket.js");
+          const { liveSocket } = await import("/static/acervo/js/socket.js");
           const later = window.setTimeout;
           const found = { early: [], late: [] };
           for (const [name, chance] of [["early", 0], ["late", 1]]) {
@@ -162,8 +162,8 @@ def test_tries_are_spread_by_chance_over_a_time_that_doubles_up_to_thirty_second
             };
             const timers = [];
             window.setTimeout = (call, wait) => timers.push([call, wait]);
-            const socket = liveSocket();
-            socket.open("x");
+            const socket = liveSocket(() => "/ws/chat/x/");
+            socket.open();
             const fail = (kind, extra) =>
               sockets.at(-1).dispatchEvent(Object.assign(new Event(kind), extra));
             // Something was heard once, so that the line counts as one that works.

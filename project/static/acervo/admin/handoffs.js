@@ -2,7 +2,7 @@
 
 import { find, findAll, fromServer, on } from "../js/dom.js";
 import { getHtml, postJson } from "../js/http.js";
-import { Line } from "../js/line.js";
+import { personLine } from "../js/line.js";
 
 const inbox = find("[data-inbox]");
 const talk = find("[data-talk]");
@@ -78,7 +78,7 @@ function converse() {
   toEnd(thread);
   if (talk.dataset.status !== "waiting" && talk.dataset.status !== "active") return;
   const id = talk.dataset.talk;
-  const line = new Line({
+  const line = personLine({
     address: `/ws/handoffs/${id}/?side=operator`,
     paths: { messages: `/api/v1/handoffs/${id}/messages/`, handoff: `/api/v1/handoffs/${id}/` },
     after: find("[data-messages] > [data-message]:last-child")?.dataset.message ?? "",

@@ -16,11 +16,7 @@ export function copyOf(id, texts = {}) {
 }
 
 /** Return the elements of a piece of HTML that our own server rendered. */
-export function fromServer(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content;
-}
+export const fromServer = (html) => Object.assign(document.createElement("template"), { innerHTML: html }).content;
 
 /** Call `handler(event, element)` for events on what matches `selector` now or later. */
 export function on(root, type, selector, handler) {
@@ -30,10 +26,8 @@ export function on(root, type, selector, handler) {
   });
 }
 
-/** Whether the keyboard is in a text field. */
-export function isTyping(target) {
-  return Boolean(target?.closest?.("input, textarea, select, [contenteditable]"));
-}
+/** Call `handler(element)` for clicks on what matches `selector` now or later. */
+export const onClick = (selector, handler) => on(document, "click", selector, (_event, element) => handler(element));
 
 /** Remember a choice for a year, where the server sees it too. */
 export function setCookie(name, value) {
@@ -43,6 +37,6 @@ export function setCookie(name, value) {
 }
 
 export function getCookie(name) {
-  const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+  const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`)) ?? "";
+  return decodeURIComponent(found.slice(name.length + 1));
 }

@@ -1,13 +1,14 @@
 // What every page does.
 
-import { on, setCookie } from "./dom.js";
-import { startMenus } from "./menus.js";
-import { t } from "./text.js";
-import { startTheme } from "./theme.js";
-import { toast } from "./toast.js";
+import { find, getCookie, on, onClick, setCookie } from "./dom.js";
+import { copyText } from "./toast.js";
 
-startTheme();
-startMenus();
+// Light, dark, or as the system: in a cookie, so that the server paints the first frame right.
+onClick("[data-theme-switch]", () => {
+  const theme = { light: "dark", dark: "" }[getCookie("acervo_theme")] ?? "light";
+  setCookie("acervo_theme", theme);
+  document.documentElement.dataset.theme = theme;
+});
 
 // The server groups conversations by the reader's day and writes times in their zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -18,11 +19,21 @@ on(document, "submit", "[data-sign-out]", () => localStorage.clear());
 
 on(document, "change", "[data-submits]", (_event, element) => element.form.requestSubmit());
 
-on(document, "click", "[data-copy-link]", async (_event, button) => {
-  try {
-    await navigator.clipboard.writeText(new URL(button.dataset.copyLink, location.href).href);
-    toast(t("link_copied"));
-  } catch {
-    toast(t("copy_failed"));
-  }
+onClick("[data-copy-link]", ({ dataset }) => copyText(new URL(dataset.copyLink, location.href).href, "link_copied"));
+
+// Menus are <details> of one name, so that the browser opens one at a time; here they close on Escape,
+// on a choice and on clicks elsewhere.
+
+const opened = () => find("[data-menu][open]");
+document.addEventListener("click", ({ target }) => {
+  const menu = opened();
+  if (menu && (target.closest(".menu-item:not([data-theme-switch])") || !menu.contains(target))) menu.open = false;
 });
+document.addEventListener("keydown", (event) => {
+  const menu = opened();
+  if (event.key !== "Escape" || !menu) return;
+  event.stopImmediatePropagation();
+  menu.open = false;
+  find("summary", menu).focus();
+});
+onClick("[data-opens]", ({ dataset }) => document.getElementById(dataset.opens).showModal());

@@ -1,48 +1,40 @@
 // Short messages at the edge of the page.
 
-import { find } from "./dom.js";
-
-const SECONDS = 6;
+import { copyOf, find } from "./dom.js";
+import { t } from "./text.js";
 
 /**
  * Show a message for some seconds, longer while the pointer or the keyboard is on it.
- * `action` is {label, run}; `done` is called when the message goes away without the action.
+ * `undo` is what its button does; `done` is called when the message goes away without that.
  */
-export function toast(text, { action = null, done = null, seconds = SECONDS } = {}) {
-  const element = document.createElement("div");
-  element.className = "toast";
-  const sentence = document.createElement("p");
-  sentence.textContent = text;
-  element.append(sentence);
-  let isOver = false;
+export function toast(text, { undo, done, seconds = 6 } = {}) {
+  const element = copyOf("toast-template", { text });
+  const button = find("button", element);
   let timer = 0;
-  const close = (wasUsed) => {
-    if (isOver) return;
-    isOver = true;
-    clearTimeout(timer);
-    element.remove();
-    if (!wasUsed) done?.();
-  };
-  if (action) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = action.label;
-    button.addEventListener("click", () => {
-      close(true);
-      action.run();
-    });
-    element.append(button);
-  }
-  const start = () => {
-    clearTimeout(timer);
-    timer = setTimeout(close, seconds * 1000, false);
-  };
   const hold = () => clearTimeout(timer);
-  element.addEventListener("pointerenter", hold);
-  element.addEventListener("pointerleave", start);
-  element.addEventListener("focusin", hold);
-  element.addEventListener("focusout", start);
+  const close = (then) => {
+    element.remove();
+    hold(); // only now: what is removed loses the focus, too
+    then?.();
+  };
+  const start = () => {
+    hold();
+    if (element.isConnected) timer = setTimeout(close, seconds * 1000, done);
+  };
+  if (undo) button.onclick = () => close(undo);
+  else button.remove();
+  for (const type of ["pointerenter", "focusin"]) element.addEventListener(type, hold);
+  for (const type of ["pointerleave", "focusout"]) element.addEventListener(type, start);
   find("#toasts").append(element);
   start();
-  return () => close(false);
+}
+
+/** Copy a text and say how that went, with the sentence `said` when well. */
+export async function copyText(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(t(said), { seconds: 2 });
+  } catch {
+    toast(t("copy_failed"));
+  }
 }

@@ -1,11 +1,12 @@
 // Files of this conversation: by button, drop or paste; chips above the box say how they stand.
 
-import { announce, chat, copyOf, find, fromServer, getHtml, here, mine, on, page, postJson, remove, tell } from "./ui.js";
+import { announce, chat, copyOf, find, fromServer, getHtml, here, mine, onClick, page, postJson, remove, tell } from "./ui.js";
 
 const LOOK_EVERY = 1500; // milliseconds
 const chips = find("[data-attached]");
 const dock = find("[data-attaches]");
 let timer = 0;
+let adding = Promise.resolve();
 
 export const isReading = () => Boolean(find("[data-reading]", chips));
 
@@ -21,12 +22,15 @@ async function refresh() {
 export function startAttachments(begin) {
   if (!dock) return;
   const files = find("[data-files]");
+  const button = find("[data-attach]");
 
-  let adding = Promise.resolve();
-  const add = (given) => {
+  /** Take the files that an event brought, when it did. */
+  function take(event, given) {
+    if (!given.length) return;
+    event.preventDefault();
     const list = [...given];
     adding = adding.then(() => upload(list));
-  };
+  }
 
   async function upload(list) {
     chips.append(...list.map(({ name }) => copyOf("attaching-template", { name })));
@@ -44,27 +48,22 @@ export function startAttachments(begin) {
     else chips.replaceChildren();
   }
 
-  const button = find("[data-attach]");
   button.onclick = () => files.click();
-  files.onchange = () => {
-    add(files.files);
+  files.onchange = (event) => {
+    take(event, files.files);
     files.value = "";
   };
-  on(chips, "click", "[data-detach]", async (_event, { dataset: { detach } }) => {
-    await remove(mine(`attachments/${detach}/`)).then(refresh).catch(tell);
+  onClick("[data-detach]", async ({ dataset }) => {
+    await remove(mine(`attachments/${dataset.detach}/`)).then(refresh).catch(tell);
     button.focus();
   });
-  find("[data-input]").addEventListener("paste", (event) => {
-    if (!event.clipboardData.files.length) return;
-    event.preventDefault();
-    add(event.clipboardData.files);
-  });
+  find("[data-input]").addEventListener("paste", (event) => take(event, event.clipboardData.files));
   for (const type of ["dragover", "dragleave", "drop"]) {
     chat.addEventListener(type, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
       dock.classList.toggle("is-dropping", type === "dragover");
-      if (type === "drop") add(event.dataTransfer.files);
+      if (type === "drop") take(event, event.dataTransfer.files);
     });
   }
   if (isReading()) refresh().catch(tell);

@@ -10,33 +10,29 @@ let isLasting = false;
 
 /** Say that the session ended, with the way back to this page. */
 export function signedOut() {
-  show("signed_out", { lasting: true });
+  show("signed_out", true);
   action.href = `/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`;
-  action.textContent = t("sign_in");
-  action.hidden = false;
 }
 
 export function watch(socket) {
   socket.addEventListener("state", ({ detail: { state, reason } }) => {
     clearTimeout(timer);
-    if (state === "refused" && reason === "signed_out") signedOut();
-    else if (state === "refused") show("not_yours", { lasting: true });
-    else if (state === "open" || state === "closed") hide();
-    else if (state === "unusable") show("slow_line", { isCalm: true });
-    else if (state === "waiting" && reason === "flood") show("flood");
+    if (reason === "signed_out") signedOut();
+    else if (reason) show(reason, state === "refused");
+    else if (state === "unusable") show("slow_line");
     else if (state === "waiting") timer = setTimeout(() => show(navigator.onLine ? "reconnecting" : "offline"), PATIENCE);
+    else if (state !== "connecting") hide();
   });
   addEventListener("offline", () => show("offline"));
   addEventListener("online", hide);
   if (!navigator.onLine) show("offline");
 }
 
-function show(key, { lasting = false, isCalm = false } = {}) {
+function show(key, lasts = false) {
   if (isLasting) return;
-  isLasting = lasting;
+  isLasting = lasts;
   put(banner, { "banner-text": t(key) });
-  action.hidden = true;
-  banner.classList.toggle("banner-calm", isCalm);
+  banner.dataset.kind = key;
   banner.hidden = false;
 }
 

@@ -2,7 +2,7 @@
 
 import { chat, find, here, number, t } from "./ui.js";
 
-const SHOW_COUNT_AT = 0.85; // of the limit
+const SHOW_COUNT_AT = 0.15; // of the limit, still free
 const limit = Number(chat.dataset.limit);
 export const input = find("[data-input]");
 const form = find("[data-composer]");
@@ -16,8 +16,8 @@ let usualHint = firstHint;
 let isAnswering = false;
 let parent; // where an edited question goes: undefined when nothing is edited
 
-/** The server counts characters, not UTF-16 units. */
-const characters = () => [...input.value.trim()].length;
+/** How many more may be written; the server counts characters, not UTF-16 units. */
+const left = () => limit - [...input.value.trim()].length;
 
 /** Drafts outlive the tab; each person of a shared browser has their own. */
 const key = () => `acervo.draft.${chat.dataset.person}.${here() || "new"}`;
@@ -38,47 +38,27 @@ export function setAnswering(isNow) {
   changed();
 }
 
-export function write(text) {
+/** Write into the box; with `below` it is an edited question, which becomes another version of what stands there. */
+export function write(text = "", below = undefined) {
+  parent = below;
+  editing.hidden = below === undefined;
   input.value = text;
   changed();
   input.focus();
 }
 
-export function clear() {
-  input.value = "";
-  endEditing();
-  changed();
-}
-
-/** Edit a question: the new one becomes another version of it. */
-export function edit(text, below) {
-  parent = below;
-  editing.hidden = false;
-  write(text);
-}
-
-function endEditing() {
-  parent = undefined;
-  editing.hidden = true;
-}
-
-function cancelEditing() {
-  endEditing();
-  write("");
-}
-
 export function problem(text) {
   hint.textContent = text || usualHint;
-  hint.classList.toggle("is-problem", Boolean(text));
   hint.classList.toggle("is-told", hint.textContent !== firstHint);
   hint.role = text ? "alert" : null;
 }
 
-export function tellLeft(left) {
-  const isFew = left && left.remaining <= Math.max(3, left.limit / 10);
-  const values = isFew && { count: number(left.remaining), minutes: number(Math.ceil(left.reset / 60)) };
-  usualHint = isFew ? t("messages_left", values) : firstHint;
-  if (left && find("[data-left]")) find("[data-left]").textContent = number(left.remaining); // a guest's
+export function tellLeft(allowance) {
+  const { remaining, reset, limit: most } = allowance ?? {};
+  const isFew = remaining <= Math.max(3, most / 10);
+  usualHint = isFew ? t("messages_left", { count: number(remaining), minutes: number(Math.ceil(reset / 60)) }) : firstHint;
+  const guests = find("[data-left]");
+  if (guests && allowance) guests.textContent = number(remaining);
   problem("");
 }
 
@@ -89,20 +69,18 @@ function changed() {
   }
   if (input.value) localStorage.setItem(key(), input.value);
   else localStorage.removeItem(key());
-  const length = characters();
-  const left = limit - length;
-  count.hidden = length < limit * SHOW_COUNT_AT;
-  count.classList.toggle("is-over", left < 0);
-  count.textContent = t(left < 0 ? "chars_over" : "chars_left", { count: number(Math.abs(left)) });
-  sendButton.disabled = length === 0 || left < 0;
+  const isOver = left() < 0;
+  count.hidden = left() > limit * SHOW_COUNT_AT;
+  count.classList.toggle("is-over", isOver);
+  count.textContent = t(isOver ? "chars_over" : "chars_left", { count: number(Math.abs(left())) });
+  sendButton.disabled = isOver || left() === limit;
   problem("");
 }
 
 export function startComposer({ send, stop, editLast }) {
   function submit() {
-    const length = characters();
-    if (!length) return;
-    if (length > limit) problem(t("too_long", { count: number(length), limit: number(limit) }));
+    if (left() === limit) return;
+    if (left() < 0) problem(t("too_long", { count: number(limit - left()), limit: number(limit) }));
     else if (isAnswering) problem(t("still_answering"));
     else send({ content: input.value.trim(), parent });
   }
@@ -118,7 +96,7 @@ export function startComposer({ send, stop, editLast }) {
       editLast();
     } else if (event.key === "Escape" && !editing.hidden) {
       event.stopPropagation();
-      cancelEditing();
+      write();
     }
   });
   form.addEventListener("submit", (event) => {
@@ -131,7 +109,7 @@ export function startComposer({ send, stop, editLast }) {
     input.focus();
   });
   stopButton.onclick = stop;
-  find("[data-editing-cancel]").onclick = cancelEditing;
+  find("[data-editing-cancel]").onclick = () => write();
   input.value ||= localStorage.getItem(key()) ?? "";
   changed();
 }

@@ -1,9 +1,8 @@
 // The list of conversations, and what can be done with them.
 
-import { api, chat, find, findAll, fromServer, getHtml, here, load, on, patchJson, remove, setCookie, t, toast } from "./ui.js";
+import { api, chat, find, findAll, fromServer, getHtml, here, load, onClick, patchJson, remove, setCookie, t, toast } from "./ui.js";
 
 const NARROW = matchMedia("(max-width: 56rem)");
-const UNDO_SECONDS = 7;
 const LEAVING = "acervo.deleting"; // a conversation that is deleted from its own page
 const list = find("[data-conversations]");
 const filter = find("[data-filter]");
@@ -14,146 +13,71 @@ let asked = 0;
 let timer = 0;
 
 const itemOf = (element) => element.closest("[data-conversation-item]");
-const idOf = (item) => item.dataset.conversationItem;
-const nameOf = (item) => find("[data-name]", item).textContent;
+const idOf = (element) => itemOf(element).dataset.conversationItem;
+const nameOf = (element) => find("[data-name]", itemOf(element)).textContent;
 const itemWith = (id) => find(`[data-conversation-item="${CSS.escape(id)}"]`, list);
-const query = (more = {}) => ({ q: filter.value.trim(), archived, current: here(), ...more });
-const address = (wanted) => `/c/?${new URLSearchParams(wanted)}`;
+const address = (more) => `/c/?${new URLSearchParams({ q: filter.value.trim(), archived, current: here(), ...more })}`;
 
-// -- Where it is
+// -- Where it is: beside the conversation, or a drawer over it
 
-export function toggle() {
-  if (NARROW.matches) return setDrawer(!body.contains("drawer-open"));
-  setCookie("acervo_sidebar", body.toggle("sidebar-closed") ? "closed" : "");
-  syncButtons();
-  findAll("[data-sidebar-toggle]").find((each) => each.offsetParent)?.focus();
+const isShown = () => (NARROW.matches ? body.contains("drawer-open") : !body.contains("sidebar-closed"));
+
+function show(isNow) {
+  if (NARROW.matches) body.toggle("drawer-open", isNow);
+  else setCookie("acervo_sidebar", body.toggle("sidebar-closed", !isNow) ? "closed" : "");
+  settle();
+  find(isNow ? "[data-sidebar] [data-sidebar-toggle]" : ".sidebar-open").focus();
 }
 
+function settle() {
+  find("#main").inert = NARROW.matches && isShown();
+  for (const button of findAll("[data-sidebar-toggle]")) button.ariaExpanded = isShown();
+}
+
+export const toggle = () => show(!isShown());
+
+/** Close the drawer; return whether there was one. */
 export function closeDrawer() {
-  const wasOpen = body.contains("drawer-open");
-  if (wasOpen) setDrawer(false);
+  const wasOpen = NARROW.matches && isShown();
+  if (wasOpen) show(false);
   return wasOpen;
 }
 
 export function search() {
-  if (NARROW.matches) setDrawer(true);
-  else if (body.contains("sidebar-closed")) toggle();
+  if (!isShown()) show(true);
   filter.focus();
-}
-
-function setDrawer(isOpen) {
-  const wasOpen = body.contains("drawer-open");
-  body.toggle("drawer-open", isOpen);
-  find("#main").inert = isOpen;
-  syncButtons();
-  if (isOpen) find("[data-sidebar] :is(a, button)").focus();
-  else if (wasOpen) find(".sidebar-open").focus();
-}
-
-function syncButtons() {
-  const isShown = NARROW.matches ? body.contains("drawer-open") : !body.contains("sidebar-closed");
-  for (const button of findAll("[data-sidebar-toggle]")) button.ariaExpanded = isShown;
 }
 
 // -- What is in it
 
 export async function refresh() {
   const number = ++asked;
-  const wanted = query();
   try {
-    const html = await getHtml(address(wanted));
+    const html = await getHtml(address());
     if (number !== asked || find(".menu[open]", list)) return;
-    const focused = itemOf(document.activeElement);
+    const focused = itemOf(document.activeElement) && idOf(document.activeElement);
     list.replaceChildren(fromServer(html));
-    if (focused) find("summary", itemWith(idOf(focused)) ?? list)?.focus();
+    if (focused) find("summary", itemWith(focused) ?? list)?.focus();
     for (const id of going.keys()) setHidden(id, true);
-    const shown = find("[aria-current] [data-name]", list);
+    const shown = find("[aria-current] [data-name]", list)?.textContent;
     if (!shown) return;
-    find("[data-chat-title]").textContent = shown.textContent;
-    document.title = `${shown.textContent} · Acervo`;
+    find("[data-chat-title]").textContent = shown;
+    document.title = `${shown} · Acervo`;
   } catch {
-    if (number === asked && (wanted.q || archived)) toast(t("list_failed"));
+    if (number === asked && (filter.value || archived)) toast(t("list_failed"));
   }
 }
 
-function setHidden(id, isHidden) {
-  itemWith(id)?.toggleAttribute("hidden", isHidden);
-}
+const setHidden = (id, isHidden) => itemWith(id)?.toggleAttribute("hidden", isHidden);
 
-const more = (button) =>
-  load(button, address(query({ after: button.dataset.more })), "list_failed", (fresh) => {
+onClick("[data-more]", (button) =>
+  load(button, address({ after: button.dataset.more }), "list_failed", (fresh) => {
     const first = find(".conversation-link", fresh);
     find(".side-archive", list)?.remove();
     button.replaceWith(fresh);
     first?.focus();
-  });
-
-// -- Changing it
-
-async function change(id, fields) {
-  await patchJson(api(`conversations/${id}`), fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
-  await refresh();
-  const place = itemWith(id) ?? find(".conversation", list);
-  (place ? find("summary", place) : filter).focus();
-}
-
-async function set(button) {
-  const { set: name, to } = button.dataset;
-  const id = idOf(itemOf(button));
-  const run = (value) => change(id, { [name]: value });
-  await run(Boolean(to));
-  if (name !== "archived") return;
-  toast(t(to ? "archived" : "brought_back"), { action: { label: t("undo"), run: () => run(!to) } });
-}
-
-function rename(item) {
-  const dialog = find("#rename");
-  const input = find("input", dialog);
-  input.value = nameOf(item);
-  dialog.returnValue = "";
-  dialog.onclose = () => {
-    const title = input.value.trim();
-    if (dialog.returnValue && title) change(idOf(item), { title });
-  };
-  dialog.showModal();
-  input.select();
-}
-
-function leave(item) {
-  const [id, title] = [idOf(item), nameOf(item)];
-  if (id !== here()) return goAway(id, title);
-  sessionStorage.setItem(LEAVING, JSON.stringify({ id, title }));
-  location.assign(chat.dataset.homeUrl);
-}
-
-function goAway(id, title) {
-  setHidden(id, true);
-  const finish = async (isLeaving) => {
-    if (!going.delete(id)) return;
-    await remove(api(`conversations/${id}`), { keepalive: isLeaving }).catch((error) => {
-      if (error.status !== 404) toast(`${t("delete_failed", { title })} ${error.message}`);
-    });
-    if (!isLeaving) refresh();
-  };
-  const run = () => {
-    going.delete(id);
-    setHidden(id, false);
-  };
-  going.set(id, finish);
-  toast(t("deleted", { title }), {
-    action: { label: t("undo"), run },
-    done: () => finish(false),
-    seconds: UNDO_SECONDS,
-  });
-}
-
-const onClick = (selector, handler) => on(document, "click", selector, (_event, element) => handler(element));
-onClick("[data-sidebar-toggle]", toggle);
-onClick("[data-sidebar-close]", () => setDrawer(false));
-onClick("[data-more]", more);
-onClick("[data-rename]", (button) => rename(itemOf(button)));
-onClick("[data-set]", set);
-onClick("[data-delete]", (button) => leave(itemOf(button)));
+  }),
+);
 onClick("[data-archive]", async (button) => {
   archived = button.dataset.archive;
   filter.value = "";
@@ -164,10 +88,66 @@ filter.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(refresh, 220);
 });
-addEventListener("pagehide", () => going.forEach((finish) => finish(true)));
-NARROW.addEventListener("change", () => setDrawer(false));
-syncButtons();
+
+// -- Changing it
+
+async function change(id, fields) {
+  await patchJson(api(`conversations/${id}`), fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
+  await refresh();
+  (find("summary", itemWith(id) ?? list) ?? filter).focus();
+}
+
+onClick("[data-set]", async (button) => {
+  const { set, to, said } = button.dataset;
+  const id = idOf(button);
+  await change(id, { [set]: Boolean(to) });
+  if (said) toast(said, { undo: () => change(id, { [set]: !to }) });
+});
+
+onClick("[data-rename]", (button) => {
+  const dialog = find("#rename");
+  const input = find("input", dialog);
+  const id = idOf(button);
+  input.value = nameOf(button);
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    const title = input.value.trim();
+    if (dialog.returnValue && title) change(id, { title });
+  };
+  dialog.showModal();
+  input.select();
+});
+
+onClick("[data-delete]", (button) => {
+  const gone = { id: idOf(button), title: nameOf(button) };
+  if (gone.id !== here()) return goAway(gone);
+  sessionStorage.setItem(LEAVING, JSON.stringify(gone));
+  location.assign(chat.dataset.homeUrl);
+});
+
+function goAway({ id, title }) {
+  setHidden(id, true);
+  const undo = () => {
+    going.delete(id);
+    setHidden(id, false);
+  };
+  const done = async (options) => {
+    if (!going.delete(id)) return;
+    await remove(api(`conversations/${id}`), options).catch(({ status, message }) => {
+      if (status !== 404) toast(`${t("delete_failed", { title })} ${message}`);
+    });
+    refresh();
+  };
+  going.set(id, done);
+  toast(t("deleted", { title }), { undo, done, seconds: 7 });
+}
+
+onClick("[data-sidebar-toggle]", toggle);
+onClick("[data-sidebar-close]", closeDrawer);
+addEventListener("pagehide", () => going.forEach((done) => done({ keepalive: true })));
+NARROW.addEventListener("change", () => settle(body.remove("drawer-open")));
+settle();
 // What was begun on its own page.
-const { id: left, title } = JSON.parse(sessionStorage.getItem(LEAVING) ?? "{}");
+const left = JSON.parse(sessionStorage.getItem(LEAVING));
 sessionStorage.removeItem(LEAVING);
-if (left && left !== here()) goAway(left, title);
+if (left && left.id !== here()) goAway(left);

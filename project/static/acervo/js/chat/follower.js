@@ -59,14 +59,9 @@ export function follower(turn, { socket, onEvent, onStored }) {
   async function look() {
     if (Date.now() - lastHeard < SILENCE || !navigator.onLine) return;
     lastHeard = Date.now();
-    try {
-      const stored = await getJson(api(`turns/${turn}`));
-      if (FINAL.includes(stored.status) && stored.last_seq <= last) finishFromStore();
-      else resume();
-    } catch (error) {
-      if (error.status === 404) finishFromStore();
-      else resume();
-    }
+    const { status, last_seq: end } = await getJson(api(`turns/${turn}`)).catch((error) => error);
+    if (status === 404 || (FINAL.includes(status) && end <= last)) finishFromStore();
+    else resume();
   }
 
   function finishFromStore() {

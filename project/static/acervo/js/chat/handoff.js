@@ -1,15 +1,14 @@
 // Talking to a person: asking for one, who it is, and what they say.
 
-import { prepareCitations, storedAnswer } from "./answer.js";
-import { toEnd } from "./scroller.js";
-import { Line } from "../line.js";
-import { announce, copyOf, fill, find, getJson, here, mine, newest, number, postJson, put, tell, thread, toast } from "./ui.js";
+import { storedAnswer } from "./answer.js";
+import { personLine } from "../line.js";
+import { announce, copyOf, fill, find, getJson, here, mine, newest, number, postJson, put, tell, thread, toast, toEnd } from "./ui.js";
 
 const TYPING = 4000; // milliseconds that somebody counts as writing
 const strip = find("[data-handoff]");
 const button = find("[data-handoff-ask]");
 const input = find("[data-input]");
-const placeholder = input.placeholder;
+const { placeholder } = input;
 const words = (key, values) => fill(strip.dataset[key], values);
 let line = null;
 let shown = null; // the handoff as it was told last
@@ -36,10 +35,10 @@ export const look = () => getJson(mine("handoff/")).then(follow).catch((error) =
 function follow(handoff) {
   take(handoff);
   if (line || handoff.ended_at) return;
-  line = new Line({
+  line = personLine({
     address: `/ws/handoffs/${handoff.id}/`,
     paths: { messages: mine("messages/"), handoff: mine("handoff/") },
-    after: newest() ?? "",
+    after: newest(),
   });
   line.addEventListener("message", ({ detail }) => (arriving = arriving.then(() => place(detail.message)).catch(tell)));
   line.addEventListener("updated", ({ detail }) => take(detail.handoff));
@@ -52,17 +51,11 @@ function follow(handoff) {
 
 /** Show a message that is not on the page yet: of the person who answers, or of another tab. */
 async function place({ id, client_message_id: client, role, content, parent, turn, author }) {
-  const isHere = () =>
-    find(`[data-message="${id}"]`, thread) || (client && find(`[data-client-id="${CSS.escape(client)}"]`, thread));
-  if (isHere()) return;
-  let element;
-  if (role === "user") {
-    element = copyOf("question-template", { text: content });
-    Object.assign(element.dataset, { message: id, parent: parent ?? "" });
-  } else {
-    element = await storedAnswer(turn);
-    if (isHere()) return;
-    prepareCitations(element, element);
+  const isAsked = role === "user";
+  const element = isAsked ? copyOf("question-template", { text: content }) : await storedAnswer(turn);
+  if (find(`[data-message="${id}"], [data-client-id="${CSS.escape(client || id)}"]`, thread)) return;
+  Object.assign(element.dataset, { message: id, parent: parent ?? "" });
+  if (!isAsked) {
     clearTimeout(writing);
     writing = 0;
     announce(`${author?.name ?? ""}: ${content}`);
@@ -74,14 +67,14 @@ async function place({ id, client_message_id: client, role, content, parent, tur
 }
 
 function take(handoff) {
-  const before = shown;
+  const wasOpen = shown && !shown.ended_at;
+  const title = find("[data-handoff-title]");
+  const before = title.textContent;
   shown = handoff;
   show();
-  if (before?.status !== handoff.status || before?.operator?.name !== handoff.operator?.name) {
-    announce(find("[data-handoff-title]").textContent);
-  }
+  if (before !== title.textContent) announce(title.textContent);
   if (!handoff.ended_at) return;
-  if (before && !before.ended_at) toast(words(handoff.status));
+  if (wasOpen) toast(words(handoff.status));
   line?.close();
   line = null;
 }
@@ -89,9 +82,9 @@ function take(handoff) {
 function show() {
   const { status, operator, at_desk: desk, present, requested_at: since, ended_at: ended } = shown;
   const name = operator?.name ?? "";
-  const minutes = Math.max(1, Math.round((Date.now() - new Date(since)) / 60000));
+  const minutes = number(Math.max(1, Math.round((Date.now() - new Date(since)) / 60000)));
   let note = "";
-  if (status === "waiting") note = words(desk ? "soon" : "away", { count: number(desk), minutes: number(minutes) });
+  if (status === "waiting") note = words(desk ? "soon" : "away", { minutes });
   else if (writing) note = words("writing", { name });
   else if (present && !present.operator) note = words("absent", { name });
   strip.hidden = Boolean(ended);
@@ -99,6 +92,6 @@ function show() {
   strip.dataset.status = status;
   strip.classList.toggle("is-here", Boolean(present?.operator));
   strip.classList.toggle("is-writing", Boolean(writing));
-  put(strip, { "handoff-title": words(ended || status === "active" ? status : "waiting", { name }), "handoff-note": note });
+  put(strip, { "handoff-title": words(status, { name }), "handoff-note": note });
   input.placeholder = status === "active" ? words("write", { name }) : placeholder;
 }

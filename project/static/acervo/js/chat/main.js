@@ -1,25 +1,21 @@
 // The chat page: joins its parts.
 
-import { answerView, prepareCitations } from "./answer.js";
+import { answerView } from "./answer.js";
 import { isReading, startAttachments } from "./attachments.js";
 import * as banner from "./banner.js";
 import { startCommands } from "./commands.js";
 import * as composer from "./composer.js";
 import * as conversations from "./conversations.js";
-import "./feedback.js";
+import "./opinions.js";
 import { follower } from "./follower.js";
-import "./golden.js";
 import { look, startHandoff } from "./handoff.js";
 import * as outbox from "./outbox.js";
-import { keepPlace, toEnd } from "./scroller.js";
-import { startShortcuts } from "./shortcuts.js";
-import { liveSocket } from "./socket.js";
+import * as panel from "./panel.js";
+import { liveSocket } from "../socket.js";
 import * as states from "./state.js";
-import { announce, api, chat, copyOf, find, findAll, freshId, here, load, mine, newest, on, page, patchJson, postJson, put, t, tell, thread } from "./ui.js";
+import { announce, api, chat, copyOf, find, findAll, freshId, here, keepPlace, load, mine, newest, on, onClick, page, patchJson, postJson, put, t, tell, thread, toEnd } from "./ui.js";
 
-const picker = find("[data-space-picker]");
-const tierPicker = find("[data-tier-picker]");
-const socket = liveSocket();
+const socket = liveSocket(() => `/ws/chat/${here()}/`);
 const followers = new Map(); // by turn
 
 // -- Asking
@@ -35,9 +31,7 @@ async function ask({ content, parent, state = states.asked, id = freshId() }, qu
   thread.append(question, view.element);
   note(question, "");
   find("[data-resend]", question).hidden = true;
-  composer.setAnswering(true);
-  announce(t("answering"));
-  toEnd();
+  begun();
   try {
     const { message, turn, allowance } = await outbox.send(
       { content, parent: where, state, id },
@@ -73,16 +67,23 @@ function notSent(question, view, request, { status, message }) {
   announce(why);
 }
 
-function note(question, text) {
+function note(question, state) {
   delete question.dataset.sending;
-  put(question, { state: text });
+  put(question, { state });
+}
+
+function begun() {
+  composer.setAnswering(true);
+  announce(t("answering"));
+  toEnd();
 }
 
 async function begin() {
-  const { id } = await postJson(api("conversations"), { space: picker?.value || null, model_tier: tierPicker?.value || "" });
+  const [space, tier] = ["space", "model_tier"].map((name) => find(`[data-field=${name}]`)?.value || null);
+  const { id } = await postJson(api("conversations"), { space, model_tier: tier ?? "" });
   composer.keep(() => states.keep(() => (chat.dataset.conversation = id)));
   history.replaceState(null, "", page());
-  socket.open(id);
+  socket.open();
 }
 
 /** Take away what an edited question replaces; the tree keeps it. */
@@ -103,7 +104,7 @@ function follow(view) {
   followers.set(turn, follower(turn, { socket, onEvent, onStored: () => finished(view) }));
   composer.setAnswering(true);
   followers.get(turn).resume();
-  socket.open(here());
+  socket.open();
 }
 
 socket.addEventListener("message", ({ detail: event }) => {
@@ -113,8 +114,7 @@ socket.addEventListener("message", ({ detail: event }) => {
 });
 
 socket.addEventListener("state", ({ detail: { state } }) => {
-  if (!["open", "unusable"].includes(state)) return;
-  for (const each of followers.values()) each.resume();
+  if (["open", "unusable"].includes(state)) followers.forEach((each) => each.resume());
 });
 
 async function finished(view, event) {
@@ -124,7 +124,7 @@ async function finished(view, event) {
     await view.loadStored();
   } catch (error) {
     if (error.status === 401) banner.signedOut();
-    if (!event) view.fail(error.message);
+    if (!event) view.fail(error);
   }
   const { status, message } = view.data;
   conversations.refresh();
@@ -132,8 +132,7 @@ async function finished(view, event) {
     if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
     return look();
   }
-  const count = findAll(".source", view.element).length;
-  announce(t(status === "completed" ? "answer_ready" : status === "stopped" ? "answer_stopped" : "answer_failed", { count }));
+  announce(t(`answer_${status}`, { count: findAll(".source", view.element).length }));
 }
 
 async function stop() {
@@ -145,14 +144,13 @@ async function stop() {
 async function regenerate(answer) {
   const { message, question } = answer.dataset;
   const view = answerView();
-  view.asked(answerView(answer).askedLabel());
+  view.asked(find(".answer-state", answer)?.textContent.trim());
   try {
     const { turn } = await postJson(api(`messages/${message || question}/regenerate`));
     view.data.turn = turn.id;
     while (answer.nextElementSibling) answer.nextElementSibling.remove();
     answer.replaceWith(view.element);
-    toEnd();
-    announce(t("answering"));
+    begun();
     follow(view);
   } catch (error) {
     tell(error);
@@ -164,13 +162,13 @@ async function regenerate(answer) {
 
 const whenIdle = (act) => (followers.size ? composer.problem(t("still_answering")) : act());
 const edit = (question) =>
-  whenIdle(() => composer.edit(find("[data-text]", question).textContent, question.dataset.parent || null));
+  whenIdle(() => composer.write(find("[data-text]", question).textContent, question.dataset.parent || null));
 
 composer.startComposer({
   send: (question) => {
     if (isReading()) return composer.problem(t("attachment_reading"));
     ask(question);
-    composer.clear();
+    composer.write();
     if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
   },
   stop,
@@ -179,46 +177,50 @@ composer.startComposer({
     if (last) edit(last);
   },
 });
-on(thread, "click", "[data-edit]", (_event, button) => edit(button.closest(".question")));
-on(thread, "click", "[data-retry], [data-regenerate]", (_event, button) => whenIdle(() => regenerate(button.closest(".answer"))));
-on(thread, "click", "[data-earlier]", (_event, button) =>
-  load(button, page(`earlier/?before=${button.dataset.earlier}`), "earlier_failed", (fresh) => {
-    prepareCitations(fresh);
-    keepPlace(() => button.replaceWith(fresh));
-  }),
+onClick("[data-edit]", (button) => edit(button.closest(".question")));
+onClick("[data-retry], [data-regenerate]", (button) => whenIdle(() => regenerate(button.closest(".answer"))));
+onClick("[data-earlier]", (button) =>
+  load(button, page(`earlier/?before=${button.dataset.earlier}`), "earlier_failed", (fresh) => keepPlace(() => button.replaceWith(fresh))),
 );
-on(document, "click", "[data-suggestion]", (_event, button) =>
-  whenIdle(() => ask({ content: find("[data-question]", button).textContent })),
-);
-picker?.addEventListener("change", () => {
+onClick("[data-suggestion]", (button) => whenIdle(() => ask({ content: find("[data-question]", button).textContent })));
+on(document, "change", "[data-field]", (_event, { value, dataset: { field } }) => {
+  if (here()) patchJson(mine(), { [field]: field === "space" ? value || null : value }).catch(tell);
+  if (field !== "space") return;
   // Suggested are questions of the chosen space; how many, the style sheet says.
-  for (const each of findAll(".suggestions li")) each.hidden = Boolean(picker.value) && each.dataset.space !== picker.value;
-  change({ space: picker.value || null });
+  for (const each of findAll(".suggestions li")) each.hidden = value && each.dataset.space !== value;
 });
-tierPicker?.addEventListener("change", () => change({ model_tier: tierPicker.value }));
-
-function change(fields) {
-  if (here()) patchJson(mine(), fields).catch(tell);
-}
 
 startCommands({
   input: composer.input,
   isUsable: ({ dataset: { go = "", click } }) => (click ? find(click) : here() || !go.includes("{id}")),
   run: ({ dataset: { go, click, space } }) => {
-    composer.clear();
+    composer.write();
     if (go) return location.assign(go.replace("{id}", here()));
     if (click) return findAll(click).at(-1).click();
+    const picker = find("[data-space-picker]");
     picker.value = space;
-    picker.dispatchEvent(new Event("change"));
+    picker.dispatchEvent(new Event("change", { bubbles: true }));
     announce(picker.selectedOptions[0].textContent);
   },
 });
+// Keys. Single letters work outside of text fields only; the dialog `?` lists them all.
+const commands = { o: () => location.assign(chat.dataset.homeUrl), s: conversations.toggle, f: conversations.search };
+const letters = { "/": () => composer.input.focus(), "?": () => find("#shortcuts").showModal() };
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || find("dialog[open]")) return;
+  const isCommand = event.ctrlKey || event.metaKey;
+  if (!isCommand && event.key === "Escape") return panel.close() || conversations.closeDrawer() || stop();
+  if (isCommand ? !event.shiftKey : event.target.closest("input, textarea, select")) return;
+  const act = isCommand ? commands[event.key.toLowerCase()] : letters[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
 banner.watch(socket);
 startHandoff((content) => ask({ content }));
 startAttachments(begin);
-startShortcuts({ input: composer.input, stop });
-prepareCitations(thread);
-if (here()) socket.open(here());
+if (here()) socket.open();
 for (const element of findAll(".answer", thread)) {
   if (["queued", "running"].includes(element.dataset.status)) follow(answerView(element));
 }

@@ -1,6 +1,6 @@
 // What stands beside the conversation: a cited passage, or why an answer is as it is.
 
-import { copyOf, find, findAll, fromServer, getHtml, on, page, put, t, thread } from "./ui.js";
+import { copyOf, find, findAll, fromServer, getHtml, on, onClick, page, put, t, thread } from "./ui.js";
 
 const OVERLAY = matchMedia("(max-width: 75rem)");
 const panel = find("[data-panel]");
@@ -13,7 +13,7 @@ let loading = null;
 /** Close what is open; return whether anything was. */
 export function close() {
   if (panel.hidden) return false;
-  loading?.abort();
+  loading.abort();
   panel.hidden = true;
   setModal();
   mark([]);
@@ -37,59 +37,41 @@ const neighbour = (by) => {
 
 function showSource(shown) {
   source = shown;
-  const { citation, node, version, start, end, state, address } = source.dataset;
-  head("source");
+  const { citation, address } = source.dataset;
   put(panel, { "panel-number": citation });
   for (const button of findAll("[data-panel-step]")) button.disabled = !neighbour(button.dataset.panelStep);
   const links = findAll(`a.citation[data-citation="${citation}"]`, source.closest(".answer"));
-  mark([...links, find("[data-open-source]", source)]);
-  const query = `${new URLSearchParams({ version, start, end })}${state ? `&${state}` : ""}`;
-  load(address || (node && `/knowledge/nodes/${node}/passage/?${query}`), gone);
+  open("source", [...links, find("[data-open-source]", source)], address);
 }
 
 function showWhy(button) {
   source = null;
-  head("why");
-  mark([button]);
-  load(page(`turns/${button.closest(".answer").dataset.turn}/why/`), ({ message }) => say(message));
+  open("why", [button], page(`turns/${button.closest(".answer").dataset.turn}/why/`));
 }
 
-function head(kind) {
-  for (const part of findAll("[data-panel-for]", panel)) part.hidden = part.dataset.panelFor !== kind;
-  panel.setAttribute("aria-labelledby", `panel-${kind}`);
-}
-
-async function load(address, failed) {
+async function open(kind, leads, address) {
+  panel.dataset.kind = kind;
+  mark(leads);
   panel.hidden = false;
   setModal();
   loading?.abort();
   const { signal } = (loading = new AbortController());
-  if (!address) return failed({ status: 404 });
-  const waiting = setTimeout(() => say(t("opening_source")), 200);
+  const waiting = setTimeout(() => (body.textContent = t("opening_source")), 200);
   try {
-    const html = await getHtml(address, { signal });
-    if (signal.aborted) return;
+    const html = address && (await getHtml(address, { signal }));
+    if (!html) throw { status: 404 };
     body.replaceChildren(fromServer(html));
     body.scrollTop = 0;
     find("#passage", body)?.scrollIntoView({ block: "nearest" });
-  } catch (error) {
-    if (!signal.aborted) failed(error);
+  } catch ({ status, message }) {
+    if (signal.aborted) return;
+    if (!source) return (body.textContent = message);
+    const why = status === 404 ? t("source_gone") : `${t("source_failed")} ${message}`;
+    const [title, snippet] = ["title", "snippet"].map((part) => find(`[data-${part}]`, source).textContent);
+    body.replaceChildren(copyOf("gone-template", { why, title, snippet }));
   } finally {
     clearTimeout(waiting);
   }
-}
-
-function gone({ status, message }) {
-  const why = status === 404 ? t("source_gone") : `${t("source_failed")} ${message}`;
-  const [title, snippet] = ["title", "snippet"].map((part) => find(`[data-${part}]`, source).textContent);
-  body.replaceChildren(copyOf("gone-template", { why, title, snippet }));
-}
-
-function say(text) {
-  const line = document.createElement("p");
-  line.className = "quiet";
-  line.textContent = text;
-  body.replaceChildren(line);
 }
 
 function mark(elements) {
@@ -102,9 +84,8 @@ function mark(elements) {
 function setModal() {
   const isModal = OVERLAY.matches && !panel.hidden;
   for (const part of ["#main", "[data-sidebar]"]) find(part).inert = isModal;
-  find("[data-panel-shade]").hidden = !isModal;
   panel.role = isModal ? "dialog" : null;
-  panel.ariaModal = isModal ? "true" : null;
+  panel.ariaModal = isModal || null;
 }
 
 on(thread, "click", "a.citation", (event, link) => {
@@ -119,9 +100,8 @@ on(thread, "keydown", "a.citation", (event, link) => {
   event.preventDefault();
   link.click();
 });
-on(thread, "click", "[data-open-source]", (_event, button) => toggle(button, () => showSource(button.closest(".source"))));
-on(thread, "click", "[data-why]", (_event, button) => toggle(button, () => showWhy(button)));
-on(panel, "click", "[data-panel-close]", close);
-on(panel, "click", "[data-panel-step]", (_event, { dataset: { panelStep: by } }) => neighbour(by) && showSource(neighbour(by)));
-find("[data-panel-shade]").onclick = close;
+onClick("[data-open-source]", (button) => toggle(button, () => showSource(button.closest(".source"))));
+onClick("[data-why]", (button) => toggle(button, () => showWhy(button)));
+onClick("[data-panel-close]", close);
+onClick("[data-panel-step]", ({ dataset }) => showSource(neighbour(dataset.panelStep)));
 OVERLAY.addEventListener("change", setModal);

@@ -1,10 +1,10 @@
 // The earlier state of knowledge that questions are asked of: a day or a release, until cleared.
 
-import { announce, find, here, t } from "./ui.js";
+import { announce, find, here, onClick, put, t } from "./ui.js";
 
+const form = find("#state-form");
 const menu = find("[data-state-menu]");
-const day = find("[data-state-day]");
-const release = find("[data-state-release]");
+const { day, release } = form.elements;
 const problem = find("[data-state-problem]");
 const key = () => `acervo.state.${here() || "new"}`;
 const NOTHING = { body: {}, label: "" };
@@ -21,13 +21,11 @@ export function keep(begin) {
 
 function show() {
   find("[data-asked]").hidden = !asked.label;
-  find("[data-asked-text]").textContent = asked.label;
-  menu.classList.toggle("is-set", Boolean(asked.label));
+  put(document, { "asked-text": asked.label });
 }
 
 function choose(chosen, words = chosen.label) {
   asked = chosen;
-  problem.hidden = true;
   menu.open = false;
   keep();
   show();
@@ -35,36 +33,30 @@ function choose(chosen, words = chosen.label) {
   find("[data-input]").focus();
 }
 
-function apply(event) {
+form.onsubmit = (event) => {
   event.preventDefault();
-  const named = release?.selectedOptions[0];
-  if (named?.value) {
-    choose({ body: { release: named.value }, label: t("state_release", { name: named.textContent.trim() }) });
+  if (release?.value) {
+    const name = release.selectedOptions[0].textContent.trim();
+    choose({ body: { release: release.value }, label: t("state_release", { name }) });
   } else if (day.value && day.validity.valid) {
-    const [year, month, date] = day.value.split("-").map(Number);
-    const words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" });
+    const words = new Date(`${day.value}T00:00`).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
     // The end of that day, where the reader is.
-    const body = { as_of: new Date(year, month - 1, date + 1).toISOString() };
-    choose({ body, label: t("state_day", { day: words.format(new Date(year, month - 1, date)) }) });
+    const body = { as_of: new Date(`${day.value}T24:00`).toISOString() };
+    choose({ body, label: t("state_day", { day: words }) });
   } else {
-    problem.textContent = t("state_choose");
     problem.hidden = false;
     day.focus();
   }
-}
+};
 
-find("#state-form").onsubmit = apply;
-for (const each of ["[data-state-today]", "[data-asked-clear]"]) {
-  find(each).onclick = () => {
-    day.value = "";
-    if (release) release.value = "";
-    choose(NOTHING, t("state_today"));
-  };
-}
+onClick("[data-asked-clear]", () => {
+  form.reset();
+  choose(NOTHING, t("state_today"));
+});
 // Of a day and a release, what is given last is meant.
 menu.addEventListener("input", ({ target }) => {
   const other = target === day ? release : day;
   if (other && target.value) other.value = "";
-  problem.hidden = true;
 });
+for (const type of ["input", "toggle"]) menu.addEventListener(type, () => (problem.hidden = true));
 show();

@@ -3,12 +3,12 @@
 import { find, findAll, fromServer } from "../dom.js";
 import { getHtml } from "../http.js";
 import { t } from "../text.js";
-import { toast } from "../toast.js";
+import { copyText, toast } from "../toast.js";
 
 export * from "../dom.js";
 export * from "../http.js";
 export * from "../text.js";
-export { toast };
+export { copyText, toast };
 
 export const chat = find("[data-chat]");
 export const thread = find("[data-thread]");
@@ -45,4 +45,33 @@ export async function load(button, address, failed, place) {
 }
 
 /** Return a fresh name for a message; `crypto.randomUUID` exists on https and localhost only. */
-export const freshId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("-");
+export const freshId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+// -- The newest text stays in view while the reader is at the end; they may leave.
+
+const NEAR = 60; // pixels from the end that count as being there
+const box = find("[data-scroller]");
+const jump = find("[data-jump]");
+let isFollowing = true;
+
+export function toEnd() {
+  isFollowing = true;
+  box.scrollTop = box.scrollHeight;
+}
+
+/** Run `change`, which puts something above, without moving what is in view. */
+export function keepPlace(change) {
+  const before = box.scrollHeight - box.scrollTop;
+  isFollowing = false;
+  change();
+  box.scrollTop = box.scrollHeight - before;
+}
+
+box.addEventListener("scroll", () => {
+  const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
+  isFollowing = rest < NEAR;
+  jump.hidden = rest < 240;
+}, { passive: true });
+jump.onclick = toEnd;
+const observer = new ResizeObserver(() => isFollowing && toEnd());
+for (const each of [thread, box]) observer.observe(each);

@@ -12,24 +12,25 @@ const UNUSABLE_WAIT = 60000;
 
 const CLOSED = { signedOut: 4401, notYours: 4403, idle: 4408, flood: 4429, tooMany: 4430, full: 1013 };
 
-/** Return one: it has open() and send(), and dispatches "message" and "state". */
-export function liveSocket() {
+/**
+ * Return one, which dispatches "message" and "state". `address()` is asked for its path before each try; when the
+ * server closes with `last`, it is not taken up again.
+ */
+export function liveSocket(address, last = CLOSED.idle) {
   let socket = null;
-  let conversation = "";
   let tries = 0;
   let everHeard = false;
   let isProven = false; // this connection: something came over it
   let timer = 0;
   let pinging = 0;
   let pongTimer = 0;
-  const line = Object.assign(new EventTarget(), { state: "closed", open, send });
+  const line = Object.assign(new EventTarget(), { state: "closed", open, send, close });
   addEventListener("online", hurry);
   document.addEventListener("visibilitychange", () => document.hidden || hurry());
   addEventListener("pageshow", (event) => event.persisted && hurry());
 
-  /** Connect to a conversation, unless that is done or under way. */
-  function open(wanted) {
-    conversation = wanted;
+  /** Connect, unless that is done or under way. */
+  function open() {
     if (["closed", "waiting"].includes(line.state)) connect();
   }
 
@@ -40,30 +41,34 @@ export function liveSocket() {
     return true;
   }
 
+  function close() {
+    drop();
+    line.state = "closed";
+  }
+
   function connect() {
     clearTimeout(timer);
-    setState("connecting");
-    const fresh = new WebSocket(`${location.origin.replace("http", "ws")}/ws/chat/${conversation}/`);
-    socket = fresh;
+    tell("connecting");
+    const fresh = (socket = new WebSocket(location.origin.replace("http", "ws") + address()));
     isProven = false;
     timer = setTimeout(abandon, OPENING);
     fresh.addEventListener("open", () => {
+      if (fresh !== socket) return;
       clearTimeout(timer);
       pinging = setInterval(ping, PING_EVERY);
-      setState("open");
+      tell("open");
       // Some proxies open a line and then let nothing through.
       ping(FIRST_PONG_WITHIN);
     });
-    fresh.addEventListener("message", ({ data }) => fresh === socket && take(data));
+    fresh.addEventListener("message", ({ data }) => fresh === socket && take(JSON.parse(data)));
     fresh.addEventListener("close", ({ code }) => fresh === socket && closed(code));
   }
 
-  function take(data) {
+  function take(detail) {
     clearTimeout(pongTimer);
     tries = 0;
     everHeard = isProven = true;
-    const message = JSON.parse(data);
-    if (message.type !== "pong") line.dispatchEvent(new CustomEvent("message", { detail: message }));
+    if (detail.type !== "pong") line.dispatchEvent(new CustomEvent("message", { detail }));
   }
 
   function ping(within = PONG_WITHIN) {
@@ -72,29 +77,29 @@ export function liveSocket() {
     pongTimer = setTimeout(abandon, within);
   }
 
-  /** Give up on one that does not answer: its own close event may take minutes. */
-  function abandon() {
-    const given = socket;
-    socket = null;
-    given?.close();
-    closed(1006);
-  }
-
-  function closed(code) {
+  function drop() {
     clearTimeout(timer);
     clearTimeout(pongTimer);
     clearInterval(pinging);
-    const wasProven = isProven;
-    isProven = false;
+    const given = socket;
+    socket = null;
+    given?.close();
+  }
+
+  /** Give up on one that does not answer: its own close event may take minutes. */
+  const abandon = () => closed(1006);
+
+  function closed(code) {
+    drop();
     // A session that was renewed elsewhere has another cookie by now: one try shows it.
-    if (code === CLOSED.notYours || (code === CLOSED.signedOut && !wasProven)) {
-      return setState("refused", code === CLOSED.signedOut ? "signed_out" : "not_yours");
-    }
-    if (code === CLOSED.idle) return setState("closed");
+    if (code === CLOSED.signedOut && !isProven) return tell("refused", "signed_out");
+    if (code === CLOSED.notYours) return tell("refused", "not_yours");
+    isProven = false;
+    if (code === last) return tell("closed");
     tries += 1;
     const isSilent = !everHeard && tries >= TRIES_BEFORE_HTTP && navigator.onLine;
     const isHopeless = isSilent || code === CLOSED.tooMany;
-    setState(isHopeless ? "unusable" : "waiting", code === CLOSED.flood ? "flood" : "");
+    tell(isHopeless ? "unusable" : "waiting", code === CLOSED.flood ? "flood" : "");
     timer = setTimeout(connect, isHopeless ? UNUSABLE_WAIT : pause(code));
   }
 
@@ -112,7 +117,7 @@ export function liveSocket() {
     else if (line.state === "open") ping();
   }
 
-  function setState(state, reason = "") {
+  function tell(state, reason = "") {
     line.state = state;
     line.dispatchEvent(new CustomEvent("state", { detail: { state, reason } }));
   }
