@@ -32,8 +32,7 @@ export const onClick = (selector, handler) => on(document, "click", selector, (_
 /** Remember a choice for a year, where the server sees it too. */
 export function setCookie(name, value) {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  const age = value ? 31536000 : 0;
-  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
+  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=${value ? 31536000 : 0}; SameSite=Lax${secure}`;
 }
 
 export function getCookie(name) {

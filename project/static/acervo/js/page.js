@@ -1,7 +1,6 @@
 // What every page does.
 
 import { find, getCookie, on, onClick, setCookie } from "./dom.js";
-import { copyText } from "./toast.js";
 
 // Light, dark, or as the system: in a cookie, so that the server paints the first frame right.
 onClick("[data-theme-switch]", () => {
@@ -16,10 +15,6 @@ if (zone) setCookie("acervo_time_zone", zone);
 
 // What somebody began to write is theirs, and stays no longer than they do.
 on(document, "submit", "[data-sign-out]", () => localStorage.clear());
-
-on(document, "change", "[data-submits]", (_event, element) => element.form.requestSubmit());
-
-onClick("[data-copy-link]", ({ dataset }) => copyText(new URL(dataset.copyLink, location.href).href, "link_copied"));
 
 // Menus are <details> of one name, so that the browser opens one at a time; here they close on Escape,
 // on a choice and on clicks elsewhere.

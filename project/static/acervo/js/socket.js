@@ -107,8 +107,7 @@ export function liveSocket(address, last = CLOSED.idle) {
   function pause(code) {
     if (code === CLOSED.flood) return 10000;
     if (code === CLOSED.signedOut) return 0;
-    const doubled = FIRST_WAIT * 2 ** (code === CLOSED.full ? tries + 2 : tries);
-    return Math.random() * Math.min(LONGEST_WAIT, doubled);
+    return Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (code === CLOSED.full ? tries + 2 : tries));
   }
 
   /** Try at once: the network or the page is back. */

@@ -55,9 +55,9 @@ export function answerView(element = copyOf("answer-template")) {
   function cite({ index, version, url, title, snippet }) {
     if (find(`[data-citation="${index}"]`, sources())) return;
     const item = copyOf("source-template", { number: index, title, snippet });
-    item.dataset.citation = index;
     // Without a version it is an attachment's.
-    item.dataset.address = version ? url.replace("?", "passage/?") : `${url}&piece=1`;
+    const address = version ? url.replace("?", "passage/?") : `${url}&piece=1`;
+    Object.assign(item.dataset, { citation: index, address });
     sources().append(item);
   }
 
@@ -85,8 +85,7 @@ export function answerView(element = copyOf("answer-template")) {
   }
 
   function fail({ message }) {
-    const notice = copyOf("failed-template", { text: message || t("failed_default") });
-    find("[data-notice]", element).replaceChildren(notice);
+    find("[data-notice]", element).replaceChildren(copyOf("failed-template", { text: message || t("failed_default") }));
     data.status = "failed";
     stage("");
   }
@@ -95,7 +94,7 @@ export function answerView(element = copyOf("answer-template")) {
   async function loadStored() {
     const stored = await storedAnswer(data.turn);
     const fresh = find("[data-body]", stored);
-    for (const name of ["status", "message", "question"]) data[name] = stored.dataset[name];
+    Object.assign(data, stored.dataset);
     Object.assign(body.dataset, fresh.dataset);
     if (fresh.innerHTML.trim()) setBody(fresh.innerHTML);
     for (const part of ["[data-state-line]", "[data-notice]", "[data-sources]", "[data-foot]"]) {

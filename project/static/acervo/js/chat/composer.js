@@ -13,7 +13,6 @@ const hint = find("[data-hint]");
 const editing = find("[data-editing]");
 const firstHint = hint.textContent;
 let usualHint = firstHint;
-let isAnswering = false;
 let parent; // where an edited question goes: undefined when nothing is edited
 
 /** How many more may be written; the server counts characters, not UTF-16 units. */
@@ -31,7 +30,6 @@ export function keep(begin) {
 
 export function setAnswering(isNow) {
   const hadFocus = [stopButton, sendButton].includes(document.activeElement);
-  isAnswering = isNow;
   stopButton.hidden = !isNow;
   sendButton.hidden = isNow;
   if (hadFocus) input.focus();
@@ -78,19 +76,19 @@ function changed() {
 }
 
 export function startComposer({ send, stop, editLast }) {
-  function submit() {
+  form.onsubmit = (event) => {
+    event.preventDefault();
     if (left() === limit) return;
     if (left() < 0) problem(t("too_long", { count: number(limit - left()), limit: number(limit) }));
-    else if (isAnswering) problem(t("still_answering"));
+    else if (sendButton.hidden) problem(t("still_answering"));
     else send({ content: input.value.trim(), parent });
-  }
-
+  };
   input.addEventListener("input", changed);
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      submit();
+      form.requestSubmit();
     } else if (event.key === "ArrowUp" && !input.value) {
       event.preventDefault();
       editLast();
@@ -99,15 +97,11 @@ export function startComposer({ send, stop, editLast }) {
       write();
     }
   });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    submit();
-  });
-  form.addEventListener("pointerdown", (event) => {
+  form.onpointerdown = (event) => {
     if (event.target.closest("button, details, input, select, textarea, label, ul")) return;
     event.preventDefault();
     input.focus();
-  });
+  };
   stopButton.onclick = stop;
   find("[data-editing-cancel]").onclick = () => write();
   input.value ||= localStorage.getItem(key()) ?? "";

@@ -72,10 +72,10 @@ const setHidden = (id, isHidden) => itemWith(id)?.toggleAttribute("hidden", isHi
 
 onClick("[data-more]", (button) =>
   load(button, address({ after: button.dataset.more }), "list_failed", (fresh) => {
-    const first = find(".conversation-link", fresh);
+    const first = find("a", fresh);
     find(".side-archive", list)?.remove();
     button.replaceWith(fresh);
-    first?.focus();
+    first.focus();
   }),
 );
 onClick("[data-archive]", async (button) => {
@@ -84,10 +84,10 @@ onClick("[data-archive]", async (button) => {
   await refresh();
   find("[data-archive]", list)?.focus();
 });
-filter.addEventListener("input", () => {
+filter.oninput = () => {
   clearTimeout(timer);
   timer = setTimeout(refresh, 220);
-});
+};
 
 // -- Changing it
 
@@ -145,7 +145,7 @@ function goAway({ id, title }) {
 onClick("[data-sidebar-toggle]", toggle);
 onClick("[data-sidebar-close]", closeDrawer);
 addEventListener("pagehide", () => going.forEach((done) => done({ keepalive: true })));
-NARROW.addEventListener("change", () => settle(body.remove("drawer-open")));
+NARROW.onchange = () => settle(body.remove("drawer-open"));
 settle();
 // What was begun on its own page.
 const left = JSON.parse(sessionStorage.getItem(LEAVING));

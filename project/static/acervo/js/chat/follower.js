@@ -79,7 +79,11 @@ export function follower(turn, { socket, onEvent, onStored }) {
       const before = last;
       try {
         if (failures < STREAM_TRIES) await stream(ask("events"), signal);
-        else await poll(`${ask("poll")}&wait=25`, signal);
+        else {
+          const { events, done } = await getJson(`${ask("poll")}&wait=25`, { signal });
+          events.forEach(take);
+          if (done) finishFromStore();
+        }
       } catch (error) {
         if (signal.aborted) return;
         if (error.status === 404) return finishFromStore();
@@ -112,12 +116,6 @@ export function follower(turn, { socket, onEvent, onStored }) {
       clearTimeout(timer);
       source.close();
     });
-  }
-
-  async function poll(address, signal) {
-    const { events, done } = await getJson(address, { signal });
-    for (const event of events) take(event);
-    if (done) finishFromStore();
   }
 
   return { resume, take };

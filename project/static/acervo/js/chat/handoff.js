@@ -90,8 +90,7 @@ function show() {
   strip.hidden = Boolean(ended);
   button.hidden = !ended;
   strip.dataset.status = status;
-  strip.classList.toggle("is-here", Boolean(present?.operator));
-  strip.classList.toggle("is-writing", Boolean(writing));
+  strip.classList.toggle("is-here", !!present?.operator);
   put(strip, { "handoff-title": words(status, { name }), "handoff-note": note });
   input.placeholder = status === "active" ? words("write", { name }) : placeholder;
 }

@@ -79,8 +79,8 @@ function begun() {
 }
 
 async function begin() {
-  const [space, tier] = ["space", "model_tier"].map((name) => find(`[data-field=${name}]`)?.value || null);
-  const { id } = await postJson(api("conversations"), { space, model_tier: tier ?? "" });
+  const chosen = (field) => find(`[data-field=${field}]`)?.value;
+  const { id } = await postJson(api("conversations"), { space: chosen("space") || null, model_tier: chosen("model_tier") ?? "" });
   composer.keep(() => states.keep(() => (chat.dataset.conversation = id)));
   history.replaceState(null, "", page());
   socket.open();
@@ -101,9 +101,10 @@ function follow(view) {
     view.apply(event);
     if (isLast) finished(view, event);
   };
-  followers.set(turn, follower(turn, { socket, onEvent, onStored: () => finished(view) }));
+  const fresh = follower(turn, { socket, onEvent, onStored: () => finished(view) });
+  followers.set(turn, fresh);
   composer.setAnswering(true);
-  followers.get(turn).resume();
+  fresh.resume();
   socket.open();
 }
 
@@ -161,8 +162,6 @@ async function regenerate(answer) {
 // -- Wiring
 
 const whenIdle = (act) => (followers.size ? composer.problem(t("still_answering")) : act());
-const edit = (question) =>
-  whenIdle(() => composer.write(find("[data-text]", question).textContent, question.dataset.parent || null));
 
 composer.startComposer({
   send: (question) => {
@@ -172,12 +171,12 @@ composer.startComposer({
     if (matchMedia("(pointer: coarse)").matches) composer.input.blur();
   },
   stop,
-  editLast: () => {
-    const last = findAll(".question[data-message]", thread).at(-1);
-    if (last) edit(last);
-  },
+  editLast: () => findAll("[data-edit]", thread).at(-1)?.click(),
 });
-onClick("[data-edit]", (button) => edit(button.closest(".question")));
+onClick("[data-edit]", (button) => {
+  const question = button.closest(".question");
+  whenIdle(() => composer.write(find("[data-text]", question).textContent, question.dataset.parent || null));
+});
 onClick("[data-retry], [data-regenerate]", (button) => whenIdle(() => regenerate(button.closest(".answer"))));
 onClick("[data-earlier]", (button) =>
   load(button, page(`earlier/?before=${button.dataset.earlier}`), "earlier_failed", (fresh) => keepPlace(() => button.replaceWith(fresh))),

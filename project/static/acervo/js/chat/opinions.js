@@ -7,33 +7,29 @@ const judge = (answer, body) => postJson(api(`messages/${answer.dataset.message}
 onClick("[data-feedback]", (button) => {
   const answer = button.closest(".answer");
   const value = Number(button.dataset.feedback);
+  const form = copyOf(`feedback-template${value}`);
+  const close = () => {
+    form.remove();
+    button.focus();
+  };
+  const thank = () => toast(t("feedback_thanks"), close());
   const askWhy = () => {
     for (const each of findAll("[data-feedback]", answer)) each.ariaPressed = each === button;
-    const form = copyOf(`feedback-template${value}`);
-    const close = () => {
-      form.remove();
-      button.focus();
-    };
-    find("[data-cancel]", form).onclick = close;
-    form.onkeydown = (event) => {
-      if (event.key === "Escape") close(event.stopPropagation());
-    };
-    form.onsubmit = async (event) => {
-      event.preventDefault();
-      const given = new FormData(form);
-      const [reasons, reason] = [given.getAll("reasons"), given.get("reason").trim()];
-      try {
-        if (reason || reasons.length) await judge(answer, { value, reasons, reason });
-        close();
-        toast(t("feedback_thanks"));
-      } catch (error) {
-        tell(error);
-      }
-    };
     find("[data-feedback-place]", answer).replaceChildren(form);
     find("input", form).focus();
   };
-  judge(answer, { value }).then(askWhy).catch(tell);
+  form.onreset = close;
+  form.onkeydown = (event) => {
+    if (event.key === "Escape") close(event.stopPropagation());
+  };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const given = new FormData(form);
+    const [reasons, reason] = [given.getAll("reasons"), given.get("reason").trim()];
+    if (reason || reasons.length) judge(answer, { value, reasons, reason }).then(thank, tell);
+    else thank();
+  };
+  judge(answer, { value }).then(askWhy, tell);
 });
 
 onClick("[data-copy]", (button) => {
@@ -54,17 +50,15 @@ onClick("[data-golden]", async (button) => {
   const { golden_question: golden, created, edit_url: address } = made;
   const place = find("[data-golden-place]", answer);
   const note = copyOf("golden-template", { text: created ? t("golden_made", { count: golden.nodes.length }) : t("golden_known") });
-  const [edit, undo] = [find("a", note), find("button", note)];
-  edit.href = address;
-  edit.hidden = !address;
-  undo.hidden = !created;
+  Object.assign(find("a", note), { href: address, hidden: !address });
   const undone = () => {
     place.replaceChildren();
     button.ariaPressed = "false";
     button.focus();
     toast(t("golden_undone"));
   };
-  undo.onclick = () => remove(api(`golden-questions/${golden.id}`)).then(undone, tell);
+  const onclick = () => remove(api(`golden-questions/${golden.id}`)).then(undone, tell);
+  Object.assign(find("button", note), { onclick, hidden: !created });
   place.replaceChildren(note);
   button.ariaPressed = "true";
 });

@@ -23,10 +23,13 @@ export function close() {
   return true;
 }
 
-function toggle(from, show) {
+/** Open a source, or else why the answer is as it is, or close what `from` has opened. */
+function toggle(from, cited) {
   if (opener === from) return close();
   opener = from;
-  show();
+  source = cited;
+  if (cited) showSource();
+  else open("why", [from], page(`turns/${from.closest(".answer").dataset.turn}/why/`));
   panel.focus();
 }
 
@@ -35,18 +38,12 @@ const neighbour = (by) => {
   return all[all.indexOf(source) + Number(by)];
 };
 
-function showSource(shown) {
-  source = shown;
+function showSource() {
   const { citation, address } = source.dataset;
   put(panel, { "panel-number": citation });
   for (const button of findAll("[data-panel-step]")) button.disabled = !neighbour(button.dataset.panelStep);
   const links = findAll(`a.citation[data-citation="${citation}"]`, source.closest(".answer"));
   open("source", [...links, find("[data-open-source]", source)], address);
-}
-
-function showWhy(button) {
-  source = null;
-  open("why", [button], page(`turns/${button.closest(".answer").dataset.turn}/why/`));
 }
 
 async function open(kind, leads, address) {
@@ -93,15 +90,14 @@ on(thread, "click", "a.citation", (event, link) => {
   const cited = find(`.source[data-citation="${link.dataset.citation}"]`, link.closest(".answer"));
   if (!cited) return;
   event.preventDefault();
-  toggle(link, () => showSource(cited));
+  toggle(link, cited);
 });
 on(thread, "keydown", "a.citation", (event, link) => {
   if (event.key !== " ") return;
   event.preventDefault();
   link.click();
 });
-onClick("[data-open-source]", (button) => toggle(button, () => showSource(button.closest(".source"))));
-onClick("[data-why]", (button) => toggle(button, () => showWhy(button)));
+onClick("[data-open-source], [data-why]", (button) => toggle(button, button.closest(".source")));
 onClick("[data-panel-close]", close);
-onClick("[data-panel-step]", ({ dataset }) => showSource(neighbour(dataset.panelStep)));
-OVERLAY.addEventListener("change", setModal);
+onClick("[data-panel-step]", ({ dataset }) => showSource((source = neighbour(dataset.panelStep))));
+OVERLAY.onchange = setModal;

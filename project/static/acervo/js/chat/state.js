@@ -10,7 +10,7 @@ const key = () => `acervo.state.${here() || "new"}`;
 const NOTHING = { body: {}, label: "" };
 
 /** What a question is sent with, {as_of}, {release} or nothing, and its name for people. */
-export let asked = JSON.parse((sessionStorage.getItem(key()) ?? find("[data-composer]").dataset.state) || null) ?? NOTHING;
+export let asked;
 
 /** Keep the choice; `begin` gives the conversation its name meanwhile. */
 export function keep(begin) {
@@ -19,16 +19,16 @@ export function keep(begin) {
   sessionStorage.setItem(key(), asked.label && JSON.stringify(asked));
 }
 
-function show() {
+function show(state) {
+  asked = state;
   find("[data-asked]").hidden = !asked.label;
   put(document, { "asked-text": asked.label });
 }
 
-function choose(chosen, words = chosen.label) {
-  asked = chosen;
+function choose(state, words = state.label) {
+  show(state);
   menu.open = false;
   keep();
-  show();
   announce(words);
   find("[data-input]").focus();
 }
@@ -59,4 +59,4 @@ menu.addEventListener("input", ({ target }) => {
   if (other && target.value) other.value = "";
 });
 for (const type of ["input", "toggle"]) menu.addEventListener(type, () => (problem.hidden = true));
-show();
+show(JSON.parse((sessionStorage.getItem(key()) ?? find("[data-composer]").dataset.state) || null) ?? NOTHING);
