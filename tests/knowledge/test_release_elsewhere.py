@@ -76,7 +76,7 @@ _SPACE = """{
     "id": "11111111-1111-4111-8111-111111111111", "name": "There", "slug": "there",
     "description": "", "visibility": "members", "language": "en", "suggested_questions": [],
     "is_default": false, "index_revision": 0, "required_approvals": 1, "gate_k": 10,
-    "allows_self_approval": true, "requires_no_regression": false,
+    "allows_self_approval": true, "requires_no_regression": false, "allows_guests": false,
     "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"
 }"""
 
