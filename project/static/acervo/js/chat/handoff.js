@@ -15,20 +15,18 @@ let shown = null; // the handoff as it was told last
 let writing = 0;
 let arriving = Promise.resolve();
 
-/** `request(text)` sends a message that asks for a person, where nothing was said yet. */
-export function startHandoff(request) {
-  button.onclick = async () => {
-    if (!here()) return request(words("request"));
-    button.disabled = true;
-    await postJson(mine("handoff/")).then(follow).then(() => input.focus()).catch(tell);
-    button.disabled = false;
-  };
-  find("[data-handoff-end]").onclick = () =>
-    postJson(mine("handoff/release/")).then(take, (error) => (error.code === "wrong_status" ? look() : tell(error)));
-  input.addEventListener("input", () => input.value && line?.typing());
-  setInterval(() => line && show(), 15000);
-  if (strip.dataset.open) look();
+/** Ask for a person; where nothing was said yet, `send(text)` sends a message that does. */
+export async function request(send) {
+  if (!here()) return send(words("request"));
+  button.disabled = true;
+  await postJson(mine("handoff/")).then(follow).then(() => input.focus()).catch(tell);
+  button.disabled = false;
 }
+
+find("[data-handoff-end]").onclick = () =>
+  postJson(mine("handoff/release/")).then(take, (error) => (error.code === "wrong_status" ? look() : tell(error)));
+input.addEventListener("input", () => input.value && line?.typing());
+setInterval(() => line && show(), 15000);
 
 export const look = () => getJson(mine("handoff/")).then(follow).catch((error) => error.status === 404 || tell(error));
 

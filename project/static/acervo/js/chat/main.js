@@ -8,7 +8,6 @@ import * as composer from "./composer.js";
 import * as conversations from "./conversations.js";
 import "./opinions.js";
 import { follower } from "./follower.js";
-import { look, startHandoff } from "./handoff.js";
 import * as outbox from "./outbox.js";
 import * as panel from "./panel.js";
 import { liveSocket } from "../socket.js";
@@ -131,7 +130,7 @@ async function finished(view, event) {
   conversations.refresh();
   if (event ? event.route === "human" : !message && status === "completed") {
     if (!find("[data-notice]", view.element).textContent.trim()) view.element.remove();
-    return look();
+    return withPerson(({ look }) => look());
   }
   announce(t(`answer_${status}`, { count: findAll(".source", view.element).length }));
 }
@@ -160,6 +159,11 @@ async function regenerate(answer) {
 }
 
 // -- Wiring
+
+// Few ask for a person: what joins one is loaded when somebody does.
+const withPerson = (act) => import("./handoff.js").then(act).catch(tell);
+onClick("[data-handoff-ask]", () => withPerson(({ request }) => request((content) => ask({ content }))));
+if (find("[data-handoff]").dataset.open) withPerson(({ look }) => look());
 
 const whenIdle = (act) => (followers.size ? composer.problem(t("still_answering")) : act());
 
@@ -217,7 +221,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 banner.watch(socket);
-startHandoff((content) => ask({ content }));
 startAttachments(begin);
 if (here()) socket.open();
 for (const element of findAll(".answer", thread)) {
