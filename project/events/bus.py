@@ -17,6 +17,7 @@ from project.quick_redis import quick
 
 STREAM = "acervo:events"
 MAX_LENGTH = 100_000
+"""Entries that are kept while a group does not read; what all have finished with goes at once."""
 log = structlog.get_logger(__name__)
 
 
@@ -115,6 +116,25 @@ async def forget_dead_readers(client: redis.asyncio.Redis, group: str, *, idle_m
     for reader in readers:
         if reader["idle"] > idle_ms and not reader["pending"]:
             await client.xgroup_delconsumer(STREAM, group, reader["name"])
+
+
+async def forget_finished(client: redis.asyncio.Redis) -> None:
+    """Take off the stream what every group has read and finished with, a hundred at a time."""
+    try:
+        groups: list[dict[str, Any]] = await client.xinfo_groups(STREAM)
+    except redis.ResponseError:
+        return  # no stream
+    needed = []
+    for group in groups:
+        pending = await client.xpending(STREAM, group["name"])
+        needed.append(str(pending["min"] or group["last-delivered-id"]))
+    if needed:
+        await client.xtrim(STREAM, minid=min(needed, key=_place), approximate=True)
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    time, _dash, number = entry_id.partition("-")
+    return int(time), int(number)
 
 
 def parse(rows: list[tuple[str, dict[str, str]]]) -> list[Entry]:

@@ -107,6 +107,7 @@ class EventWorker:
         ):
             await self._take(entry)
         await bus.forget_dead_readers(client, GROUP, idle_ms=FORGET_AFTER_MS)
+        await bus.forget_finished(client)
         await self._pause(self._relay_every)
 
     async def _leave(self) -> None:

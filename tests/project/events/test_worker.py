@@ -92,3 +92,19 @@ async def test_a_lost_sending_is_made_good_by_the_relay(naming):
     )
     async with _working(relay_every=0.1):
         await _until(lambda: _names() == ["lost"])
+
+
+async def test_what_all_groups_have_finished_with_leaves_the_stream() -> None:
+    client = await redis_client()
+    for group in ("quick", "slow"):
+        await bus.make_group(client, group)
+    await in_thread(bus.publish_many, [(place, "thing.happened", None) for place in range(450)])
+    await bus.read_group(client, "quick", "reader", count=450, block_ms=1, acknowledge=True)
+    read = await bus.read_group(client, "slow", "reader", count=400, block_ms=1)
+    await client.xack(bus.STREAM, "slow", *(entry.id for entry in read[:250]))
+
+    await bus.forget_finished(client)
+
+    left = [fields["position"] for _id, fields in await client.xrange(bus.STREAM)]
+    assert 200 < len(left) <= 350  # whole blocks go, of a hundred
+    assert {str(place) for place in range(250, 450)} <= set(left)  # 250 on is pending or unread
