@@ -8,7 +8,7 @@ from chat.models import Handoff
 from knowledge.models import Space
 from project.accounts.connections import Connection, Seen
 from project.accounts.models import User
-from project.http.sockets import NOT_YOURS
+from project.http.sockets import NOT_SIGNED_IN, NOT_YOURS
 
 PERSON, OPERATOR, DESK = "person", "operator", "desk"
 """What a connection is: of who asked, of who answers, of who watches the queues."""
@@ -40,7 +40,10 @@ def handoffs_gone(seen: Sequence[Seen]) -> dict[Connection, int]:
         else:
             is_theirs = each.subject in held[user]
         if not is_theirs:
-            gone[each] = NOT_YOURS
+            # Who was deactivated since the sign-in was looked at has no rights either.
+            person = people.get(user)
+            is_over = person is not None and not person.is_active
+            gone[each] = NOT_SIGNED_IN if is_over else NOT_YOURS
     return gone
 
 
