@@ -25,6 +25,7 @@ from project.accounts.ws import SocketCaller, caller_of_token, guest_identified
 from project.aio import in_thread
 from project.http.errors import ApiError, Invalid
 from project.http.exceptions import to_api_error
+from project.http.ids import uuid_or_none
 from project.http.sockets import (
     FLOOD,
     IDLE,
@@ -51,7 +52,7 @@ class ChatConsumer(Socket):
         self._frames: deque[float] = deque(maxlen=FLOOD_FRAMES)
         self._idle: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
-        self.conversation_id = _id_or_none(self.scope["url_route"]["kwargs"]["conversation"])
+        self.conversation_id = uuid_or_none(self.scope["url_route"]["kwargs"]["conversation"])
         await self.accept()
         known: tuple[SocketCaller, User] | None = None
         if self.scope["caller"] is not None:
@@ -224,13 +225,6 @@ class ChatConsumer(Socket):
             self._idle.cancel()
         loop = asyncio.get_running_loop()
         self._idle = loop.call_later(IDLE_SECONDS, lambda: loop.create_task(self.close(IDLE)))
-
-
-def _id_or_none(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def _parsed(text: str) -> dict[str, Any]:

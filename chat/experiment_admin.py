@@ -26,7 +26,7 @@ from chat.services.experiments import (
     experiment_start,
 )
 from chat.timings import milliseconds
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from project.http.admin_base import (
     AcervoAdmin,
     AcervoTabularInline,
@@ -38,6 +38,7 @@ from project.http.admin_base import (
     refusals_as_messages,
     tone_of,
 )
+from project.http.ids import uuid_or_none
 
 TONES = {
     ExperimentStatus.DRAFT: "default",

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from chat import services
 from chat.choices import GapStatus
 from chat.models import KnowledgeGap
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from knowledge.models import Space
 from project.accounts.choices import Role
 from project.http.admin_base import (
@@ -25,6 +25,7 @@ from project.http.admin_base import (
     refusals_as_messages,
     tone_of,
 )
+from project.http.ids import uuid_or_none
 
 SHOWN = 50
 """Questions of a gap on its page, the newest."""

@@ -1,6 +1,5 @@
 """The pages of chat that guests may open, and what they tell them."""
 
-import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,6 +16,7 @@ from chat.services.admission import guest_allowance
 from knowledge.models import Space
 from project.accounts.guests import guest_of_request, visitor
 from project.accounts.models import User
+from project.http.ids import uuid_or_none
 from project.ratelimit import RateState
 
 Page = Callable[..., HttpResponse]
@@ -59,15 +59,8 @@ def guest_sign_in(request: HttpRequest) -> HttpResponse:
     guest = guest_of_request(request)
     if guest is not None:
         rows = Conversation.objects.visible_to(guest)
-        wanted = _id_or_none(request.GET.get("conversation", ""))
+        wanted = uuid_or_none(request.GET.get("conversation", ""))
         shown = rows.filter(pk=wanted).first() if wanted is not None else None
         found = shown or rows.order_by("-updated_at", "id").first()
         address = found.get_absolute_url() if found is not None else address
     return redirect_to_login(address)
-
-
-def _id_or_none(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

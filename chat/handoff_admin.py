@@ -20,10 +20,11 @@ from chat.handoff.canned import canned_answers
 from chat.handoff.desk import queues_of, said_in, traces_of, waited
 from chat.handoff.presence import present
 from chat.models import Handoff
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import ReadOnlyAdmin, posted_only, refusals_as_messages, tone_of
+from project.http.ids import uuid_or_none
 from project.markdown import plain_text
 
 LISTED = 60

@@ -20,6 +20,7 @@ from chat.handoff.watching import Looked, Watch, desk_state, look
 from project.accounts.connections import Connection, Refused
 from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread
+from project.http.ids import uuid_or_none
 from project.http.sockets import FLOOD, NOT_SIGNED_IN, NOT_TEXT, NOT_YOURS, TOO_BIG, Socket
 
 LOOK_EVERY = 10.0  # seconds, where no news comes: Redis may be away
@@ -148,10 +149,10 @@ class HandoffConsumer(_Followed):
 
     def _read_address(self) -> bool:
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        handoff = _id_or_none(self.scope["url_route"]["kwargs"]["handoff"])
+        handoff = uuid_or_none(self.scope["url_route"]["kwargs"]["handoff"])
         if handoff is None:
             return False
-        after = _id_or_none(query.get("after", [""])[0])
+        after = uuid_or_none(query.get("after", [""])[0])
         is_operator = query.get("side", [""])[0] == "operator"
         self.place = handoff
         self.kind = OPERATOR if is_operator else PERSON
@@ -221,10 +222,3 @@ class DeskConsumer(_Followed):
 
     async def _tell_presence(self) -> None:
         """Say nothing: who waits sees it at the next look."""
-
-
-def _id_or_none(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

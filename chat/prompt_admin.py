@@ -16,7 +16,7 @@ from chat.experiments.results import described
 from chat.models import AnswerSetup, PromptVersion
 from chat.prompts import OWN_RULES
 from chat.services.experiments import prompt_create, prompt_use, setup_create, setup_restore
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.merging.rows import compare_texts
 from knowledge.models import Space
 from project.http.admin_base import (
@@ -27,6 +27,7 @@ from project.http.admin_base import (
     reflect,
     refusals_as_messages,
 )
+from project.http.ids import uuid_or_none
 
 HISTORY = 20
 _LINKS = ("can_add_related", "can_change_related", "can_view_related", "can_delete_related")

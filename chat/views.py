@@ -39,6 +39,7 @@ from knowledge.past_reading import releases_offered
 from project.accounts.models import User
 from project.http.api import id_of
 from project.http.errors import ApiError, Invalid, TooMany
+from project.http.ids import uuid_or_none
 
 MOST_ASKED = 2000
 """Characters of a question that is answered once."""
@@ -115,7 +116,10 @@ def earlier_messages(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Return the messages before the message `before` as a piece of HTML."""
     user = _person(request)
     conversation = get_object_or_404(with_revision(Conversation.objects.visible_to(user)), pk=pk)
-    thread = thread_of(conversation, user, before=_id(request, "before"))
+    before = _id(request, "before")
+    if before is None:
+        raise Http404
+    thread = thread_of(conversation, user, before=before)
     context = {"thread": thread, "conversation": conversation}
     return render(request, "chat/_thread.html", context)
 
@@ -288,7 +292,4 @@ def _person(request: HttpRequest) -> User:
 
 
 def _id(request: HttpRequest, name: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(request.GET.get(name, ""))
-    except ValueError:
-        return None
+    return uuid_or_none(request.GET.get(name, ""))

@@ -16,6 +16,7 @@ from knowledge.representation import job_body
 from project.accounts.choices import Scope
 from project.accounts.ws import SocketCaller, user_of
 from project.aio import in_thread, redis_client
+from project.http.ids import uuid_or_none
 from project.http.sockets import Socket
 
 NOT_SIGNED_IN, NOT_YOURS = 4401, 4403
@@ -36,7 +37,7 @@ class JobConsumer(Socket):
         if caller is None:
             await self.close(NOT_SIGNED_IN)
             return
-        job_id = _id_or_none(self.scope["url_route"]["kwargs"]["job"])
+        job_id = uuid_or_none(self.scope["url_route"]["kwargs"]["job"])
         if job_id is None or not caller.has_scope(Scope.KNOWLEDGE_READ):
             await self.close(NOT_YOURS)
             return
@@ -106,10 +107,3 @@ async def _wake_ups(job_id: uuid.UUID) -> Any:
     finally:
         with contextlib.suppress(redis.RedisError, OSError):
             await pubsub.aclose()  # type: ignore[no-untyped-call]
-
-
-def _id_or_none(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

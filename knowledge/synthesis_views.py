@@ -1,6 +1,5 @@
 """The pages of a summary: quoted at once, written by a language model while that is read, kept."""
 
-import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +16,7 @@ from knowledge.synthesis import Synthesis, markdown_of, synthesise
 from knowledge.synthesis.limits import rate_require
 from project.accounts.models import User
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 from project.inference.choices import Tier
 from project.inference.routing import chat_endpoints
 
@@ -78,7 +78,7 @@ def synthesis_keep(request: HttpRequest) -> HttpResponse:
         "title": post.get("title", "").strip(),
         "content": post.get("content", "").replace("\r\n", "\n")[:MOST_CONTENT],
         "language": post.get("language", "")[:10] or space.language,
-        "cited": [key for each in post.getlist("cited") if (key := _id(each))],
+        "cited": [key for each in post.getlist("cited") if (key := uuid_or_none(each))],
     }
     try:
         if post.get("as") == "proposal":
@@ -127,13 +127,6 @@ def _shown(request: HttpRequest, made: Synthesis) -> dict[str, Any]:
         "editable": list(editable),
         "own_space": made.sources[0].space if made.sources else None,
     }
-
-
-def _id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def _address(name: str, pk: object) -> str:

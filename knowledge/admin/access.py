@@ -35,14 +35,6 @@ def roles_of(request: HttpRequest) -> dict[UUID, Role]:
     return known
 
 
-def uuid_or_none(text: str) -> UUID | None:
-    """Return the id that a form or an address names; None for anything else."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 def has_role(request: HttpRequest, role: Role, space_id: UUID | None = None) -> bool:
     """Return whether the person has `role` in a space, in any space when none is named."""
     user = request.user

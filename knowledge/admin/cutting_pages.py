@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.cutting_forms import TryCuttingForm, cutting_initial
 from knowledge.chunking.cutting import STRATEGIES, Cutting
 from knowledge.cutting_previews import (
@@ -22,6 +22,7 @@ from knowledge.models import Kind, Node
 from knowledge.parsing import ParsingError
 from project.accounts.choices import Role
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 MOST_SHOWN = 100
 

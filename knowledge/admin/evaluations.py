@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.evaluation_history import history_context, legs_shown
 from knowledge.admin.evaluation_views import (
     STATUS_TONES,
@@ -40,6 +40,7 @@ from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import display, posted_only, refusals_as_messages, tone_of
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 PAGE = 25  # questions
 MOST_WATCHED = 60

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.feed_forms import COMMON, FeedForm, form_for, setting_names
 from knowledge.admin.feed_kinds import (
     form_field,
@@ -34,6 +34,7 @@ from knowledge.models import Feed, FeedRun, Space
 from project.accounts.choices import Role
 from project.http.admin_base import badge, display, posted_only, reflect, tone_of
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 LAST_RUNS = 8
 

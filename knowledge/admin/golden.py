@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.admin.golden_forms import FIELDS, GoldenForm, StateFilter, Targets, grades_of
 from knowledge.choices import GoldenOrigin
 from knowledge.evaluating import searched
@@ -32,6 +32,7 @@ from project.http.admin_base import (
     refusals_as_messages,
 )
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 TITLES = 2  # nodes that the list names
 

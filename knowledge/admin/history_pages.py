@@ -16,7 +16,7 @@ from unfold.widgets import (
 )
 
 from knowledge import services
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from knowledge.choices import VersionOrigin
 from knowledge.models import IngestJob, NodeVersion, Proposal, Space
 from knowledge.reverting import RevertPlan, Unwanted, revert_plan
@@ -24,6 +24,7 @@ from knowledge.types import Origin
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import posted_only, refusals_as_messages
+from project.http.ids import uuid_or_none
 
 MOST_SHOWN = 200
 WHOSE = ("space", "author", "proposal", "job")

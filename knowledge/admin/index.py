@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from knowledge import services
 from knowledge.access import role_of
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.jobs import progress_cell
 from knowledge.ann import ANN_FROM
 from knowledge.ann_progress import ann_progress
@@ -26,6 +26,7 @@ from knowledge.models import Chunk, GenerationSwitch, IndexGeneration, Space
 from project.accounts.choices import Role
 from project.http.admin_base import badge, display, posted_only, refusals_as_messages, tone_of
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 from project.inference.choices import Purpose
 from project.inference.embeddings import default_model
 from project.inference.models import ModelEndpoint

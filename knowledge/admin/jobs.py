@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.admin.job_lists import (
     AgeFilter,
     DeadFilter,
@@ -36,6 +36,7 @@ from knowledge.admin.job_shown import (
 from knowledge.models import IngestJob
 from project.http.admin_base import display, each_done, posted_only, refusals_as_messages
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 __all__ = ["STATUS_TONES", "IngestJobAdmin", "progress_cell"]
 MOST_WATCHED = 100

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminSplitDateTimeVerticalWidget
 
 from knowledge import services
 from knowledge.access import role_of
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.history_pages import HistoryPages
 from knowledge.admin.kind_forms import kinds_wanted
 from knowledge.admin.merge_pages import merge_page_of
@@ -48,6 +48,7 @@ from project.http.admin_base import (
     reflect,
     tone_of,
 )
+from project.http.ids import uuid_or_none
 from project.markdown import render_markdown
 
 HEAVY = ("content", "metadata", "anchors", "wiki_links")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from knowledge.admin.profile_forms import INSTALLATION, KnobsForm, PlaceForm
 from knowledge.admin.profile_shown import compared, figures_shown, held_now, holding
 from knowledge.models import EvaluationRun, ProfileActivation, RetrievalProfile, Space
@@ -29,6 +29,7 @@ from project.http.admin_base import (
     refusals_as_messages,
 )
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 HISTORY = 20
 EVALUATIONS = 10

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge import services
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.admin.proposal_base import TEMPLATES, ProposalBase
 from knowledge.admin.proposal_forms import proposal_named
 from knowledge.admin.proposal_lists import MOST_ARCHIVED, proposals_open_for
@@ -20,6 +20,7 @@ from knowledge.choices import ChangeAction, NodeStatus
 from knowledge.models import Node, Proposal, Space
 from project.http.admin_base import posted_only
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 
 class ArchivePages(ProposalBase):

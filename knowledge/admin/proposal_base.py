@@ -10,10 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from knowledge.admin.access import SpaceScopedAdmin, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin
 from knowledge.admin.proposal_heads import head_of
 from knowledge.models import Proposal, ProposalChange
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 if TYPE_CHECKING:
     _Base = SpaceScopedAdmin

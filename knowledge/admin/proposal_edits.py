@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from knowledge import services
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from knowledge.admin.node_forms import KINDS
 from knowledge.admin.proposal_base import TEMPLATES, ProposalBase, number_of, told
 from knowledge.admin.proposal_forms import (
@@ -27,6 +27,7 @@ from knowledge.choices import ChangeAction, NodeStatus
 from knowledge.models import Node, Proposal, ProposalChange
 from project.accounts.choices import Role
 from project.http.errors import ApiError, Conflict, Invalid
+from project.http.ids import uuid_or_none
 
 
 class EditPages(ProposalBase):

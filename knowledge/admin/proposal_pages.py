@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.admin.proposal_base import TEMPLATES, ProposalBase, number_of
 from knowledge.admin.proposal_lists import changes_in_other_proposals
 from knowledge.admin.proposal_shown import Wanted, shown_changes
@@ -17,6 +17,7 @@ from knowledge.merging.rows import CONTEXT
 from knowledge.models import Proposal, ProposalChange
 from knowledge.proposal_access import EDITABLE, curates
 from project.accounts.models import User
+from project.http.ids import uuid_or_none
 
 PAGE = 25
 OPEN_UP_TO = 8

@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from knowledge import services
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.admin.proposal_base import ProposalBase, number_of
 from knowledge.choices import ChangeAction, RelationOrigin
 from knowledge.models import Node, Proposal, ProposalChange, Relation
 from knowledge.proposal_reading import changes_titles
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 MOST = 60
 """Of nodes that a search offers, and of relations that a node shows."""

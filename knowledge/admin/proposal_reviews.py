@@ -10,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from knowledge import services
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.admin.proposal_base import ProposalBase, number_of, told
 from knowledge.choices import Verdict
 from knowledge.models import Proposal, ProposalComment, SpaceRole
@@ -18,6 +18,7 @@ from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import refusals_as_messages
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 REJECT = "reject"
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.admin.proposal_archiving import ArchivePages
 from knowledge.admin.proposal_conflicts import ConflictPages
 from knowledge.admin.proposal_edits import EditPages
@@ -31,6 +31,7 @@ from knowledge.admin.proposal_relations import RelationPages
 from knowledge.admin.proposal_reviews import ReviewPages
 from knowledge.models import Proposal, Space
 from project.http.admin_base import badge, display, reflect, tone_of
+from project.http.ids import uuid_or_none
 from project.markdown import plain_text
 
 

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.admin.quality_pairs import pair_done
 from knowledge.admin.quality_shown import shown
 from knowledge.admin.versions import comparison_of
@@ -35,6 +35,7 @@ from knowledge.quality.refreshing import care_check, node_check
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.http.admin_base import each_done
+from project.http.ids import uuid_or_none
 
 FEW, PAGE, MOST = 5, 25, 99
 SNOOZE_DAYS = 30

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from knowledge import releases, services
 from knowledge.access import role_require
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.jobs import progress_cell
 from knowledge.admin.versions import comparison_of
 from knowledge.choices import JobKind
@@ -25,6 +25,7 @@ from project.accounts.choices import Role
 from project.http.admin_base import refusals_as_messages
 from project.http.downloads import file_download
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 PAGE = 50
 JOBS = 20

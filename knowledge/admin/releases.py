@@ -19,13 +19,14 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from knowledge import releases, services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.release_pages import ReleasePages, changes_shown
 from knowledge.models import NodeVersion, Release, ReleaseEntry, ReleaseRelation, Space
 from knowledge.releases import Side
 from project.accounts.choices import Role
 from project.http.admin_base import display
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 PAGE = 50
 PREVIEW = 20

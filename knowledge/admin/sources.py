@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.jobs import STATUS_TONES, progress_cell
 from knowledge.choices import JobStatus
 from knowledge.models import IngestJob, Source, Space
@@ -26,6 +26,7 @@ from knowledge.parsing import Format
 from project.accounts.choices import Role
 from project.http.admin_base import badge, display, tone_of
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 MOST_FILES = 100  # of a form without scripts; Django takes no more
 MOST_NODES = 30

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, staff
 from knowledge.admin.proposal_relations import KINDS
 from knowledge.admin.suggestion_shown import shown
 from knowledge.choices import EvidenceWay, RelationStatus, SuggestionStatus
 from knowledge.models import Node, Relation, RelationSuggestion, Space
 from project.accounts.models import User
 from project.http.admin_base import each_done
+from project.http.ids import uuid_or_none
 
 PAGE = 20
 MOST = 99

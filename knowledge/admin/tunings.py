@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from knowledge import services
-from knowledge.admin.access import SpaceScopedAdmin, has_role, staff, uuid_or_none
+from knowledge.admin.access import SpaceScopedAdmin, has_role, staff
 from knowledge.admin.evaluation_views import STATUS_TONES
 from knowledge.admin.golden import most_asked_first
 from knowledge.admin.profile_shown import figures_shown
@@ -24,6 +24,7 @@ from knowledge.tuning import LEAST
 from project.accounts.choices import Role
 from project.http.admin_base import badge, display, posted_only, refusals_as_messages, tone_of
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 
 @admin.register(RetrievalTuning)

@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from knowledge import services
-from knowledge.admin.access import has_role, staff, uuid_or_none
+from knowledge.admin.access import has_role, staff
 from knowledge.admin.workbench_forms import WorkbenchForm
 from knowledge.admin.workbench_shown import moves_of, rows_of, summary_of, timings_of
 from knowledge.admin.workbench_sides import Side
@@ -31,6 +31,7 @@ from knowledge.services.golden import question_key
 from knowledge.types import SearchResponse
 from project.accounts.choices import Role
 from project.http.errors import ApiError, Invalid
+from project.http.ids import uuid_or_none
 
 PAGE = "admin-workbench"
 OFFERED = 50  # golden questions that labels can be added to

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from knowledge.admin.access import staff, uuid_or_none
+from knowledge.admin.access import staff
 from knowledge.models import Node
 from knowledge.retrieval import why_not
 from knowledge.types import SearchRequest
 from project.http.errors import ApiError
+from project.http.ids import uuid_or_none
 
 OFFERED = 12  # nodes that a title leads to
 

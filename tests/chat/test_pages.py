@@ -275,3 +275,12 @@ def test_suggestions_take_turns_between_spaces() -> None:
         Space(name="B", suggested_questions=["b1"]),
     ]
     assert [each.text for each in suggestions_for(spaces, "en")] == ["a1", "b1", "a2"]
+
+
+@pytest.mark.parametrize("before", ["", "?before=", "?before=zzz"])
+def test_what_comes_before_no_message_is_not_there(
+    client: Client, owner: User, before: str
+) -> None:
+    client.force_login(owner, "django.contrib.auth.backends.ModelBackend")
+    conversation = Conversation.objects.create(user=owner)
+    assert client.get(f"/c/{conversation.pk}/earlier/{before}").status_code == 404
