@@ -19,7 +19,23 @@ _TEMPERATURE = [MinValueValidator(0.0), MaxValueValidator(2.0)]
 MOST_RULES = 8000
 
 
-class PromptVersion(models.Model):
+class Authored(models.Model):
+    """Somebody made it; it stays when they go."""
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class PromptVersion(Authored):
     """A text for the part of the prompt that may be changed. A row never changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,14 +49,6 @@ class PromptVersion(models.Model):
         ),
     )
     note = models.CharField(_("what changed, and why"), max_length=300, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        editable=False,
-        related_name="+",
-        verbose_name=_("by"),
-    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -101,7 +109,7 @@ class Overrides(models.Model):
         abstract = True
 
 
-class AnswerSetup(Overrides):
+class AnswerSetup(Authored, Overrides):
     """How questions to a space are answered from a moment on: the newest row of a space holds.
 
     Rows never change; going back is a new row like the former.
@@ -118,14 +126,6 @@ class AnswerSetup(Overrides):
         help_text=_("Empty: every space without a setup of its own."),
     )
     reason = models.CharField(_("reason"), max_length=300, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        editable=False,
-        related_name="+",
-        verbose_name=_("by"),
-    )
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
 
     class Meta:
@@ -138,7 +138,7 @@ class AnswerSetup(Overrides):
         return str(self.space) if self.space is not None else gettext("All spaces")
 
 
-class Experiment(models.Model):
+class Experiment(Authored):
     """A comparison of ways to answer, each given to a share of the people who ask."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -181,14 +181,6 @@ class Experiment(models.Model):
     )
     results = models.JSONField(
         default=list, editable=False, help_text=_("As they were at its end.")
-    )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        editable=False,
-        related_name="+",
-        verbose_name=_("by"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)

@@ -50,6 +50,21 @@ def say(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def look_well(page: Page, desk: Page) -> None:
+    """Both sides can be read in light and dark, and fit on a phone."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate(NAMELESS) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    desk.set_viewport_size({"width": 390, "height": 844})
+    for place in (page, desk):
+        assert place.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    desk.set_viewport_size({"width": 1280, "height": 900})
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_two_people_talk_and_the_ai_answers_again_afterwards(
     visit: Visit, acervo: Acervo, tides: Node, desk: Page
 ) -> None:
@@ -94,17 +109,7 @@ def test_two_people_talk_and_the_ai_answers_again_afterwards(
     expect(desk.locator(".ho-operator")).to_have_count(2)
     desk.reload()
     expect(desk.locator(".ho-said")).to_have_count(5)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
-        assert page.evaluate(CONTRAST) == []
-        assert page.evaluate(NAMELESS) == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    desk.set_viewport_size({"width": 390, "height": 844})
-    for place in (page, desk):
-        assert place.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    desk.set_viewport_size({"width": 1280, "height": 900})
-    page.set_viewport_size({"width": 1280, "height": 900})
+    look_well(page, desk)
 
     desk.get_by_role("button", name="Propose as a node").last.click()
     expect(desk.get_by_text("Proposed as a new node")).to_be_visible()

@@ -80,6 +80,7 @@ async def test_a_flush_under_the_worker_loses_nothing(naming):
         await client.flushdb()
         await in_thread(_happen, "after")
         await _until(lambda: _names() == ["after", "before"])
+    assert await in_thread(Event.objects.filter(settled_at=None).count) == 0
 
 
 async def test_a_lost_sending_is_made_good_by_the_relay(naming):
@@ -92,6 +93,7 @@ async def test_a_lost_sending_is_made_good_by_the_relay(naming):
     )
     async with _working(relay_every=0.1):
         await _until(lambda: _names() == ["lost"])
+    assert (await in_thread(Event.objects.get, pk=event.pk)).settled_at
 
 
 async def test_what_all_groups_have_finished_with_leaves_the_stream() -> None:
