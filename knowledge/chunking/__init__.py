@@ -3,7 +3,8 @@
 How is a `Cutting`, which each kind may choose (`cutting.STRATEGIES`). By structure, the default:
 
 1. Headings cut the text into sections; a passage never runs over a heading that has text of its
-   own before it, and carries the headings above it as ``heading_path``.
+   own before it, and carries the headings above it as ``heading_path``. Nor does it run over the
+   beginning of a page, unless a paragraph or code does.
 2. A section that fits is one passage. A longer one is cut by semantic-text-splitter at the best
    boundaries it finds (blocks, list items, table rows, sentences, words), evenly filled.
 3. Crumbs (a closing fence, a two-word tail) join a neighbour. A heading without text goes with
@@ -13,7 +14,8 @@ Every passage is a slice: ``markdown[start:end] == text``. Everything that has a
 digit is in at least one passage. The same input gives the same passages.
 """
 
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from knowledge.chunking._cutter import Cutter
@@ -32,6 +34,8 @@ __all__ = [
     "cut",
     "estimate_tokens",
 ]
+
+_FENCE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
 
 
 def chunk(
@@ -64,8 +68,14 @@ def cut(
 ) -> list[Passage]:
     """Cut ``markdown`` as a kind wants it. ``[]`` for a text without a letter or digit."""
     found = outline(markdown)
-    cutter = Cutter(markdown, cutting.get("max_tokens"), cutting.get("overlap"), count_tokens)
     page_at = _PageLookup(pages or ())
+    cutter = Cutter(
+        markdown,
+        cutting.get("max_tokens"),
+        cutting.get("overlap"),
+        count_tokens,
+        page_at.breaks(markdown),
+    )
     passages: list[Passage] = []
     for piece in METHODS[cutting.strategy](Text(markdown, found, cutter), cutting):
         start = piece.start
@@ -93,11 +103,21 @@ def _context(found: Outline, piece: Piece) -> str:
 
 
 class _PageLookup:
-    """Which page holds most of a span."""
+    """Where pages begin, and which page holds most of a span."""
 
     def __init__(self, pages: Sequence[PageRange]) -> None:
         self._pages = [page for page in pages if page.end > page.start]
         self._starts = [page.start for page in self._pages]
+
+    def breaks(self, markdown: str) -> tuple[int, ...]:
+        """Where pages after the first begin: the first line, outside of code, that does there."""
+        fences = [match.start() for match in _FENCE.finditer(markdown)] if self._starts else []
+        found: dict[int, None] = {}
+        for start in self._starts[1:]:
+            line = start if markdown[start - 1] == "\n" else markdown.find("\n", start) + 1
+            if line and bisect_left(fences, line) % 2 == 0:
+                found[line] = None
+        return tuple(found)
 
     def __call__(self, start: int, end: int) -> int | None:
         best, most = None, 0

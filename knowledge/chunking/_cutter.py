@@ -1,9 +1,11 @@
 """Cutting a section that is too long, at the best boundaries, evenly filled."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol
 
 from knowledge.chunking._sections import Section
@@ -22,9 +24,30 @@ class Cutter:
     max_tokens: int
     overlap: int
     count_tokens: TokenCounter
+    breaks: tuple[int, ...] = ()
+    """Where lines begin that are the first of a page: no passage runs over one."""
 
     def cut(self, section: Section) -> list[tuple[int, int]]:
         """The spans of a section's passages: not empty, in order, at least one word in each."""
+        spans: list[tuple[int, int]] = []
+        bounds = [section.start, *self._breaks_in(section), section.end]
+        for start, end in pairwise(bounds):
+            body = max(section.body, start)
+            spans += self._cut_page(Section(start, body, end, section.path))
+        return spans
+
+    def _breaks_in(self, section: Section) -> Iterator[int]:
+        """The breaks with words on either side, below the section's heading."""
+        at = section.body
+        inside = slice(bisect_right(self.breaks, at), bisect_left(self.breaks, section.end))
+        for each in self.breaks[inside]:
+            if has_words(self.markdown, at, each):
+                if not has_words(self.markdown, each, section.end):
+                    return
+                yield each
+                at = each
+
+    def _cut_page(self, section: Section) -> list[tuple[int, int]]:
         start, end = self.trimmed(section.start, section.end)
         if self.tokens(start, end) <= self.max_tokens:
             return [(start, end)]

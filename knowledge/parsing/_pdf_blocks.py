@@ -27,6 +27,7 @@ _FIRST_WORD = re.compile(r"\w+")
 # Portuguese pronouns hang on their verb by a hyphen that is part of the word.
 _CLITICS = frozenset("se me te lhe lhes nos vos lo la los las no na o a os as".split())  # noqa: SIM905
 _HEADING_LENGTH = 200
+_FULL_PAGE = 3  # lines: a paragraph does not run over from a page with fewer
 
 
 @dataclass(slots=True)
@@ -115,7 +116,8 @@ def blocks(pages: Sequence[Sequence[Line]]) -> list[Block]:
     typography = Typography.of(pages)
     found: list[Block] = []
     for index, lines in enumerate(pages):
-        builder = _Builder(typography, found, index)
+        is_after_full = index > 0 and len(pages[index - 1]) >= _FULL_PAGE
+        builder = _Builder(typography, found, index, is_after_full=is_after_full)
         for row in rows(lines):
             if isinstance(row, str):
                 builder.take_table(row)
@@ -153,10 +155,13 @@ def _without_bold_runs(found: list[Block]) -> list[Block]:
 class _Builder:
     """Adds the lines of one page to the blocks so far."""
 
-    def __init__(self, typography: Typography, found: list[Block], page: int) -> None:
+    def __init__(
+        self, typography: Typography, found: list[Block], page: int, *, is_after_full: bool
+    ) -> None:
         self._t = typography
         self._found = found
         self._page = page
+        self._is_after_full = is_after_full  # text may run over from the page before
         self._before: Line | None = None  # the line before, unless a table stands between
         self._has_begun = False  # something of this page is in a block
 
@@ -216,7 +221,8 @@ class _Builder:
             return False
         before = self._before
         if before is None:
-            return kind == last.kind == "paragraph" and self._runs_on(last, line)
+            is_text = kind == last.kind == "paragraph"
+            return is_text and self._is_after_full and self._runs_on(last, line)
         if kind == "heading" or last.kind == "heading":
             return kind == last.kind and self._goes_on_as_heading(last, before, line)
         if abs(before.y - line.y) < 0.4 * line.size:

@@ -183,3 +183,37 @@ def test_a_heading_never_stands_alone_beside_other_text(markdown: str) -> None:
     for passage in passages if len(passages) > 1 else []:
         body = re.sub(r"(?m)^ {0,3}#{1,6}([ \t].*)?$", "", passage.text)
         assert re.search(r"\S", body)
+
+
+def test_no_passage_runs_over_the_beginning_of_a_page() -> None:
+    first, second, third = "Gulls nest on the pier.\n\n", "Seals rest. They ", "sleep.\n\nTerns.\n"
+    text = first + second + third
+    starts = [0, len(first), len(first + second)]
+    spans = zip(starts, [*starts[1:], len(text)], strict=True)
+    pages = [PageSpan(number, str(number), *span) for number, span in enumerate(spans, start=1)]
+    found = chunk(text, pages=pages)
+    assert [(each.text, each.page) for each in found] == [
+        ("Gulls nest on the pier.", 1),
+        ("Seals rest. They sleep.", 2),  # page 3 begins inside of it
+        ("Terns.", 3),
+    ]
+
+
+def test_code_that_runs_over_a_page_is_not_torn() -> None:
+    text = "Above.\n\n```\na = 1\nb = 2\n```\n"
+    at = text.index("b = 2")
+    assert len(chunk(text, pages=[PageSpan(1, "1", 0, at), PageSpan(2, "2", at, len(text))])) == 1
+
+
+def test_a_heading_goes_with_the_page_that_its_text_begins_on() -> None:
+    text = "# Tides\n\nHigh at noon.\n\nLow at six.\n"
+    at, then = text.index("High"), text.index("Low")
+    found = chunk(
+        text,
+        pages=[
+            PageSpan(1, "1", 0, at),
+            PageSpan(2, "2", at, then),
+            PageSpan(3, "3", then, len(text)),
+        ],
+    )
+    assert [(each.start, each.page) for each in found] == [(0, 2), (then, 3)]

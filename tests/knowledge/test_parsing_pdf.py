@@ -85,6 +85,17 @@ def test_a_sentence_over_two_pages_is_whole() -> None:
     assert page_text(document, 2).startswith(second)
 
 
+def test_a_line_alone_on_a_page_stays_on_it() -> None:
+    pages = [[f"Page {n} tells of {word} without a stop"] for n, word in enumerate("abc", start=1)]
+    document = parse(make_pdf(pages), filename="a.pdf")
+    found = chunk(document.markdown, pages=document.pages)
+    assert [(each.text[:6], each.page) for each in found] == [
+        ("Page 1", 1),
+        ("Page 2", 2),
+        ("Page 3", 3),
+    ]
+
+
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_pages_that_look_alike_lose_nothing(count: int) -> None:
     pages = [[f"# Chapter {n}", f"The code for page {n} is XYZ{n}."] for n in range(1, count + 1)]
