@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from knowledge.parsing._faults import readable
+from knowledge.parsing._html_tables import tables_regular
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -34,6 +35,7 @@ def html_to_markdown(html: str | bytes) -> tuple[str, dict[str, Any]]:
         soup = BeautifulSoup(html, "lxml")
         info = _page_info(soup)
         _strip(soup)
+        tables_regular(soup)
         return _converter().convert_soup(_main_part(soup)), info
 
 
