@@ -12,11 +12,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from chat.answer_cache.minimal_pairs import in_order, is_minimal_pair
+from chat.answer_cache.opposites import are_opposite
 from knowledge.analysis import base_language, fold
 from knowledge.languages import detect_language
 from knowledge.quality.claims import Claim, claim_of
 from knowledge.quality.sentences import Sentence
-from knowledge.quality.vocabulary import OPPOSITES
+from knowledge.quality.vocabulary import NUMBER_WORDS, VAGUE_NUMBERS
 
 _WORD = re.compile(r"[^\W_]+(?:['’._/-][^\W_]+)*")
 _DIGIT = re.compile(r"\d+(?:[.,:/-]\d+)*")
@@ -65,24 +67,20 @@ RELATIVE = frozenset(
         "domingo",
     ]
 )
-POLES: tuple[tuple[str, str], ...] = (
-    *OPPOSITES,
-    ("enable", "disable"), ("activate", "deactivate"), ("block", "unblock"), ("lock", "unlock"),
-    ("add", "remove"), ("add", "delete"), ("create", "delete"), ("install", "uninstall"),
-    ("increase", "decrease"), ("raise", "lower"), ("start", "stop"), ("begin", "end"),
-    ("open", "close"), ("accept", "refuse"), ("accept", "reject"), ("allow", "forbid"),
-    ("send", "receive"), ("lend", "borrow"), ("import", "export"), ("upload", "download"),
-    ("deposit", "withdraw"), ("login", "logout"), ("subscribe", "unsubscribe"), ("win", "lose"),
-    ("with", "without"), ("earliest", "latest"), ("cheapest", "dearest"), ("best", "worst"),
-    ("highest", "lowest"), ("incoming", "outgoing"), ("internal", "external"),
-    ("ativar", "desativar"), ("bloquear", "desbloquear"), ("ligar", "desligar"),
-    ("adicionar", "remover"), ("incluir", "excluir"), ("criar", "excluir"), ("criar", "apagar"),
-    ("instalar", "desinstalar"), ("aumentar", "diminuir"), ("aumentar", "reduzir"),
-    ("iniciar", "parar"), ("comecar", "terminar"), ("abrir", "fechar"), ("aceitar", "recusar"),
-    ("permitir", "proibir"), ("enviar", "receber"), ("importar", "exportar"),
-    ("depositar", "sacar"), ("entrar", "sair"), ("com", "sem"), ("melhor", "pior"),
-    ("maior", "menor"), ("interno", "externo"), ("interna", "externa"),
-)  # fmt: skip
+_EXCEPTIONS = frozenset(
+    ["except", "excluding", "unless", "besides", "exceto", "salvo", "excluindo"]
+)
+_UNMARKED = re.compile(
+    r"\b(do|does|did|ca|wo|is|are|was|were|would|should|could|has|have|had|must|need)nt\b",
+    re.IGNORECASE,
+)
+_COUNTED = frozenset(NUMBER_WORDS) - VAGUE_NUMBERS
+_ASIDE = (
+    "date|time|hour|day|month|year|deadline|schedule|timetable|price|cost|fee|amount|number|reason"
+    "|place|address|location|way|procedure|process|step|name|person|owner|purpose|point|duration"
+    "|period|horario|data|prazo|preco|valor|motivo|razao|lugar|endereco|nome"
+)
+"""What "what" may ask for that another word asks for as well: "What is the date of", "When"."""
 _TYPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
@@ -97,6 +95,8 @@ _TYPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("where", r"\bwhere\b|\bonde\b|\baonde\b"),
         ("who", r"\bwho(?:m|se)?\b|\bquem\b"),
         ("why", r"\bwhy\b|\bhow come\b|\bpor ?que\b"),
+        ("how", r"^(?:how|como)\b"),
+        ("what", rf"^(?:what(?: is|'s| are| was| were)|o que (?:e|sao))\b(?!.*\b(?:{_ASIDE})s?\b)"),
     )
 )
 _COUPLES = re.compile(
@@ -113,13 +113,14 @@ _ROLES = {
 class Sense:
     """What of a question a vector may miss.
 
-    `digits` are its numbers as written, `names` its words with a capital inside a sentence and its
-    identifiers, folded; `roles` says what is led from, to, before or after; `kind` is the type of
-    question, empty where rules cannot tell.
+    `order` are its words as they come, `digits` its numbers as written, `names` its words with a
+    capital inside a sentence and its identifiers, folded; `roles` says what is led from, to, before
+    or after; `kind` is the type of question, empty where rules cannot tell.
     """
 
     claim: Claim
     words: frozenset[str]
+    order: tuple[str, ...]
     digits: tuple[str, ...]
     names: frozenset[str]
     relative: frozenset[str]
@@ -137,12 +138,15 @@ def normalised(question: str) -> str:
 def sense_of(question: str) -> Sense:
     """Read a question."""
     language = base_language(detect_language(question, default=""))
-    folded = fold(question).replace("’", "'")
-    words = frozenset(_WORD.findall(folded))
-    sentence = Sentence(question, question, 0, len(question), ())
+    marked = _UNMARKED.sub(r"\1n't", question)
+    folded = fold(marked).replace("’", "'")
+    order = in_order(folded)
+    words = frozenset(order)
+    sentence = Sentence(marked, marked, 0, len(marked), ())
     return Sense(
         claim=claim_of(sentence, "", language or "en"),
         words=words,
+        order=order,
         digits=tuple(sorted(_DIGIT.findall(folded))),
         names=frozenset(names_of(question)),
         relative=words & RELATIVE,
@@ -156,27 +160,45 @@ def sense_of(question: str) -> Sense:
 
 def difference(here: Sense, there: Sense) -> str:
     """Return what keeps two questions apart, as a short name; nothing where they may be one."""
-    one, other = here.claim, there.claim
     if here.language and there.language and here.language != there.language:
         return "language"
-    if one.values != other.values or here.digits != there.digits or one.names != other.names:
+    if not _have_same_numbers(here, there):
         return "numbers"
-    if here.relative != there.relative or are_of_other_sides(one, other):
+    if here.relative != there.relative or are_of_other_sides(here.claim, there.claim):
         return "dates or sides"
     # A name that the other question writes in small letters is the same name.
     if here.names - there.words or there.names - here.words:
         return "names"
-    if one.negations % 2 != other.negations % 2:
+    if not _deny_the_same(here, there):
         return "negation"
-    if one.modality != other.modality and one.modality and other.modality:
+    if _differ(here.claim.modality, there.claim.modality):
         return "modality"
     if are_opposite(here.words - there.words, there.words - here.words):
         return "opposites"
     if _are_swapped(here, there):
         return "roles"
-    if here.kind != there.kind and here.kind and there.kind:
+    if _differ(here.kind, there.kind):
         return "type of question"
+    if is_minimal_pair(here.order, there.order, here.language or there.language or "en"):
+        return "one word"
     return ""
+
+
+def _have_same_numbers(here: Sense, there: Sense) -> bool:
+    one, other = here.claim, there.claim
+    return (one.values, one.names, here.digits, here.words & _COUNTED) == (
+        other.values, other.names, there.digits, there.words & _COUNTED,
+    )  # fmt: skip
+
+
+def _deny_the_same(here: Sense, there: Sense) -> bool:
+    is_same_sign = here.claim.negations % 2 == there.claim.negations % 2
+    return is_same_sign and here.words & _EXCEPTIONS == there.words & _EXCEPTIONS
+
+
+def _differ(here: str, there: str) -> bool:
+    """Whether both are known, and not the same."""
+    return bool(here and there and here != there)
 
 
 def names_of(question: str) -> list[str]:
@@ -194,12 +216,6 @@ def names_of(question: str) -> list[str]:
         if is_mixed or is_acronym or (is_named and not word.startswith(("I'", "I’"))):
             found.append(fold(word).replace("’", "'"))
     return found
-
-
-def are_opposite(here: frozenset[str], there: frozenset[str]) -> bool:
-    return any(
-        (one in here and other in there) or (other in here and one in there) for one, other in POLES
-    )
 
 
 def _are_swapped(here: Sense, there: Sense) -> bool:

@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from chat.answer_cache.guards import POLES, RELATIVE, are_of_other_sides, names_of
+from chat.answer_cache.guards import RELATIVE, are_of_other_sides, names_of
+from chat.answer_cache.opposites import POLES
 from chat.answering.evidence import Evidence, Piece, bare, best_of, clauses_of, covered, piece_of
 from chat.answering.stated import Stated
 from knowledge.analysis import base_language, fold, term_of

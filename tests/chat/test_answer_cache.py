@@ -113,6 +113,20 @@ def asked(user: User, question: str, *, again: Turn | None = None) -> Turn:
         ("Ferry from Velia to Sorga", "Ferry from Sorga to Velia", "roles"),
         ("When does the ferry leave?", "Where does the ferry leave?", "type of question"),
         ("Where is the ferry terminal?", "Onde fica o terminal da balsa?", "language"),
+        ("Are dogs allowed on the ferry?", "Are dogs prohibited on the ferry?", "opposites"),
+        ("Is it legal to fish here?", "Is it illegal to fish here?", "opposites"),
+        ("Which rooms are available?", "Which rooms are unavailable?", "opposites"),
+        ("Can members enter free?", "Can non-members enter free?", "opposites"),
+        ("Is the pump on?", "Is the pump off?", "opposites"),
+        ("Are you allowed to fish?", "Arent you allowed to fish?", "negation"),
+        ("Is anyone except staff allowed in?", "Is staff allowed in?", "negation"),
+        ("What is step one of the setup?", "What is step two of the setup?", "numbers"),
+        ("How do I renew a card?", "When do I renew a card?", "type of question"),
+        ("What is the summer fair?", "When is the summer fair?", "type of question"),
+        ("who is maria silva?", "who is joao silva?", "one word"),
+        ("what is maria's room?", "what is joana's room?", "one word"),
+        ("What is the price of a ticket?", "What is the price of a group ticket?", "one word"),
+        ("quem aprova viagens ao recife?", "quem aprova viagens a porto alegre?", "one word"),
     ],
 )
 def test_what_changes_an_answer_keeps_questions_apart(here: str, there: str, apart: str) -> None:
@@ -128,6 +142,8 @@ def test_what_changes_an_answer_keeps_questions_apart(here: str, there: str, apa
         ("My card isn't working", "my card is not working"),
         ("Qual o prazo para reembolso?", "Qual é o prazo do reembolso?"),
         ("What is the price of a ticket?", "How much is a ticket?"),
+        ("How do I fix the pump?", "How do I repair the pump?"),
+        ("What is the date of the fair?", "When is the fair?"),
     ],
 )
 def test_other_words_for_the_same_do_not(here: str, there: str) -> None:
