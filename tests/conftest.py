@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.db.backends.signals import connection_created
 from django.utils import translation
 from pytest_django import Settings
@@ -22,7 +23,7 @@ from knowledge.choices import Visibility
 from knowledge.models import Space, SpaceRole
 from project.accounts.choices import Role, Scope
 from project.accounts.models import ApiKey, User
-from tests.support import emptying, static_files
+from tests.support import emptying, static_files, template
 
 # CI tries the same examples each time, so that a run tells of the change and not of luck; a run by
 # hand keeps looking for new ones. A slow machine is no failure.
@@ -59,6 +60,13 @@ def allow_emptying(connection: Any, **_: Any) -> None:
 connection_created.connect(allow_emptying)
 emptying.install()
 static_files.install()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Have a worker of pytest-xdist copy the database that was migrated for all of them."""
+    if template.NAME in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = template.wait()
 
 
 def make_user(username: str, **extra: object) -> User:

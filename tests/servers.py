@@ -2,8 +2,8 @@
 
 Loaded by `-p tests.servers`, before Django reads its settings. The environment of the developer
 is kept out, except ACERVO_TEST_DATABASE_URL, ACERVO_TEST_REDIS_URL and ACERVO_SKIP_BROWSER. With
-pytest-xdist all workers share the PostgreSQL of the controller (each has its own test database)
-and have a Valkey each.
+pytest-xdist all workers share the PostgreSQL of the controller (each has its own test database, a
+copy of one that is migrated while they collect) and have a Valkey each.
 
 It also sees to it that browser tests are never left out quietly: without a Chromium they fail, and
 ACERVO_SKIP_BROWSER=1, which leaves them out, is refused where CI is set.
@@ -17,12 +17,16 @@ import sys
 import pytest
 
 from project.embedded import EmbeddedError, EmbeddedServers
+from tests.support import template
 from tests.support.folders import reachable_folder
 
 _MODELS = "ACERVO_TEST_MODELS"  # the controller's folder of built models, which all workers use
-_KEPT = frozenset(
-    {"ACERVO_TEST_DATABASE_URL", "ACERVO_TEST_REDIS_URL", "ACERVO_SKIP_BROWSER", _MODELS}
-)
+_KEPT = template.VARIABLES | {
+    "ACERVO_TEST_DATABASE_URL",
+    "ACERVO_TEST_REDIS_URL",
+    "ACERVO_SKIP_BROWSER",
+    _MODELS,
+}
 # What these make once serves all their tests: a worker of pytest-xdist gets all of them or none.
 _TOGETHER = (
     "tests/browser/",
@@ -71,7 +75,10 @@ def _chromium() -> str | None:
     return next((path for path in map(shutil.which, names) if path), None)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ:
+        made = template.begin()
+        config.add_cleanup(lambda: template.end(made))
     if os.environ.get("ACERVO_SKIP_BROWSER") == "1" and os.environ.get("CI"):
         raise pytest.UsageError("ACERVO_SKIP_BROWSER=1 is not accepted where CI is set.")
 
