@@ -47,9 +47,8 @@ def wait() -> str:
     deadline = time.monotonic() + WITHIN
     with _server() as connection:
         while time.monotonic() < deadline:
-            is_running = (
-                process_command(process) is not None
-            )  # first: it may end between the two questions
+            # First: it may end between the two questions.
+            is_running = process_command(process) is not None
             question = "SELECT FROM pg_database WHERE datname = %s"
             if connection.execute(question, [name]).fetchone() is not None:
                 return name

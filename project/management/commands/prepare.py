@@ -28,7 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        # Migrations make classes by the thousand: looking for garbage was a quarter of a first start.
+        # Migrations make classes by the thousand: garbage was a quarter of a first start.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with session_lock("prepare"):
