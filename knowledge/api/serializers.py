@@ -229,7 +229,9 @@ class UploadInput(StrictSerializer):
     space = serializers.UUIDField(required=False)
     title = serializers.CharField(max_length=300, required=False, allow_blank=True)
     tags = serializers.CharField(
-        required=False, allow_blank=True, help_text="Comma-separated; or repeat the field."
+        required=False,
+        allow_blank=True,
+        help_text="Separated by commas, or a JSON array; or repeat the field.",
     )
     language = serializers.CharField(required=False, allow_blank=True, max_length=10)
     replaces = serializers.CharField(

@@ -1,5 +1,7 @@
 """REST: uploads and sources."""
 
+import json
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -84,7 +86,17 @@ class UploadViewSet(ApiViewSet):
 
 def _tags(data: Any) -> list[str]:
     given = data.getlist("tags") if isinstance(data, QueryDict) else [data.get("tags") or ""]
-    return [tag.strip() for text in given for tag in text.split(",") if tag.strip()]
+    return [tag.strip() for text in given for tag in _told(text) if tag.strip()]
+
+
+def _told(text: str) -> list[str]:
+    """Return the tags of one field: a JSON array of strings, or separated by commas."""
+    if text.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(text)
+            if isinstance(value, list) and all(isinstance(each, str) for each in value):
+                return value
+    return text.split(",")
 
 
 class SourceViewSet(ApiViewSet):

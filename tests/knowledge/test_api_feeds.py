@@ -277,3 +277,11 @@ def test_an_upload_replaces_the_source_that_it_names(
     job = IngestJob.objects.filter(status=JobStatus.COMPLETED).order_by("-created_at").first()
     assert job is not None
     assert job.nodes == [node.pk]
+
+
+@pytest.mark.parametrize("sent", ["tide, pier", '["tide", "pier"]', ["tide", "pier"]])
+def test_tags_of_an_upload_may_be_written_in_three_ways(api: Api, space: Space, sent: Any) -> None:
+    file = SimpleUploadedFile("tides.md", b"# Tides\n")
+    body = {"space": str(space.pk), "file": file, "tags": sent}
+    answer = api.post("/api/v1/uploads/", body, format="multipart")
+    assert answer.json()["source"]["tags"] == ["tide", "pier"]
