@@ -16,10 +16,21 @@ _SMALL_TALK = re.compile(
     ^\W*(?:
         (?:hi|hello|hey|good\ (?:morning|afternoon|evening|night)|thanks?|thank\ you|thx|cheers|bye
           |goodbye|ok(?:ay)?|great|perfect|cool|nice|sorry|please|yes|no|got\ it|well\ done
-          |how\ are\ you|who\ are\ you|what\ can\ you\ do|can\ you\ help(?:\ me)?
+          |how\ are\ you(?:\ doing)?|how(?:['’]s|\ is)\ it\ going|what['’]?s\ up|yo|lol|(?:ha){2,}
+          |(?:nice|pleased)\ to\ meet\ you|awesome|excellent|wonderful|no\ problem|you\ too|ty
+          |see\ you(?:\ (?:later|soon|tomorrow))?|have\ a\ (?:nice|good|great)
+            \ (?:day|evening|night|weekend|one)
+          |are\ you\ (?:a\ |an\ )?(?:robot|bot|human|person|machine|ai|real)
+          |what(?:['’]?s|\ is)\ your\ name
+          |who\ are\ you|what\ can\ you\ do|can\ you\ help(?:\ me)?
           |ol[aá]|oi|bom\ dia|boa\ (?:tarde|noite)|(?:muito\ )?obrigad[oa]|valeu|tchau
           |at[eé]\ (?:logo|mais)|certo|beleza|[oó]timo|perfeito|legal|desculpe?|sim|n[aã]o|entendi
-          |tudo\ bem|quem\ [eé]\ voc[eê]|o\ que\ voc[eê]\ (?:faz|sabe\ fazer)
+          |tudo\ (?:bem|bom|certo|joia|j[oó]ia)|e\ a[ií]|como\ vai(?:\ voc[eê])?|k{3,}|(?:rs){1,}
+          |como\ (?:voc[eê]\ )?(?:est[aá]|vai)|blz|vlw|obg|maravilha|show|de\ nada|igualmente
+          |at[eé]\ (?:amanh[aã]|breve)|tenha\ (?:um\ bom|um\ [oó]timo)\ dia|bom\ fim\ de\ semana
+          |tenha\ uma\ (?:boa|[oó]tima)\ (?:tarde|noite|semana)|prazer(?:\ em\ conhec[eê]-l[oa])?
+          |voc[eê]\ [eé]\ (?:um\ |uma\ )?(?:rob[oô]|humano|humana|pessoa|m[aá]quina|ia|real|bot)
+          |qual\ (?:[eé]\ )?o\ seu\ nome|quem\ [eé]\ voc[eê]|o\ que\ voc[eê]\ (?:faz|sabe\ fazer)
           |voc[eê]\ pode\ me\ ajudar)
         (?:\W+(?:there|everyone|acervo|all|again|so\ much|very\ much|a\ lot|for\ (?:the|your)\ help
           |pessoal|de\ novo|mesmo|pela\ ajuda|a\ todos))*\W*
@@ -31,7 +42,7 @@ _ABOUT_THE_TALK = re.compile(
     r"\b(?:translate|summari[sz]e|shorten|rephrase|reword|rewrite|simplify|in other words"
     r"|explain (?:again|that|it|this)|your (?:last |previous )?answers?|(?:last|previous) answer"
     r"|you (?:just )?said|this conversation|traduz\w*|resum[ae]\w*|reescrev\w*|reformul\w*"
-    r"|simplifi\w*|em outras palavras|expli(?:que|ca) (?:de novo|melhor|isso)"
+    r"|simplifi\w*|em outras palavras|expli(?:que|ca|car) (?:de novo|melhor|isso)"
     r"|(?:sua|[uú]ltima) resposta|voc[eê] disse|esta conversa)\b",
     re.IGNORECASE,
 )

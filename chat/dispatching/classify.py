@@ -43,6 +43,13 @@ _EN = r"""
  |sing(?:\ (?:me|us))?\ (?:a|another)\ (?:\w+\ )?song(?:\ about\ .+)?
  |(?:write|make|compose)\ (?:(?:me|us)\ )?(?:a|an|another)\ (?:\w+\ )?(?:poem|song|haiku|limerick
     |rap|sonnet|love\ letter|fairy\ tale)(?:\ (?:about|for|on)\ .+)?
+ |(?:write|make|code)\ (?:(?:me|us)\ )?(?:a|an|some)\ (?:(?:python|javascript|java|bash|sql|c|php)
+    \ )?(?:script|program|code|function|query)(?:\ (?:that|to|for|in|which)\ .+)?
+ |translate\ (?!that|this|it\ |your|the\ |my\ ).+\ (?:in)?to
+    \ (?:english|french|spanish|german|italian|portuguese|chinese|japanese)
+ |recommend\ (?:(?:me|us)\ )?(?:a|an|some)\ (?:good\ )?(?:movies?|films?|books?|songs?|series
+    |restaurants?|games?)(?:\ .{1,40})?
+ |what\ (?:is|s)\ the\ meaning\ of\ life
  |play\ (?:(?:me|us)\ )?(?:some\ |a\ )?(?:music|songs?|games?|chess)(?:\ with\ (?:me|us))?
  |(?:order|buy|get)\ (?:me|us)\ (?:a|an|some|two)\ (?:\w+\ )?(?:pizzas?|coffees?
     |tea|beers?|sandwich|burger|lunch|dinner|food|taxi|cab|uber|gift|flowers)(?:\ .{1,40})?
@@ -73,6 +80,13 @@ _PT = r"""
  |(?:me\ )?(?:escrev(?:a|e|er)|faz|faca|fazer|compo(?:e|nha|r))\ (?:(?:pra|para)\ mim\ )?
     (?:um|uma|outro|outra)\ (?:\w+\ )?(?:poema|poesia|haicai|cancao|rap|soneto|carta\ de\ amor)
     (?:\ (?:sobre|para|de)\ .+)?
+ |(?:me\ )?(?:escrev(?:a|e|er)|faz|faca|fazer)\ (?:um|uma)\ (?:script|programa|codigo|funcao)
+    (?:\ (?:que|para|em|de)\ .+)?
+ |traduz(?:a|ir)?\ (?!isso|isto|ess[ae]\ |[oa]\ |sua).+\ (?:para|pra|em)\ (?:o\ )?
+    (?:ingles|frances|espanhol|alemao|italiano|portugues)
+ |(?:me\ )?(?:recomend|indi[cq])(?:a|e|ue|ar)\ (?:um|uma)\ (?:bom\ |boa\ )?(?:filme|livro|musica
+    |serie|restaurante|jogo)(?:\ .{1,40})?
+ |qual\ (?:e\ )?o\ sentido\ da\ vida
  |(?:toc(?:a|ar)|toque|poe|coloca|coloque)\ (?:uma\ |um\ pouco\ de\ )?(?:musica|cancao)
  |(?:pede|peca|pedir|compra|compre|comprar)\ (?:pra\ mim\ |para\ mim\ |me\ )?(?:um|uma|uns|duas)
     \ (?:pizza|lanche|cafe|hamburguer|comida|almoco|taxi|uber|carro)(?:\ .{1,40})?
@@ -115,6 +129,8 @@ def classify(text: str, *, has_history: bool) -> Verdict:
         # "Yes" to what was offered goes on with the conversation.
         is_reply = has_history and _words(text) <= _AGREES
         return Verdict(MessageClass.FOLLOW_UP if is_reply else MessageClass.SMALL_TALK)
+    if is_gesture(text):
+        return Verdict(MessageClass.SMALL_TALK)
     if not has_history and is_unclear(text):
         return Verdict(MessageClass.OUT_OF_SCOPE, "unclear")
     if is_short and is_outside(text):
@@ -131,6 +147,12 @@ def is_command(text: str) -> bool:
     """
     found = _COMMAND.fullmatch(text.strip())
     return found is not None and (found["name"].casefold() in COMMANDS or not found["rest"])
+
+
+def is_gesture(text: str) -> bool:
+    """Whether a message is of emoji only: a wave, a thumb."""
+    signs = [char for char in text if unicodedata.category(char) == "So"]
+    return bool(signs) and not any(char.isalnum() for char in text)
 
 
 def is_unclear(text: str) -> bool:

@@ -12,25 +12,36 @@ _KINDS = (
     (
         "about",
         re.compile(
-            r"who are you|what can you do|can you help|quem [eé] voc[eê]|o que voc[eê]"
+            r"who are you|what can you do|can you help|(?<!how )are you (?:an? )?\w+\W*$|your name"
+            r"|seu nome|voc[eê] [eé] |quem [eé] voc[eê]|o que voc[eê]"
             r"|voc[eê] pode me ajudar",
             re.IGNORECASE,
         ),
     ),
-    ("well", re.compile(r"how are you|tudo bem", re.IGNORECASE)),
+    (
+        "well",
+        re.compile(
+            r"how are you|it going|s up\b|tudo (?:bem|bom|certo)|como (?:vai|voc|est)",
+            re.IGNORECASE,
+        ),
+    ),
     (
         "bye",
-        re.compile(r"\b(?:bye|goodbye|good night|tchau|at[eé] (?:logo|mais))\b", re.IGNORECASE),
+        re.compile(
+            r"\b(?:bye|goodbye|good night|see you|have a \w+|tchau|at[eé] (?:logo|mais|amanh[aã])"
+            r"|tenha um|bom fim de semana)\b",
+            re.IGNORECASE,
+        ),
     ),
     (
         "thanks",
-        re.compile(r"\b(?:thanks?|thx|cheers|obrigad[oa]|valeu)\b", re.IGNORECASE),
+        re.compile(r"\b(?:thanks?|thx|ty|cheers|obrigad[oa]|obg|valeu|vlw)\b", re.IGNORECASE),
     ),
     (
         "hello",
         re.compile(
-            r"\b(?:hi|hello|hey|good (?:morning|afternoon|evening)|ol[aá]|oi|bom dia"
-            r"|boa (?:tarde|noite))\b",
+            r"\b(?:hi|hello|hey|yo|good (?:morning|afternoon|evening)|to meet you|ol[aá]|oi|e a[ií]"
+            r"|bom dia|boa (?:tarde|noite)|prazer)\b|\U0001f44b",
             re.IGNORECASE,
         ),
     ),

@@ -72,6 +72,27 @@ TABLE = [
     ("???", "out_of_scope", "follow_up"),
     ("asdfghjk", "out_of_scope", "follow_up"),
     ("kubectl", "question", "follow_up"),
+    ("Hey, how are you doing?", "small_talk", "small_talk"),
+    ("What's up with the ferry?", "question", "question"),
+    ("Are you a robot?", "small_talk", "small_talk"),
+    ("Como vai você?", "small_talk", "small_talk"),
+    ("E aí, quando sai a balsa?", "question", "follow_up"),
+    ("👍", "small_talk", "small_talk"),
+    ("vlw", "small_talk", "small_talk"),
+    ("agent", "person", "person"),
+    ("This isn't helping, I want a human", "person", "person"),
+    ("Can you put me through to customer service?", "person", "person"),
+    ("How do I contact customer service?", "question", "question"),
+    ("I don't want to talk to a bot, give me a person", "person", "person"),
+    ("I don't want to talk to a person", "question", "question"),
+    ("Is there anyone I can talk to?", "person", "person"),
+    ("Não quero falar com robô", "person", "person"),
+    ("Quero falar com o suporte", "person", "person"),
+    ("Tem alguém aí que possa me atender?", "person", "person"),
+    ("Write a Python script that sorts a list", "out_of_scope", "out_of_scope"),
+    ("Translate hello to French", "out_of_scope", "out_of_scope"),
+    ("Me recomenda um filme", "out_of_scope", "out_of_scope"),
+    ("Pode explicar melhor?", "question", "follow_up"),
     ("HTTPS", "question", "follow_up"),
 ]
 
@@ -86,6 +107,8 @@ def test_set_answers_fit_what_was_said():
     assert set_answer("Hi!", "en").startswith("Hello!")
     assert set_answer("Boa tarde", "pt-br").startswith("Olá!")
     assert set_answer("valeu, até logo", "pt-br").startswith("Até logo")
+    assert set_answer("👋", "pt-br").startswith("Olá!")
+    assert set_answer("how are you doing?", "en").startswith("I am well")
     assert set_answer("thanks a lot", "en").startswith("You are welcome")
     assert "knowledge base" in set_answer("Who are you?", "en")
     for each in ("/new", "/space", "/again", "/why", "/share", "/export", "/help"):
