@@ -156,7 +156,8 @@ class ChatConsumer(Socket):
         sent, accepted = await self._permitted(
             stored, self.conversation_id, content, client_id, parent, as_of, release
         )
-        self._follow(sent.turn.pk, 0, is_new=sent.is_new)
+        if sent.is_new or sent.turn.pk not in self._following:  # a repeat goes on where it is
+            self._follow(sent.turn.pk, 0, is_new=sent.is_new)
         await self._send_json(accepted)
 
     def _follow(self, turn_id: uuid.UUID, after: int, *, is_new: bool = False) -> None:

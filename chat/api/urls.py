@@ -29,5 +29,6 @@ urlpatterns = [
     ),
     path("conversations/<str:pk>/handoff/", _one, name="conversation-handoff"),
     path("conversations/<str:pk>/handoff/release/", _back, name="conversation-handoff-release"),
+    path("conversations/<str:pk>/release/", _back, name="conversation-release"),
     *router.urls,
 ]

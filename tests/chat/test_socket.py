@@ -36,6 +36,22 @@ async def test_a_question_is_accepted_and_answered(conversation, owner):
     assert shown(events) == events[-1]["answer"] == "".join(WORDS)
 
 
+async def test_a_question_sent_twice_is_followed_once(conversation, owner):
+    answerer = saying(*WORDS, pause=0.06)
+    async with running_agent(answerer), opened(conversation, owner) as socket:
+        question = {"type": "message.send", "client_message_id": "c1", "content": "When?"}
+        await say(socket, **question)
+        first = await hear(socket)
+        while (await hear(socket))["type"] != "answer.delta":
+            pass
+        await say(socket, **question)
+        rest = await hear_out(socket)
+    repeated = next(each for each in rest if each["type"] == "message.accepted")
+    assert repeated["turn"]["id"] == first["turn"]["id"]
+    heard = [each["seq"] for each in rest if "seq" in each]
+    assert heard == list(range(heard[0], heard[-1] + 1))
+
+
 async def test_a_question_may_ask_an_earlier_state(conversation, owner, ask):
     def asked_at():
         turn = Turn.objects.get()
