@@ -18,12 +18,11 @@ from redis.backoff import NoBackoff
 
 from chat.turn_log.entries import LoggedEvent, log_key, seq_of
 from project.aio import redis_client
+from project.pacing import trip_seconds
 
 BLOCK_MS = 2000
 READ_COUNT = 200
 QUEUE_LIMIT = 400
-_PACE_SECONDS = 0.006  # between two reads when many turns are streaming: one read serves them all
-_PACE_FROM = 4  # streams
 log = structlog.get_logger(__name__)
 
 
@@ -140,8 +139,8 @@ class Hub:
             except Exception:
                 log.exception("turn_logs_not_read")
                 await asyncio.sleep(0.5)
-            if len(self._cursors) >= _PACE_FROM:
-                await asyncio.sleep(_PACE_SECONDS)
+            if pause := trip_seconds(len(self._cursors)):
+                await asyncio.sleep(pause)
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(redis.RedisError, OSError):

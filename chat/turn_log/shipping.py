@@ -1,7 +1,7 @@
 """Sending what the turns of a process have written, all of them in one round trip after another.
 
 While a round trip is under way the others gather: with one turn running an entry leaves at once,
-with a hundred each trip takes along what all of them have said meanwhile.
+with a hundred each trip waits a moment and takes along what all of them have said meanwhile.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import structlog
 
 from chat.turn_log.entries import LoggedEvent
 from project.aio import redis_client
+from project.pacing import trip_seconds
 
 _RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 log = structlog.get_logger(__name__)
@@ -76,6 +77,8 @@ class Shipper:
 
     async def _run(self) -> None:
         while self._waiting:
+            if pause := trip_seconds(len(self.logs)):
+                await asyncio.sleep(pause)
             loads = [(cargo, batch) for cargo in self._waiting if (batch := cargo.batch())]
             self._waiting.clear()
             if not loads:

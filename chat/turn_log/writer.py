@@ -10,10 +10,8 @@ from chat.turn_log.entries import TTL_FINISHED, TTL_RUNNING, LoggedEvent, encode
 from chat.turn_log.shipping import shipper
 from chat.types import AnswerDelta, AnswerEvent, event_fields
 from project.aio import redis_client
+from project.pacing import gather_seconds
 
-COALESCE_SECONDS = 0.05
-COALESCE_BUSY = 0.15
-BUSY_LOGS = 12  # written by one process: from here on text is gathered for longer, up to thrice
 COALESCE_DELTAS = 8
 BATCH = 64
 JUMP = 10_000
@@ -25,10 +23,10 @@ CLOSE_SECONDS = 2.0
 class TurnLog:
     """Numbers the events of a turn and has them sent.
 
-    Text is gathered for 50 ms (up to 150 ms while the process writes many logs) or 8 pieces, but
-    the first piece after a pause goes out at once. A
-    Redis that is away is waited for: events are kept and sent when it is back, at the numbers that
-    they were given. `lost` is set when another agent has written: this one must stop.
+    Text is gathered (`project.pacing`) for a moment or 8 pieces, but the first piece after a pause
+    goes out at once. A Redis that is away is waited for: events are kept and sent when it is back,
+    at the numbers that they were given. `lost` is set when another agent has written: this one must
+    stop.
     """
 
     def __init__(self, turn_id: uuid.UUID, *, writer: str) -> None:
@@ -79,7 +77,7 @@ class TurnLog:
         self._block = event.block
         self._texts.append(event.text)
         loop = asyncio.get_running_loop()
-        due = self._sent_at + self._gather_seconds()
+        due = self._sent_at + gather_seconds(len(self._shipper.logs))
         if len(self._texts) >= COALESCE_DELTAS or loop.time() >= due:
             self._end_text()
         elif self._timer is None:
@@ -119,10 +117,6 @@ class TurnLog:
         """Give up: another agent has written that entry."""
         self._pending.clear()
         self.lost.set()
-
-    def _gather_seconds(self) -> float:
-        """Return how long text is gathered: an event costs the same however long its text is."""
-        return min(COALESCE_BUSY, COALESCE_SECONDS * max(1.0, len(self._shipper.logs) / BUSY_LOGS))
 
     def _end_text(self) -> None:
         if self._timer is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from project.inference.models import ModelEndpoint
 from project.inference.sealing import SealBroken
 from project.inference.types import Messages, TokenUsage
 from project.inference.usage import estimate_tokens
+from project.pacing import gather_seconds
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse
@@ -29,6 +30,7 @@ MAX_ANSWER_CHARS = 200_000
 # What some servers refuse, and what they want instead; learned from their first refusal.
 _SUBSTITUTES = {"max_tokens": "max_completion_tokens", "temperature": "", "stream_options": ""}
 _refused_parameters: dict[UUID, set[str]] = {}
+_streaming: set[ChatCall] = set()  # of this process
 
 
 class CallFailed(Exception):
@@ -80,6 +82,7 @@ class ChatCall:
         async with AsyncExitStack() as stack:
             try:
                 response = await self._opened(stack)
+                _streaming.add(self)
                 async for text in self._read(response):
                     yield text
             except CallFailed:
@@ -94,6 +97,8 @@ class ChatCall:
                     error=type(error).__name__,
                 )
                 raise CallFailed(failure) from error
+            finally:
+                _streaming.discard(self)
 
     @property
     def latency_ms(self) -> int:
@@ -161,6 +166,7 @@ class ChatCall:
         }
 
     async def _read(self, response: AsyncAPIResponse[Any]) -> AsyncGenerator[str, None]:
+        """Yield the text of what has come since the last look; the first one at once."""
         events = EventReader()
         chunks = response.iter_bytes()
         while not self._is_over:
@@ -175,15 +181,27 @@ class ChatCall:
                 if self.finish_reason:
                     break
                 raise
-            for event in events.finish() if chunk is None else events.feed(chunk):
-                text = self._text_of(event)
-                if text:
-                    self._keep(text)
-                    yield text
+            text, fault = self._taken(events.finish() if chunk is None else events.feed(chunk))
+            if text:
+                self._keep(text)
+                yield text
+            if fault is not None:
+                raise fault
             if chunk is None:
                 break
+            if text and not self.finish_reason:
+                await asyncio.sleep(gather_seconds(len(_streaming)))
         if not self.finish_reason:
             raise CallFailed(failures.INCOMPLETE if self._texts else failures.MALFORMED)
+
+    def _taken(self, events: Iterator[bytes]) -> tuple[str, Exception | None]:
+        """Return the text of these events, and what is wrong behind it."""
+        texts: list[str] = []
+        try:
+            texts.extend(self._text_of(event) for event in events)
+        except Exception as fault:  # noqa: BLE001 - raised when the text before it is shown
+            return "".join(texts), fault
+        return "".join(texts), None
 
     def _text_of(self, data: bytes) -> str:
         """Return the text of an event, "" if it has none; remember what else it says.

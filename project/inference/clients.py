@@ -99,17 +99,16 @@ async def close_clients() -> None:
 
 
 def _async_http(endpoint: ModelEndpoint) -> httpx2.AsyncClient:
+    """Return a client over aiohttp: its parser in C takes a tenth of the time a piece of text.
+
+    Proxies of the environment are not used: where an endpoint is, its address says.
+    """
     import httpx2
-
-    class BoundedTransport(httpx2.AsyncHTTPTransport):
-        """Ends answers that no language model would send, before they fill the memory."""
-
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            response = await super().handle_async_request(request)
-            response.stream = BoundedStream(response.stream)
-            return response
+    import openai
 
     class BoundedStream(httpx2.AsyncByteStream):
+        """Ends answers that no language model would send, before they fill the memory."""
+
         def __init__(self, stream: Any) -> None:
             self._stream = stream
 
@@ -126,12 +125,16 @@ def _async_http(endpoint: ModelEndpoint) -> httpx2.AsyncClient:
         async def aclose(self) -> None:
             await self._stream.aclose()
 
-    return httpx2.AsyncClient(
-        transport=BoundedTransport(
-            limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
-        ),
+    async def bound(response: httpx2.Response) -> None:
+        response.stream = BoundedStream(response.stream)
+
+    return openai.DefaultAioHttpClient(
+        verify=httpx2.create_ssl_context(),
+        trust_env=False,
+        limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
         timeout=_timeout(endpoint, read=None),
         follow_redirects=False,
+        event_hooks={"response": [bound]},
     )
 
 

@@ -68,6 +68,8 @@ def classify(error: BaseException) -> Failure:
     cause = error.__cause__
     if isinstance(error, OversizedAnswer) or isinstance(cause, OversizedAnswer):
         return OVERSIZED
+    if (streamed := _of_streaming(error)) is not None:
+        return streamed
     if isinstance(error, openai.APITimeoutError):
         return CONNECT_TIMEOUT if isinstance(cause, httpx2.ConnectTimeout) else FIRST_TOKEN_TIMEOUT
     if isinstance(error, openai.APIConnectionError):
@@ -82,6 +84,22 @@ def classify(error: BaseException) -> Failure:
     ):
         return SERVER_ERROR  # an error object inside the stream
     return MALFORMED
+
+
+def _of_streaming(error: BaseException) -> Failure | None:
+    """Return the failure by what aiohttp said first; the layers above take resets for timeouts."""
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, aiohttp.ClientError):
+        cause = cause.__cause__
+    if cause is None:
+        return None
+    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+        return CONNECT_TIMEOUT
+    if isinstance(cause, aiohttp.ServerTimeoutError):
+        return FIRST_TOKEN_TIMEOUT
+    return REFUSED if isinstance(cause, aiohttp.ClientConnectorError) else BROKEN_OFF
 
 
 def backoff_seconds(attempt: int, retry_after: float | None = None) -> float:

@@ -67,10 +67,11 @@ async def test_it_streams_the_answer_and_says_what_it_cost(
     model_server: ModelServer, make_endpoint: MakeEndpoint
 ) -> None:
     await in_thread(make_endpoint, input_price=Decimal(3), output_price=Decimal(15))
+    model_server.behave("good", token_delay=0.02)
     events = [event async for event in stream_chat(QUESTION, usage=USAGE)]
     *deltas, finish = events
     assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == ANSWER
-    assert len(deltas) > 5
+    assert 2 < len(deltas) < 15  # as it comes, though not each of the 15 tokens for itself
     assert isinstance(finish, Finish)
     assert (finish.finish_reason, finish.endpoint, finish.model) == ("stop", "good", "good")
     assert (finish.usage.prompt_tokens, finish.usage.completion_tokens) == (5, 15)

@@ -1,0 +1,23 @@
+"""How long text that is streaming is gathered before it is passed on.
+
+Every step of a piece of text costs the same however long the piece is. A process with few streams
+passes on what comes twenty times a second, which reads as a flow; one with many gathers for longer,
+and so serves several times as many.
+"""
+
+GATHER_SECONDS = 0.05
+BUSIEST_SECONDS = 0.2
+BUSY_STREAMS = 6  # in one process; from here on text is gathered for longer
+
+
+def gather_seconds(streams: int) -> float:
+    """Return how long text is gathered in a process with so many streams."""
+    return min(BUSIEST_SECONDS, GATHER_SECONDS * max(1.0, streams / BUSY_STREAMS))
+
+
+def trip_seconds(streams: int) -> float:
+    """Return how long a process with so many streams waits between two trips to Redis for them.
+
+    A trip serves all of them. With a few, which wait for their first words, it waits for nobody.
+    """
+    return 0.0 if streams < BUSY_STREAMS else min(0.03, 0.001 * streams)
