@@ -51,6 +51,11 @@ def emit_updated(job: IngestJob, *before: NewEvent) -> None:
     """
     if job.status == JobStatus.QUEUED:
         job_queued(job, is_new=not job.attempts)
+    emit_status(job, *before)
+
+
+def emit_status(job: IngestJob, *before: NewEvent) -> None:
+    """Do the same for a job that was noted as queued already, or is not."""
     updated = NewEvent(
         "knowledge.job.updated",
         {"job": str(job.pk), "status": job.status, "error": job.error_code or None},

@@ -6,11 +6,13 @@ how long the last ones of each kind took. A job that pauses is nobody's predeces
 """
 
 import datetime
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from django.db import connection, models
 from django.db.models import F, Q
@@ -85,7 +87,8 @@ class _Line:
         """Place of each asked job, and how many jobs of each kind are before it."""
         if len(self.asked) == 1:
             (job,) = self.asked.values()
-            return {job.pk: _before(job)}
+            before = self._look(job)
+            return {job.pk: (before.total() + 1, before)}
         waiting = Q(lease_until=None) | Q(lease_until__lte=Now()) | Q(pk__in=list(self.asked))
         rows = IngestJob.objects.filter(waiting, status=JobStatus.QUEUED).order_by()
         order = [F("queued_at").asc(), F("id").asc()]
@@ -103,6 +106,17 @@ class _Line:
                 found[pk] = (place, kinds.copy())
             kinds[kind] += 1
         return found
+
+    def _look(self, job: IngestJob) -> Counter[str]:
+        """Ask for all that the place of one job needs; return the kinds of those before it."""
+        # In plain SQL, as below: every upload asks, and to write queries costs more than to run
+        # them.
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOK, [job.queued_at, job.pk, job.kind, LAST])
+            before, held, seconds, after_extract, self.now = cursor.fetchone()
+        self._usual[job.kind] = None if seconds is None else Usual(seconds, after_extract)
+        self.held = [_held(row) for row in json.loads(held or "[]")]
+        return Counter(json.loads(before or "{}"))
 
     def usual(self, kind: str) -> Usual | None:
         if kind not in self._usual:
@@ -150,38 +164,57 @@ class _Line:
         return max(work / max(1, len(self.held)), pause) + own.seconds
 
 
-def _before(job: IngestJob) -> tuple[int, Counter[str]]:
-    """Return the place of one job, and how many of each kind are before it."""
-    # In plain SQL, as below: every upload asks, and to write a query costs more than to run it.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT kind, count(*) FROM knowledge_ingestjob
+_HELD = (
+    "id",
+    "kind",
+    "status",
+    "stage",
+    "progress",
+    "pages_done",
+    "pages_total",
+    "pages_rate",
+    "passages_done",
+    "passages_total",
+    "passages_rate",
+    "started_at",
+)
+_USUAL = """
+    SELECT avg(greatest(0, seconds)) AS seconds,
+        avg(greatest(0, seconds - extract)) AS after_extract
+    FROM (
+        SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds,
+            coalesce((timings ->> 'extract')::float8, 0) AS extract
+        FROM knowledge_ingestjob
+        WHERE kind = %s AND status = 'completed' ORDER BY created_at DESC LIMIT %s
+    ) AS done WHERE seconds IS NOT NULL
+"""
+_LOOK = f"""
+    SELECT (
+        SELECT json_object_agg(kind, number) FROM (
+            SELECT kind, count(*) AS number FROM knowledge_ingestjob
             WHERE status = 'queued' AND (lease_until IS NULL OR lease_until <= now())
             AND (queued_at, id) < (%s, %s)
             GROUP BY kind
-            """,
-            [job.queued_at, job.pk],
-        )
-        before = Counter(dict(cursor.fetchall()))
-    return before.total() + 1, before
+        ) AS ahead
+    )::text, (
+        SELECT json_agg(json_build_array({", ".join(_HELD)})) FROM knowledge_ingestjob
+        WHERE status = 'processing' AND lease_until > now() AND lease_owner <> ''
+    )::text, usual.*, clock_timestamp()
+    FROM ({_USUAL}) AS usual
+"""  # noqa: S608 - names of our own columns
+
+
+def _held(values: list[Any]) -> IngestJob:
+    """Return a job that a worker holds, with the fields that tell how far it is."""
+    values[0] = uuid.UUID(values[0])
+    if values[-1] is not None:
+        values[-1] = datetime.datetime.fromisoformat(values[-1])
+    return IngestJob.from_db(connection.alias, _HELD, values)
 
 
 def _usual(kind: str) -> Usual | None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH done AS (
-                SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds,
-                    coalesce((timings ->> 'extract')::float8, 0) AS extract
-                FROM knowledge_ingestjob
-                WHERE kind = %s AND status = 'completed' ORDER BY created_at DESC LIMIT %s
-            )
-            SELECT avg(greatest(0, seconds)), avg(greatest(0, seconds - extract))
-            FROM done WHERE seconds IS NOT NULL
-            """,
-            [kind, LAST],
-        )
+        cursor.execute(_USUAL, [kind, LAST])
         seconds, after_extract = cursor.fetchone()
     return None if seconds is None else Usual(seconds, after_extract)
 

@@ -21,6 +21,7 @@ from knowledge import (
     reviews,
     revisions,
     statistics,
+    upload_rush,
     vocabulary,
 )
 from knowledge import tuning_work as tunings
@@ -31,6 +32,7 @@ from knowledge.relating import refreshing as relating
 @shared_task(bind=True)
 def ingest(self: Any, job_id: str) -> None:
     """Work off a job; a transient fault sends it again, later each time."""
+    upload_rush.rush_let_pass()
     wait = ingestion.job_work(uuid.UUID(job_id))
     if wait is not None:
         self.apply_async((job_id,), countdown=wait)

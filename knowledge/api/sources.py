@@ -1,6 +1,7 @@
 """REST: uploads and sources."""
 
 import json
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge import services
+from knowledge.access import space_for_writing
 from knowledge.api.job_serializers import JobSerializer, UploadAnswer
 from knowledge.api.serializers import SAME_NAME, SourceSerializer, UploadInput
 from knowledge.api.spaces import chosen_space
@@ -43,7 +45,7 @@ class UploadViewSet(ApiViewSet):
             message = _("Send one file a request.")
             raise Invalid(message, field="file")
         upload = body["file"]
-        space = chosen_space(caller(request), body.get("space"))
+        space = _space(request, body.get("space"))
         source, job, duplicate_of = services.source_upload(
             acting_user=caller(request),
             space=space,
@@ -60,7 +62,7 @@ class UploadViewSet(ApiViewSet):
             "source": SourceSerializer(source).data,
         }
         if duplicate_of is not None:
-            answer["duplicate_of"] = duplicate_of.pk
+            answer["duplicate_of"] = duplicate_of
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
     def _replaced(self, body: dict[str, Any], space: Space, filename: str) -> Source | None:
@@ -82,6 +84,14 @@ class UploadViewSet(ApiViewSet):
         if not state.allowed:
             message = _("Too many uploads. Wait and try again.")
             raise TooMany(message, retry_after=state.retry_after)
+
+
+def _space(request: Request, pk: uuid.UUID | None) -> Space:
+    """Return the space to write to; whoever may not write there is refused by the service."""
+    space = chosen_space(caller(request), None) if pk is None else space_for_writing(pk)
+    if space is None:
+        raise missing()
+    return space
 
 
 def _tags(data: Any) -> list[str]:

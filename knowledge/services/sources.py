@@ -1,5 +1,6 @@
 """Taking in files. A source's row and its file come and go together."""
 
+import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,11 +11,13 @@ from django.utils.translation import gettext as _
 from knowledge import tasks
 from knowledge.access import role_require
 from knowledge.choices import JobKind, SourceKind
-from knowledge.job_news import emit_updated
+from knowledge.job_news import emit_status
 from knowledge.models import IngestJob, Source, Space
 from knowledge.node_fields import MAX_TAGS, language_require
 from knowledge.replacing import replaceable_require
 from knowledge.source_files import file_stored, full_disks_told, name_cleaned, stored_news
+from knowledge.upload_rows import upload_insert
+from knowledge.upload_rush import upload_counted
 from project.accounts.choices import Role
 from project.accounts.models import User
 from project.celery import send_after_commit
@@ -27,7 +30,7 @@ class Uploaded(NamedTuple):
 
     source: Source
     job: IngestJob
-    duplicate_of: Source | None
+    duplicate_of: uuid.UUID | None
 
 
 def source_upload(
@@ -62,24 +65,24 @@ def source_upload(
     _check(source)
     if replaces is not None:
         source.replaces = replaceable_require(acting_user, space, replaces)
-    with file_stored(source, file.chunks()), full_disks_told(), transaction.atomic():
-        duplicate = (
-            Source.objects.filter(space=space, sha256=source.sha256)
-            .order_by("created_at", "pk")
-            .first()
-        )
-        source.save(force_insert=True)
-        job = IngestJob.objects.create(
-            kind=JobKind.SOURCE,
-            space=space,
-            source=source,
-            created_by=acting_user,
-            trace_id=current_trace_id(),
-        )
-        job.earlier_source = duplicate.pk if duplicate else None  # type: ignore[attr-defined]  # known
-        emit_updated(job, stored_news(source))
+    job = IngestJob(
+        kind=JobKind.SOURCE,
+        space=space,
+        source=source,
+        created_by=acting_user,
+        trace_id=current_trace_id(),
+    )
+    with (
+        upload_counted(),
+        file_stored(source, file.chunks()),
+        full_disks_told(),
+        transaction.atomic(),
+    ):
+        earlier = upload_insert(source, job)
+        job.earlier_source = earlier  # type: ignore[attr-defined]  # known
+        emit_status(job, stored_news(source))
         send_after_commit(tasks.ingest, str(job.pk))
-    return Uploaded(source, job, duplicate)
+    return Uploaded(source, job, earlier)
 
 
 def _check(source: Source) -> None:

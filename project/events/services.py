@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from project.database.rows import rows_add
 from project.events import bus
 from project.events.models import Event
 from project.events.registry import subscribers_of
@@ -41,20 +42,19 @@ def emit_many(news: Sequence[NewEvent]) -> list[Event]:
         message = f"{news[0].type} must be emitted inside a transaction."
         raise transaction.TransactionManagementError(message)
     trace_id, now = current_trace_id(), timezone.now()
-    events = Event.objects.bulk_create(
-        [
-            Event(
-                type=each.type,
-                payload=each.payload,
-                space_id=each.space_id,
-                subject_id=each.subject_id,
-                trace_id=trace_id,
-                settled_at=None if subscribers_of(each.type) else now,
-            )
-            for each in news
-        ],
-        batch_size=BATCH,
-    )
+    events = [
+        Event(
+            type=each.type,
+            payload=each.payload,
+            space_id=each.space_id,
+            subject_id=each.subject_id,
+            trace_id=trace_id,
+            settled_at=None if subscribers_of(each.type) else now,
+        )
+        for each in news
+    ]
+    for at in range(0, len(events), BATCH):
+        rows_add(events[at : at + BATCH])
     deliveries_write(events)
     entries = [(event.position, event.type, event.subject_id) for event in events]
     transaction.on_commit(lambda: bus.publish_many(entries), robust=True)

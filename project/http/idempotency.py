@@ -81,9 +81,7 @@ class IdempotencyMiddleware:
     def _run(self, request: HttpRequest, record: IdempotencyRecord) -> HttpResponseBase:
         with transaction.atomic():
             # Held to the end: nobody takes the place of a request that is still being worked on.
-            rows = IdempotencyRecord.objects.select_for_update().order_by()
-            own = rows.filter(pk=record.pk, locked_until=record.locked_until)
-            if not own.values_list("pk", flat=True):
+            if not _held(record):
                 raise _in_progress()
             response = self.get_response(request)
             if _is_refused(response):
@@ -91,12 +89,33 @@ class IdempotencyMiddleware:
             elif isinstance(response, HttpResponse):
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response.render()
-                IdempotencyRecord.objects.filter(pk=record.pk).update(
-                    status=response.status_code,
-                    content_type=response.headers.get("Content-Type", ""),
-                    body=response.content,
-                )
+                _keep(record, response)
             return response
+
+
+def _held(record: IdempotencyRecord) -> bool:
+    """Lock the claim for this transaction; return False where another has taken it over."""
+    # In plain SQL, as below: writing a query costs more than to run it.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM http_idempotencyrecord WHERE id = %s AND locked_until = %s FOR UPDATE",
+            [record.pk, record.locked_until],
+        )
+        return cursor.fetchone() is not None
+
+
+def _keep(record: IdempotencyRecord, response: HttpResponse) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE http_idempotencyrecord SET status = %s, content_type = %s, body = %s "
+            "WHERE id = %s",
+            [
+                response.status_code,
+                response.headers.get("Content-Type", ""),
+                response.content,
+                record.pk,
+            ],
+        )
 
 
 def _is_refused(response: HttpResponseBase) -> bool:

@@ -107,7 +107,7 @@ def test_the_same_file_again_makes_no_second_node(owner: User, space: Space) -> 
     first, job, _none = upload(owner, space)
     work(job)
     again, second, duplicate = upload(owner, space, name="copy.md")
-    assert duplicate == first
+    assert duplicate == first.pk
     assert again.pk != first.pk
     second = work(second)
     assert (second.status, second.nodes) == (JobStatus.COMPLETED, [Node.objects.get().pk])

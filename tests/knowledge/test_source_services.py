@@ -130,10 +130,10 @@ def test_a_full_disk_is_told_and_leaves_nothing(owner: User, space: Space, uploa
 def test_a_failing_row_takes_its_file_along(
     owner: User, space: Space, uploads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_fields: object) -> None:
+    def fail(*_rows: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(IngestJob.objects, "create", fail)
+    monkeypatch.setattr("knowledge.services.sources.emit_status", fail)
     with pytest.raises(ConnectionError):
         upload(owner, space)
     assert files(uploads) == []

@@ -1,6 +1,5 @@
 """Reads of webhooks. A webhook is its owner's alone; superusers see all."""
 
-from collections.abc import Collection
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -27,10 +26,6 @@ class WebhookQuerySet(models.QuerySet):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self if user.is_superuser else self.filter(owner=user)
-
-    def wanting(self, types: Collection[str]) -> Self:
-        """Keep the webhooks that send and want one of these types."""
-        return self.filter(is_enabled=True, types__overlap=list(types))
 
     def switched_off(self) -> Self:
         """Keep the webhooks that were switched off because of their receivers."""

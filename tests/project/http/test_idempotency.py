@@ -5,7 +5,6 @@ import uuid
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from knowledge.models import Node, Source, Space
@@ -111,15 +110,12 @@ def test_work_whose_answer_could_not_be_stored_is_undone_and_done_once(
     api: Api, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = key()
-    unbroken = QuerySet.update
 
-    def broken(rows: QuerySet, **values: object) -> int:
-        if rows.model is IdempotencyRecord:
-            raise OperationalError("the connection is closed")
-        return unbroken(rows, **values)
+    def broken(*_arguments: object) -> None:
+        raise OperationalError("the connection is closed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(QuerySet, "update", broken)
+        patch.setattr("project.http.idempotency._keep", broken)
         api.raise_request_exception = False
         answer = api.post("/api/v1/nodes/", node(space), headers=headers)
     assert answer.status_code == 503
