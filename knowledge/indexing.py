@@ -122,7 +122,9 @@ def prepare_nodes(
     if not connection.in_atomic_block:
         connection.close()  # back to the pool while the models work
     for number, (model, generations) in enumerate(by_model.items()):
-        spaces = {generation.space_id: generation.pk for generation in generations}
+        spaces: dict[uuid.UUID, list[uuid.UUID]] = {}  # two of a space may be of one model
+        for generation in generations:
+            spaces.setdefault(generation.space_id, []).append(generation.pk)
         own = [node for node in prepared if node.space_id in spaces]
         pairs = [(node.node_id, passage.embedded) for node in own for passage in node.passages]
         with _may_be_away(*generations):
@@ -137,7 +139,7 @@ def prepare_nodes(
             at = 0
             for node in own:
                 end = at + len(node.passages)
-                node.vectors[spaces[node.space_id]] = vectors[at:end]
+                node.vectors.update(dict.fromkeys(spaces[node.space_id], vectors[at:end]))
                 at = end
     return PreparedIndex(prepared)
 

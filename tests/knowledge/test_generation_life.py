@@ -139,6 +139,20 @@ def test_a_switch_and_the_way_back_miss_nothing(
     assert switches[0].before_id == switches[1].generation_id == old.pk
 
 
+def test_the_same_model_built_anew_stops_no_indexing(
+    owner: User, space: Space, nodes: list[Node]
+) -> None:
+    old = ensure_generation(space.pk)
+    new = worked(services.generation_begin(acting_user=owner, space=space, endpoint=None))
+    assert (new.model_key, new.status) == (old.model_key, GenerationStatus.READY)
+    changed(owner, nodes[0], "A wharfage costs 13 euros.")
+    assert index_node(nodes[0].pk)
+    assert found(owner, "wharfage", mode="keyword") == ["Mooring"]
+    assert (vectors_of(old), vectors_of(new)) == (2, 2)
+    services.generation_switch(acting_user=owner, generation=new)
+    assert found(owner, "wharfage", generation=new.pk)[0] == "Mooring"
+
+
 def test_a_model_that_is_away_stops_nothing_but_its_own_build(
     owner: User, space: Space, other: ModelEndpoint, nodes: list[Node], server: ModelServer
 ) -> None:
