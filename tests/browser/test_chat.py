@@ -5,7 +5,11 @@ import re
 from playwright.sync_api import Page, expect
 
 from chat.models import Message, Turn
+from knowledge.choices import NodeStatus
+from knowledge.indexing import index_node
 from knowledge.models import Node
+from knowledge.services import node_create
+from project.accounts.models import User
 from tests.browser.conftest import Acervo, Visit
 
 QUESTION = "When is high water in Tarvelo on 3 May?"
@@ -45,6 +49,41 @@ def test_a_suggested_question_gets_a_cited_answer_whose_passage_opens(
     panel.get_by_role("link", name="Open the whole text").click()
     expect(page).to_have_url(re.compile(rf"/knowledge/nodes/{tides.pk}/\?version=1&start="))
     expect(page.locator("mark.passage").first).to_be_in_viewport()
+
+
+def test_an_open_source_outlives_the_end_of_its_answer(
+    visit: Visit, acervo: Acervo, tides: Node
+) -> None:
+    fees = node_create(
+        acting_user=User.objects.get(username="author"),
+        space=tides.space,
+        title="High water of storms",
+        content="# Storms\n\nIn storms high water in Tarvelo on 3 May comes an hour earlier.\n",
+        status=NodeStatus.PUBLISHED,
+    )
+    index_node(fees.pk)
+    acervo.model.behave(
+        answer="So it is [1], and so [2].\n\nAnd there is more to be said of it.",
+        fault="hang",
+        after=14,
+    )
+    page = visit.page
+    page.goto("/")
+    ask(page)
+    answer = page.locator(".answer")
+    answer.locator("a.citation[data-citation='1']").first.click()
+    panel = page.get_by_role("complementary", name="Source")
+    expect(panel.locator("mark.passage").first).to_be_visible()
+    page.get_by_role("button", name="Stop answering").click()
+    expect(answer.locator("[data-foot]")).to_be_visible()
+    panel.get_by_role("button", name="Next source").click()
+    expect(panel.locator("[data-panel-number]")).to_have_text("2")
+    expect(answer.locator(".source[data-citation='2'] [data-open-source]")).to_have_attribute(
+        "aria-expanded", "true"
+    )
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    assert page.evaluate("document.activeElement.closest('.answer') !== null")
 
 
 def test_a_reload_in_mid_answer_loses_and_doubles_nothing(

@@ -6,9 +6,12 @@ const OVERLAY = matchMedia("(max-width: 75rem)");
 const panel = find("[data-panel]");
 const body = find("[data-panel-body]");
 let opener = null;
-let source = null; // of a passage: its entry in the list of sources
+let answer = null; // of what is open
+let number = 0; // of a passage: storing makes its entry anew
 let marked = []; // what leads to what is open
 let loading = null;
+
+const source = () => find(`.source[data-citation="${number}"]`, answer);
 
 /** Close what is open; return whether anything was. */
 export function close() {
@@ -17,9 +20,8 @@ export function close() {
   panel.hidden = true;
   setModal();
   mark([]);
-  // An answer that was stored meanwhile has fresh elements: the number is what stays.
-  (opener.isConnected || !source ? opener : find("[data-open-source]", source)).focus();
-  opener = source = null;
+  (opener.isConnected || !number ? opener : find("[data-open-source]", source())).focus();
+  opener = null;
   return true;
 }
 
@@ -27,23 +29,23 @@ export function close() {
 function toggle(from, cited) {
   if (opener === from) return close();
   opener = from;
-  source = cited;
+  answer = from.closest(".answer");
+  number = cited?.dataset.citation;
   if (cited) showSource();
-  else open("why", [from], page(`turns/${from.closest(".answer").dataset.turn}/why/`));
+  else open("why", [from], page(`turns/${answer.dataset.turn}/why/`));
   panel.focus();
 }
 
 const neighbour = (by) => {
-  const all = findAll(".source", source.parentElement);
-  return all[all.indexOf(source) + Number(by)];
+  const all = findAll(".source", answer);
+  return all[all.indexOf(source()) + Number(by)];
 };
 
 function showSource() {
-  const { citation, address } = source.dataset;
-  put(panel, { "panel-number": citation });
+  put(panel, { "panel-number": number });
   for (const button of findAll("[data-panel-step]")) button.disabled = !neighbour(button.dataset.panelStep);
-  const links = findAll(`a.citation[data-citation="${citation}"]`, source.closest(".answer"));
-  open("source", [...links, find("[data-open-source]", source)], address);
+  const links = findAll(`a.citation[data-citation="${number}"]`, answer);
+  open("source", [...links, find("[data-open-source]", source())], source().dataset.address);
 }
 
 async function open(kind, leads, address) {
@@ -62,9 +64,9 @@ async function open(kind, leads, address) {
     find("#passage", body)?.scrollIntoView({ block: "nearest" });
   } catch ({ status, message }) {
     if (signal.aborted) return;
-    if (!source) return (body.textContent = message);
+    if (!number) return (body.textContent = message);
     const why = status === 404 ? t("source_gone") : `${t("source_failed")} ${message}`;
-    const [title, snippet] = ["title", "snippet"].map((part) => find(`[data-${part}]`, source).textContent);
+    const [title, snippet] = ["title", "snippet"].map((part) => find(`[data-${part}]`, source()).textContent);
     body.replaceChildren(copyOf("gone-template", { why, title, snippet }));
   } finally {
     clearTimeout(waiting);
@@ -99,5 +101,5 @@ on(thread, "keydown", "a.citation", (event, link) => {
 });
 onClick("[data-open-source], [data-why]", (button) => toggle(button, button.closest(".source")));
 onClick("[data-panel-close]", close);
-onClick("[data-panel-step]", ({ dataset }) => showSource((source = neighbour(dataset.panelStep))));
+onClick("[data-panel-step]", ({ dataset }) => showSource((number = neighbour(dataset.panelStep).dataset.citation)));
 OVERLAY.onchange = setModal;
