@@ -181,3 +181,44 @@ def test_tries_are_spread_by_chance_over_a_time_that_doubles_up_to_thirty_second
     )
     assert waits["early"] == [0] * 7
     assert waits["late"] == [2000, 4000, 8000, 16000, 30000, 30000, 30000]
+
+
+def test_what_another_tab_asked_is_there_when_this_one_is_looked_at_again(
+    visit: Visit, acervo: Acervo, tides: Node
+) -> None:
+    acervo.model.behave(answer="At **11:40** [1].")
+    page = visit.page
+    page.goto("/")
+    ask(page)
+    expect(page.locator(".answer")).to_have_attribute("data-status", "completed")
+    other = page.context.new_page()
+    other.goto(page.url)
+    ask(page, "And on 4 May?")
+    expect(page.locator(".answer").last).to_have_attribute("data-status", "completed")
+    expect(other.locator(".question")).to_have_count(1)
+    with other.expect_navigation():
+        other.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(other.locator(".question")).to_have_count(2)
+    expect(other.locator(".answer").last).to_contain_text("11:40")
+
+
+def test_text_that_comes_while_the_page_goes_to_the_end_does_not_hold_it_back(
+    visit: Visit, tides: Node
+) -> None:
+    page = visit.page
+    page.goto("/")
+    rest = page.evaluate(
+        """async () => {
+          const box = document.querySelector("[data-scroller]");
+          const thread = document.querySelector("[data-thread]");
+          for (let count = 0; count < 30; count += 1) {
+            const block = document.createElement("div");
+            block.style.height = "100px";
+            thread.append(block);
+            await new Promise((done) => setTimeout(done, 8));
+          }
+          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          return box.scrollHeight - box.scrollTop - box.clientHeight;
+        }"""
+    )
+    assert rest < 2

@@ -12,7 +12,7 @@ import * as outbox from "./outbox.js";
 import * as panel from "./panel.js";
 import { liveSocket } from "../socket.js";
 import * as states from "./state.js";
-import { announce, api, chat, copyOf, find, findAll, freshId, here, keepPlace, load, mine, newest, on, onClick, page, patchJson, postJson, put, t, tell, thread, toEnd } from "./ui.js";
+import { announce, api, chat, copyOf, find, findAll, freshId, getJson, here, keepPlace, load, mine, newest, on, onClick, page, patchJson, postJson, put, t, tell, thread, toEnd } from "./ui.js";
 
 const socket = liveSocket(() => `/ws/chat/${here()}/`);
 const followers = new Map(); // by turn
@@ -219,6 +219,16 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   act();
 });
+
+// What another tab asked; once, as it may be of another branch.
+window.onfocus = async () => {
+  if (!here() || followers.size || composer.input.value) return;
+  const { results } = await getJson(`${mine("messages/")}?limit=1`).catch(() => ({}));
+  const id = results?.[0]?.id;
+  if (!id || history.state === id || find(`[data-message="${id}"]`)) return;
+  history.replaceState(id, "");
+  location.reload();
+};
 
 banner.watch(socket);
 startAttachments(begin);

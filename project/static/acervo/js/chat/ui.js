@@ -53,6 +53,7 @@ const NEAR = 60; // pixels from the end that count as being there
 const box = find("[data-scroller]");
 const jump = find("[data-jump]");
 let isFollowing = true;
+let top = 0;
 
 export function toEnd() {
   isFollowing = true;
@@ -69,7 +70,8 @@ export function keepPlace(change) {
 
 box.addEventListener("scroll", () => {
   const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
-  isFollowing = rest < NEAR;
+  isFollowing = rest < NEAR || (isFollowing && box.scrollTop >= top); // only who goes up leaves
+  top = box.scrollTop;
   jump.hidden = rest < 240;
 }, { passive: true });
 jump.onclick = toEnd;
