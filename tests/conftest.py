@@ -130,14 +130,16 @@ def english() -> None:
     translation.activate(settings.LANGUAGE_CODE)
 
 
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Redis]:
+    with Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
 @pytest.fixture(autouse=True)
-def empty_redis() -> Iterator[None]:
-    """Begin and end every test with an empty Redis, as Postgres does by rolling back."""
-    client = Redis.from_url(settings.REDIS_URL)
-    client.flushdb()
-    yield
-    client.flushdb()
-    client.close()
+def empty_redis(shared_redis: Redis) -> None:
+    """Begin every test with an empty Redis, as Postgres begins it by rolling back."""
+    shared_redis.flushdb()
 
 
 class Api(APIClient):
