@@ -121,7 +121,7 @@ class Bare:
     def prepared(self, question: Any) -> tuple[str, str, str]:
         """Return the vector, the words and their weights as SQL has them."""
         from knowledge.binary import sparse_text, vector_text
-        from knowledge.retrieval._keywords import _query_of, formula_for
+        from knowledge.retrieval._keywords import formula_for, query_of
         from knowledge.retrieval._question import keys_of, question_of, readings_of
         from knowledge.retrieval._route import Route
         from knowledge.statistics import totals
@@ -132,7 +132,7 @@ class Bare:
         route = Route(counted.passages, counted.passages, is_exact=False)
         formula = formula_for(asked, counted, route)
         query = (
-            _query_of(formula)
+            query_of(formula)
             if self.same_words and formula is not None
             else " | ".join(f"'{term}'" for term in asked.terms)
         )

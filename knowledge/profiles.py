@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
-from django.db import connection
 
 from knowledge.choices import ProfileOrigin
 from knowledge.knobs import BUILT_IN, Profile, profile_from
 from knowledge.models import EvaluationRun, ProfileActivation, RetrievalProfile
 from project.accounts.models import User
+from project.database.prepared import prepared_rows
 from project.locks import transaction_lock
 
 log = structlog.get_logger(__name__)
@@ -31,13 +31,12 @@ def active_profile(space_ids: Collection[uuid.UUID]) -> Profile:
     It is a space's own if all of them have the same own one, else that of the installation; the
     built-in one where none was ever activated.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT space_id, profile_id FROM knowledge_profileactivation "
-            "WHERE is_current AND (space_id IS NULL OR space_id = ANY(%s))",
-            [list(space_ids)],
-        )
-        current = dict(cursor.fetchall())
+    rows = prepared_rows(
+        "SELECT space_id, profile_id FROM knowledge_profileactivation "
+        "WHERE is_current AND (space_id IS NULL OR space_id = ANY(%s))",
+        [list(space_ids)],
+    )
+    current: dict[Any, Any] = dict(rows)
     common = current.get(None)
     own = {current.get(space_id) or common for space_id in space_ids} or {common}
     chosen = own.pop() if len(own) == 1 else common

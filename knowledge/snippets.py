@@ -46,9 +46,14 @@ def _hits(text: str, terms: Mapping[str, float], language: str) -> list[tuple[in
     if keeps and text.isascii():
         return _ascii_hits(text, terms, language, initials)
     hits = []
+    # Most words are none: their first letter tells, without a look at their stem. Folding leaves a
+    # letter of ASCII what it is in lower case; what it makes of another one is seen afterwards.
+    passed = {*initials, *(each.upper() for each in initials)}
     for match in _WORD.finditer(text):
-        word = fold(match.group())
-        # Most words are none: their first letter tells, without a look at their stem.
+        typed = match.group()
+        if keeps and typed[0] not in passed and typed[0].isascii():
+            continue
+        word = fold(typed)
         if keeps and word[:1] not in initials:
             continue
         term = term_of(word, language)

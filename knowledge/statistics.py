@@ -20,6 +20,7 @@ from knowledge.binary import sequence_unpack, sparse_pack
 from knowledge.models import Chunk, Space
 from knowledge.stemming import OTHER
 from knowledge.weights import passage_weights, word_counts
+from project.database.prepared import prepared_rows
 from project.locks import try_lock
 
 log = structlog.get_logger(__name__)
@@ -115,15 +116,12 @@ def difference_append(space_id: uuid.UUID, difference: Difference) -> None:
 def totals(space_ids: Sequence[uuid.UUID], keys: Iterable[int] = ()) -> Totals:
     """Return the statistics of the spaces together, and of the words asked for."""
     wanted = [ALL_PASSAGES, *LANGUAGES, *keys]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT term, sum(passages), sum(tokens) FROM knowledge_termstatistic
-            WHERE space_id = ANY(%s) AND term = ANY(%s::bigint[]) GROUP BY term
-            """,
-            [list(space_ids), _array(wanted)],
-        )
-        found = {term: (int(passages), int(words)) for term, passages, words in cursor}
+    rows = prepared_rows(
+        "SELECT term, sum(passages)::bigint, sum(tokens)::bigint FROM knowledge_termstatistic "
+        "WHERE space_id = ANY(%s) AND term = ANY(%s::bigint[]) GROUP BY term",
+        [list(space_ids), _array(wanted)],
+    )
+    found = {term: (passages, words) for term, passages, words in rows}
     passages, words = found.pop(ALL_PASSAGES, (0, 0))
     languages = {name for key, name in LANGUAGES.items() if found.pop(key, (0, 0))[0] > 0}
     return Totals(

@@ -7,12 +7,13 @@ import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from django.db import connection
 
 from knowledge.choices import ChangeAction, RelationStatus
 from knowledge.moments import Moment
+from project.database.prepared import prepared_rows
 
 NEIGHBOURS: Final = 40
 """Nodes that relations may add to a search, or raise in it."""
@@ -23,6 +24,14 @@ ITERATIONS: Final = 12
 SHARPNESS: Final = 2
 """To which power a seed's score counts: the best hit begins most walks."""
 
+_RELATIONS: Final = """
+SELECT source_id, target_id, weight FROM knowledge_relation
+WHERE status = %s AND source_id = ANY(%s)
+UNION
+SELECT source_id, target_id, weight FROM knowledge_relation
+WHERE status = %s AND target_id = ANY(%s)
+ORDER BY weight DESC LIMIT %s
+"""
 
 Edge = tuple[uuid.UUID, uuid.UUID, float]
 """Source, target and weight of a confirmed relation."""
@@ -140,19 +149,10 @@ def _walked(
 
 def relations_now(nodes: list[uuid.UUID]) -> list[Edge]:
     """Return the confirmed relations at some nodes, heaviest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT source_id, target_id, weight FROM knowledge_relation
-            WHERE status = %s AND source_id = ANY(%s)
-            UNION
-            SELECT source_id, target_id, weight FROM knowledge_relation
-            WHERE status = %s AND target_id = ANY(%s)
-            ORDER BY weight DESC LIMIT %s
-            """,
-            [RelationStatus.CONFIRMED, nodes, RelationStatus.CONFIRMED, nodes, MOST_RELATIONS],
-        )
-        return list(cursor.fetchall())
+    status = str(RelationStatus.CONFIRMED)
+    return cast(
+        "list[Edge]", prepared_rows(_RELATIONS, [status, nodes, status, nodes, MOST_RELATIONS])
+    )
 
 
 def relations_at(moment: Moment) -> Callable[[list[uuid.UUID]], list[Edge]]:

@@ -73,7 +73,7 @@ def _add_gated_first(legs: Statement, shelf: Shelf, formula: Formula | None) -> 
         # The weights tell the same, without fetching the lexemes.
         legs.add("AND terms <#> (SELECT terms FROM question) < 0")
     else:
-        legs.add("AND search @@ %s::tsquery", _query_of(formula))
+        legs.add("AND search @@ %s::tsquery", query_of(formula))
 
 
 def _add_gated_last(legs: Statement, shelf: Shelf, scope: Scope, formula: Formula) -> None:
@@ -84,11 +84,11 @@ def _add_gated_last(legs: Statement, shelf: Shelf, scope: Scope, formula: Formul
         f"FROM {shelf.passages} WHERE space_id = ANY(%s) AND search @@ %s::tsquery "
         f"ORDER BY distance OFFSET 0) AS weighed WHERE {shelf.within}",
         [*scope.space_ids],
-        _query_of(formula),
+        query_of(formula),
         *shelf.parameters,
     )
 
 
-def _query_of(formula: Formula) -> str:
+def query_of(formula: Formula) -> str:
     """Return a formula as a tsquery."""
     return " | ".join(f"({' & '.join(quoted(words))})" for words in formula.combinations)

