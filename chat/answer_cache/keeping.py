@@ -21,6 +21,9 @@ from project.accounts.models import User
 from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
 
 MOST_KEPT = 5000  # of a scope
+ONLY_EXACT = {"unsupported"}
+"""Flags of answers that only the very same question is given: with its marks it is as true there
+as it was, while likeness of meaning would spread what nobody could find in the sources."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +64,7 @@ def answer_keep(turn: Turn) -> CachedAnswer | None:
             key=wanted["key"],
             revision=wanted["revision"],
             variant=wanted["variant"],
-            model_key=model.key,
+            model_key="" if turn.trace.get("flags") else model.key,  # none is like it then
             vector=vector,
             expires_at=_end(turn, wanted),
         )
@@ -101,7 +104,7 @@ def _is_whole(turn: Turn) -> bool:
         and turn.cache == CacheOutcome.MISS
         and turn.answer_id is not None
         and not turn.is_partial
-        and not turn.trace.get("flags")
+        and set(turn.trace.get("flags") or ()) <= ONLY_EXACT
         and not turn.trace.get("degraded")
         and not turn.trace.get("notice")
     )

@@ -58,7 +58,7 @@ def flags_of(
 ) -> list[str]:
     """Return what a person should look at: such as an answer that cites nothing although it could.
 
-    Answers with a flag are not given again.
+    Answers with a flag are not given again; an unsupported one is, to the very same question.
     """
     flags = [] if is_known else ["not_confident"]
     if not passages:

@@ -29,8 +29,11 @@ from project.http.rates import too_many
 from project.ratelimit import RateState
 
 REPEATS = "5/10minutes"
+"""In one conversation."""
 SHORT_REPEATS = "20/10minutes"
 """For a word or two: "yes", "go on"."""
+REPEATS_ANYWHERE = "30/10minutes"
+"""In all conversations of a person: a program asks for many people what many ask."""
 SHORT_WORDS = 2
 NOISE = "6/10minutes"
 MEASURED_FOR = 0.5  # seconds that a measurement of the queue is used
@@ -45,11 +48,13 @@ class Admission:
     words: tuple[str, ...] = ()
 
 
-def admit(*, user: User, space_id: uuid.UUID | None, text: str) -> Admission:
+def admit(
+    *, user: User, conversation_id: uuid.UUID, space_id: uuid.UUID | None, text: str
+) -> Admission:
     """Let a message in that the queue has room for. Raises Invalid (`word_refused`) and TooMany."""
     words = _watched(user, space_id, text)
     if settings.ACERVO_RATE_MESSAGES:
-        _slow_down(user, text)
+        _slow_down(user, conversation_id, text)
     return Admission(allowance_use(user), words)
 
 
@@ -108,12 +113,13 @@ def _watched(user: User, space_id: uuid.UUID | None, text: str) -> tuple[str, ..
     return tuple(each.phrase for each in found)
 
 
-def _slow_down(user: User, text: str) -> None:
+def _slow_down(user: User, conversation_id: uuid.UUID, text: str) -> None:
     """Let repetitions and noise through at their own pace. Raises TooMany."""
     words = folded_words(text)
     digest = hashlib.sha256((words.strip() or text.strip()).encode()).hexdigest()[:24]
     limit = SHORT_REPEATS if len(words.split()) <= SHORT_WORDS else REPEATS
-    state = ratelimit.hit("repeats", f"{user.pk}:{digest}", limit)
+    places = {f"{conversation_id}:{digest}": limit, f"{user.pk}:{digest}": REPEATS_ANYWHERE}
+    state = ratelimit.hit_all("repeats", places)
     if not state.allowed:
         metrics.guarded.labels("repeat").inc()
         message = _("You have sent this several times. Wait before you send it again.")

@@ -114,7 +114,9 @@ def _store(
     known = _sent_before(locked, content, client_message_id)
     if known is not None:
         return known
-    admission = admit(user=acting_user, space_id=locked.space_id, text=content)
+    admission = admit(
+        user=acting_user, conversation_id=locked.pk, space_id=locked.space_id, text=content
+    )
     message = Message.objects.create(
         conversation=locked,
         parent_id=_parent(locked, parent),

@@ -124,6 +124,13 @@ def test_the_same_again_and_again_is_slowed_down_and_not_lost(ask):
     assert caught.value.code == "repeated_message"
     assert 0 < caught.value.retry_after <= 600
     assert all(each.is_new for each in sent)
+    other = conversation_create(acting_user=sent[0].message.conversation.user)
+    assert message_send(
+        acting_user=other.user,
+        conversation_id=other.pk,
+        content="Tell me about ferries!",
+        client_message_id="elsewhere",
+    ).is_new
     assert ask("And about trains").is_new
     for _ in range(8):
         ask("yes")  # short words are said often

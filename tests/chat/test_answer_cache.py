@@ -51,7 +51,9 @@ def publish(owner: User, space: Space, title: str, content: str) -> Node:
     return node
 
 
-def asked(user: User, question: str, *, again: Turn | None = None) -> Turn:
+def asked(
+    user: User, question: str, *, again: Turn | None = None, flags: tuple[str, ...] = ()
+) -> Turn:
     """Ask, and have a model that repeats the best passage answer where no kept answer is given."""
     if again is not None:
         assert again.answer is not None
@@ -73,7 +75,7 @@ def asked(user: User, question: str, *, again: Turn | None = None) -> Turn:
     draft = AnswerDraft(route=TurnRoute.AI, model="good", cache=kept.outcome)
     draft.trace = {
         "cache": kept.trace,
-        "flags": [],
+        "flags": [*flags],
         "passages": [{"node": str(each.node), "version": each.version} for each in passages],
     }
     if kept.answer is not None:
@@ -202,6 +204,18 @@ def test_the_same_question_is_answered_once_for_all_who_may_read_the_same(
     afresh = asked(teammate, "", again=second)  # whoever asks again wants another answer
     assert afresh.cache == CacheOutcome.MISS
     assert CachedAnswer.objects.get().turn == afresh
+
+
+@pytest.mark.django_db
+def test_what_its_sources_do_not_support_is_given_to_the_very_same_question_only(
+    owner: User, teammate: User, space: Space, model: ModelEndpoint
+) -> None:
+    publish(owner, space, "Ferry", "The ferry to Velia leaves from the north pier.")
+    asked(owner, "Where does the Velia ferry leave?", flags=("unsupported",))
+    assert asked(teammate, "where does the Velia ferry leave").cache == CacheOutcome.EXACT
+    again = asked(teammate, "From where does the Velia ferry leave?", flags=("no_citations",))
+    assert again.cache == CacheOutcome.MISS
+    assert asked(owner, "From where does the Velia ferry leave?").cache == CacheOutcome.MISS
 
 
 @pytest.mark.django_db
