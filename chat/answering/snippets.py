@@ -1,9 +1,10 @@
 """The sentence of a passage that a citation shows."""
 
+import functools
 import re
 
 from chat.rewriting import content_words
-from project.markdown import plain_text
+from knowledge.passages import without_markup
 
 SNIPPET_CHARS = 300
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
@@ -15,8 +16,7 @@ def best_sentence(passage: str, question: str) -> str:
     Long sentences are cut at a word. Headings and other short lines count only if they hold a word
     of the question.
     """
-    text = plain_text(passage)
-    sentences = [each.strip() for each in _SENTENCE.split(text) if each.strip()]
+    sentences = _sentences(passage)
     if not sentences:
         return ""
     wanted = {_stem(word) for word in content_words(question)}
@@ -27,6 +27,12 @@ def best_sentence(passage: str, question: str) -> str:
         return shared + min(len(words), 8) / 100
 
     return _cut(max(sentences, key=score))
+
+
+@functools.lru_cache(maxsize=256)  # what is cited is cited again
+def _sentences(passage: str) -> tuple[str, ...]:
+    text = without_markup(passage)
+    return tuple(each.strip() for each in _SENTENCE.split(text) if each.strip())
 
 
 def _stem(word: str) -> str:
