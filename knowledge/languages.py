@@ -22,6 +22,8 @@ _SHORT = 12  # words: below this only function words are trusted
 _FEWEST_LETTERS = 3
 _EVIDENCE = 8  # function words of another language, before a declared one is doubted
 _DIFFERENT = 3  # different ones that are enough where the declared language has none
+_SENTENCE = 8  # words: two are enough from here on, as longer than a name,
+_DENSE = 3  # where every third word or more is one of the other language's
 _NAMES = {"pt": "pt-br"}
 
 _CODE = re.compile(r"([a-z]{2,3})(-[a-z0-9]{2,8})*")
@@ -79,7 +81,9 @@ def language_of(declared: str, *texts: Sequence[str]) -> str:
     pro = sum(word in own and word not in theirs for word in folded)
     if hits * 8 <= len(folded) or len(against) <= 3 * pro:
         return declared
-    if len(against) >= _EVIDENCE or (not pro and len(set(against)) >= _DIFFERENT):
+    is_dense = hits * _DENSE >= len(folded) >= _SENTENCE
+    enough = _DIFFERENT - 1 if is_dense else _DIFFERENT
+    if len(against) >= _EVIDENCE or (not pro and len(set(against)) >= enough):
         return _NAMES.get(likely, likely)
     return declared
 

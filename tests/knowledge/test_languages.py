@@ -57,6 +57,7 @@ def test_a_text_is_analysed_in_its_own_language_whatever_it_is_declared_to_be() 
     assert language_of("en", words("O prazo é de dez dias.")) == "pt-br"
     assert language_of("es-mx", words(spanish)) == "es-mx"
     # A name is no text.
+    assert language_of("en", words("As balsas saem todos os dias do cais norte.")) == "pt-br"
     assert language_of("en", words("Casa de la Rosa de la Luz")) == "en"
 
 
