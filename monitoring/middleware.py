@@ -8,6 +8,8 @@ from django.http.response import HttpResponseBase
 from monitoring.navigation import numbers_forget
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_ASKING = frozenset({"/api/v1/search/"})
+"""What is asked by POST, and changes nothing."""
 
 
 class FreshNumbersMiddleware:
@@ -18,6 +20,7 @@ class FreshNumbersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method not in _READING and request.user.is_staff:
+        is_reading = request.method in _READING or request.path in _ASKING
+        if not is_reading and request.user.is_staff:
             numbers_forget(request)
         return response

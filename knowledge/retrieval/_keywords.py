@@ -20,8 +20,12 @@ SCAN_FROM_SHARE = 0.15
 """Share of the scope that the words bring, from which on reading every weight is quicker."""
 SCAN_UP_TO = 20_000
 """Passages up to which reading every weight is thought of."""
-WANTED = 3500
-"""Candidates that are weighed: those of the scope, so many times more where filters take most."""
+WANTED = 2000
+"""Candidates that are weighed: those of the scope, so many times more where filters take most.
+
+Of the ten with most weight among 100,000 passages, 2,000 bring 0.980; 3,500 bring 0.984 and take
+1.7 times as long.
+"""
 
 
 def formula_for(question: Question, counted: Totals, route: Route) -> Formula | None:

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-EF_SEARCH = 400
-"""Candidates that a scan keeps. Of 100,000 synthetic vectors, 200 found 0.94 of the ten nearest."""
+EF_SEARCH = 500
+"""Candidates that a scan keeps.
+
+Of the ten nearest of 100,000 synthetic vectors, 400 found 0.964, and 500 found 0.985 in a tenth
+more time.
+"""
 MOST_EF_SEARCH = 800
 EF_FROM = 100_000
 """Vectors from which on more candidates are kept, by the root."""

@@ -10,6 +10,7 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from project.accounts.models import ApiKey, User
+from project.database.prepared import prepared_rows
 
 TOUCH_EVERY = datetime.timedelta(minutes=1)
 _HASH = "hash"  # stands for the hash of a secret
@@ -29,11 +30,10 @@ def key_find(secret: str) -> ApiKey | None:
 
 def _usable(key_hash: str, now: datetime.datetime) -> ApiKey | None:
     statement, places = _asked()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [key_hash if each == _HASH else now for each in places])
-        row = cursor.fetchone()
-    if row is None:
+    rows = prepared_rows(statement, [key_hash if each == _HASH else now for each in places])
+    if not rows:
         return None
+    row = rows[0]
     own = len(ApiKey._meta.concrete_fields)
     key: ApiKey = ApiKey.from_db(connection.alias, _names(ApiKey), row[:own])
     key.user = User.from_db(connection.alias, _names(User), row[own:])
