@@ -430,7 +430,7 @@ ACERVO_HEDGE_MS = env_int("ACERVO_HEDGE_MS", 0, minimum=0)
 
 # -- Rate limits ("" turns one off) ---------------------------------------------------------------
 
-ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "1200/minute")
+ACERVO_RATE_API = env_limit("ACERVO_RATE_API", "6000/minute")
 # Of a person or key; people and groups may be allowed more in the admin.
 ACERVO_RATE_MESSAGES = env_limit("ACERVO_RATE_MESSAGES", "100/hour")
 ACERVO_RATE_MESSAGES_PREMIUM = env_limit("ACERVO_RATE_MESSAGES_PREMIUM", "1000/hour")
@@ -438,7 +438,7 @@ ACERVO_RATE_MESSAGES_PREMIUM = env_limit("ACERVO_RATE_MESSAGES_PREMIUM", "1000/h
 ACERVO_RATE_GUEST = env_limit("ACERVO_RATE_GUEST", "20/hour")
 ACERVO_RATE_GUEST_ADDRESS = env_limit("ACERVO_RATE_GUEST_ADDRESS", "60/hour")
 ACERVO_GUEST_DAYS = env_int("ACERVO_GUEST_DAYS", 7, minimum=1)  # a silent guest is kept so long
-ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "600/hour")
+ACERVO_RATE_UPLOADS = env_limit("ACERVO_RATE_UPLOADS", "3000/hour")
 # Of an address, while nobody is signed in.
 ACERVO_RATE_ANONYMOUS = env_limit("ACERVO_RATE_ANONYMOUS", "500/hour")
 
