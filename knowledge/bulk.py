@@ -62,12 +62,14 @@ def rows_write(
     rows: Sequence[Mapping[str, Any]],
     *,
     ids: Sequence[uuid.UUID] | None = None,
+    tried: Sequence[Node] | None = None,
     reason: str = "",
     origin: Origin | None = None,
 ) -> list[Node]:
     """Create or update the rows' nodes in the caller's transaction; return them in order.
 
-    New nodes get `ids` where given: a repetition with the same ids leaves them as they are. A row
+    New nodes get `ids` where given: a repetition with the same ids leaves them as they are. `tried`
+    is what `rows_check` returned for the same rows, which then need not be applied again. A row
     without a status keeps that of its node; a new one is published where the role allows it, and
     in review otherwise. Raises Invalid, Forbidden, Conflict.
     """
@@ -83,7 +85,11 @@ def rows_write(
             nodes.append(made[ids[number]])
             continue
         stored = known.get(row.get("external_id") or "")
-        node = _applied(space, row, stored, user, role)
+        if tried is not None and stored is None and tried[number]._state.adding:
+            node = tried[number]
+            _permit(node, None, role)
+        else:
+            node = _applied(space, row, stored, user, role)
         nodes.append(node)
         if stored is None:
             node.pk = ids[number] if ids else node.pk
@@ -124,6 +130,14 @@ def _applied(
     else:
         node = copy.copy(stored)
         node.status = status or stored.status
+    _permit(node, stored, role)
+    fields_set(node, values)
+    return node
+
+
+def _permit(node: Node, stored: Node | None, role: Role | None) -> None:
+    """Raise Forbidden where a role may not give a node its new status."""
+    curates = role is not None and role >= Role.CURATOR
     settled = {NodeStatus.PUBLISHED, NodeStatus.ARCHIVED}
     if (
         role is None
@@ -134,5 +148,3 @@ def _applied(
         )
     ):
         raise Forbidden(_("Your role in the space does not allow this status."), field="status")
-    fields_set(node, values)
-    return node

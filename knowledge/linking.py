@@ -9,6 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from django.db import connection
 from django.db.models import Case, IntegerField, Q, Value, When
 from django.db.models.functions import Lower
 
@@ -73,19 +74,33 @@ def links_resolve(nodes: Iterable[Node], *, author: User | None) -> None:
                 targets.setdefault((node.space_id, name.lower()), node.pk)
     for space_id in {space_id for space_id, _name in targets}:
         wanted = {name for space, name in targets if space == space_id}
-        waiting = Node.objects.filter(space=space_id, wiki_links__overlap=list(wanted))
+        waiting = _waiting(space_id, list(wanted))
+        if not waiting:
+            continue
         held: dict[uuid.UUID, set[str]] = defaultdict(set)
-        made = Relation.objects.filter(source__in=waiting, kind=KIND, origin=RelationOrigin.TEXT)
+        sources = [pk for pk, _links in waiting]
+        made = Relation.objects.filter(source__in=sources, kind=KIND, origin=RelationOrigin.TEXT)
         for source_id, metadata in made.values_list("source_id", "metadata"):
             held[source_id].update(metadata.get("links", []))
         _relate(
             (
                 (pk, targets[space_id, name], name)
-                for pk, links in waiting.values_list("pk", "wiki_links")
+                for pk, links in waiting
                 for name in wanted.intersection(links) - held[pk]
             ),
             author,
         )
+
+
+def _waiting(space_id: uuid.UUID, names: list[str]) -> list[tuple[uuid.UUID, list[str]]]:
+    """Return the texts of a space that link to one of the names, with all their links."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, wiki_links FROM knowledge_node "
+            "WHERE space_id = %s AND wiki_links && %s::text[]",
+            [space_id, names],
+        )
+        return list(cursor.fetchall())
 
 
 def links_settle(node_id: uuid.UUID) -> None:

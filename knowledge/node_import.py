@@ -98,13 +98,13 @@ class NodeImport:
         """Store the next batch; return its nodes that are to be indexed, None after the last."""
         if self.counts.is_stopped or (batch := next(batches, None)) is None:
             return None
-        good = self._checked(batch)
+        good, tried = self._checked(batch)
         self.counts.lines += len(batch)
         if self.is_trial:
             self.counts.unchanged += len(good)
             return []
         try:
-            return self._written(good)
+            return self._written(good, tried)
         except ApiError:
             # Somebody was quicker, or rows of one batch do not go together: one after the other.
             nodes = []
@@ -115,13 +115,15 @@ class NodeImport:
                     self._refuse(line.number, error.message)
             return nodes
 
-    def _checked(self, batch: Sequence[Line]) -> list[Line]:
-        """Return the lines that can be stored; tell of the others."""
+    def _checked(self, batch: Sequence[Line]) -> tuple[list[Line], list[Node] | None]:
+        """Return the lines that can be stored, and their nodes if that is all; tell of others."""
         problems = {line.number: line.problem for line in batch if line.problem}
         good = [line for line in batch if not line.problem]
         try:
             if good:
-                rows_check(self.user, self.space, [line.values for line in good])
+                tried = rows_check(self.user, self.space, [line.values for line in good])
+                if not problems:
+                    return good, tried
         except Invalid as error:
             if not error.details:
                 raise
@@ -134,16 +136,18 @@ class NodeImport:
             self.counts.is_stopped = True
         for number in sorted(problems):
             self._refuse(number, problems[number])
-        return [line for line in good if line.number not in problems]
+        return [line for line in good if line.number not in problems], None
 
     def _refuse(self, number: int, problem: str) -> None:
         self.counts.refused += 1
         self.refused(number, problem)
 
     @transaction.atomic
-    def _written(self, lines: Sequence[Line]) -> list[Node]:
+    def _written(self, lines: Sequence[Line], tried: list[Node] | None = None) -> list[Node]:
         ids = [self._id(line.values) for line in lines]
         rows = {pk: line.values for pk, line in zip(ids, lines, strict=True)}  # the same but once
+        if len(rows) < len(lines):
+            tried = None
         named = [row["external_id"] for row in rows.values() if row.get("external_id")]
         before = dict(
             Node.objects.filter(Q(space=self.space, external_id__in=named) | Q(pk__in=rows))
@@ -151,7 +155,9 @@ class NodeImport:
             .values_list("pk", "updated_at")
         )
         origin = Origin(VersionOrigin.IMPORT, self.counts.id)
-        nodes = rows_write(self.user, self.space, [*rows.values()], ids=[*rows], origin=origin)
+        nodes = rows_write(
+            self.user, self.space, [*rows.values()], ids=[*rows], tried=tried, origin=origin
+        )
         created = sum(node.pk not in before for node in nodes)
         updated = sum(node.updated_at != before.get(node.pk, node.updated_at) for node in nodes)
         self.counts.created += created

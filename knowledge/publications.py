@@ -9,8 +9,7 @@ from django.db.models.functions import Greatest
 
 from knowledge.choices import NodeStatus
 from knowledge.models import Node, Publication
-
-BATCH = 1000
+from project.database.rows import rows_add
 
 
 def publications_follow(nodes: Sequence[Node], at: datetime.datetime) -> None:
@@ -32,13 +31,12 @@ def publications_follow(nodes: Sequence[Node], at: datetime.datetime) -> None:
         ),
         at,
     )
-    Publication.objects.bulk_create(
+    rows_add(
         [
             Publication(node_id=pk, space_id=node.space_id, version=node.version, started_at=at)
             for pk, node in wanted.items()
             if open_rows.get(pk) != node.version
-        ],
-        batch_size=BATCH,
+        ]
     )
 
 

@@ -7,7 +7,6 @@ each: numbers of what is left are an index that finds them without looking at ev
 
 from __future__ import annotations
 
-import itertools
 import re
 import zlib
 from dataclasses import dataclass
@@ -93,11 +92,10 @@ def farthest(word: str) -> int:
 def keys_of_word(word: str) -> list[int]:
     """Return the numbers, 32 bits with a sign, of a word's beginning with letters left out."""
     start = word[:PREFIX]
-    most = farthest(word)
-    left = {start}
-    for count in range(1, most + 1):
-        for places in itertools.combinations(range(len(start)), count):
-            left.add("".join(letter for at, letter in enumerate(start) if at not in places))
+    left = fewer = {start}
+    for _letter in range(farthest(word)):
+        fewer = {each[:at] + each[at + 1 :] for each in fewer for at in range(len(each))}
+        left = left | fewer
     return sorted({_number(each) for each in left})
 
 

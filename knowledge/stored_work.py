@@ -29,7 +29,7 @@ from knowledge.types import Origin
 from project.accounts.choices import Role
 from project.inference.types import EmbeddingUnavailable, UsageContext
 
-BATCH = 64  # nodes indexed in one swap
+BATCH = 128  # nodes indexed in one swap
 RELEASE_FILE = "release.zip"  # in the folder of a job that imports one
 STORED, EMBEDDED = 0.2, 0.95  # progress at the end of those stages
 log = structlog.get_logger(__name__)
@@ -91,7 +91,9 @@ class _StoredWork:
             reason = job.payload.get("reason", "")
             origin = Origin(VersionOrigin.IMPORT, job.pk)
             with transaction.atomic():
-                nodes = rows_write(user, job.space, rows, ids=ids, reason=reason, origin=origin)
+                nodes = rows_write(
+                    user, job.space, rows, ids=ids, tried=planned, reason=reason, origin=origin
+                )
                 hold.keep(nodes=[node.pk for node in nodes])
 
         with hold.stage(JobStage.STORE, 0.05):

@@ -10,6 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import redis
 
 from project.quick_redis import quick
 
@@ -45,14 +48,13 @@ def upload_counted() -> Iterator[None]:
 
 
 def _say() -> None:
-    quick(
-        lambda client: (
-            client.pipeline(transaction=False)
-            .set(KEY, time.time(), nx=True, px=LASTS_MS)
-            .pexpire(KEY, LASTS_MS)
-            .execute()
-        )
-    )
+    def send(client: redis.Redis) -> list[Any]:
+        words = client.pipeline(transaction=False)
+        words.set(KEY, time.time(), nx=True, px=LASTS_MS)
+        words.pexpire(KEY, LASTS_MS)
+        return words.execute()
+
+    quick(send)
 
 
 def rush_let_pass() -> float:

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from knowledge.models import Node, NodeVersion, Relation, RelationVersion
 from knowledge.models.versioning import WrittenVersions
-from knowledge.row_updates import rows_insert
 from knowledge.types import Origin
 from knowledge.versions import chain_of
 from project.accounts.models import User
+from project.database.rows import rows_add
 from project.tracing import current_trace_id
 
 NO_MERGES: Mapping[uuid.UUID, int] = {}
@@ -68,7 +68,7 @@ def versions_insert(
         )
         row.chain = chain_of(chain, row)
         rows.append(row)
-    rows_insert(rows)
+    rows_add(rows)
     return now
 
 

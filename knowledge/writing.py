@@ -21,11 +21,12 @@ from knowledge.merging.tree import is_same
 from knowledge.models import Node, Relation
 from knowledge.publications import publications_end, publications_follow
 from knowledge.relation_writing import relations_remove
-from knowledge.row_updates import rows_insert, rows_update
+from knowledge.row_updates import rows_update
 from knowledge.types import Origin
 from knowledge.version_rows import NO_MERGES, version_written, versions_insert
 from knowledge.versions import CONTENT_FIELDS, checksum_of, shift_anchors, state_of
 from project.accounts.models import User
+from project.database.rows import rows_add
 from project.events.services import emit_many
 from project.events.types import NewEvent
 from project.http.errors import Conflict
@@ -57,14 +58,14 @@ def nodes_insert(
         node.wiki_links = link_names(node.content)
         node.published_at = now if node.status == NodeStatus.PUBLISHED else None
     with _taken_ids_are_conflicts():
-        rows_insert(nodes)
+        rows_add(nodes)
     at = versions_insert(nodes, "+", author=author, reason=reason, origin=origin)
     publications_follow(nodes, at)
     links_sync(nodes, author=author)
     links_resolve(nodes, author=author)
     public = [node for node in nodes if node.status == NodeStatus.PUBLISHED]
-    announce_many([("created", node) for node in nodes], author)
-    announce_many([("published", node) for node in public], author)
+    news = [("created", node) for node in nodes] + [("published", node) for node in public]
+    announce_many(news, author)
 
 
 def node_write(

@@ -80,7 +80,7 @@ def message(
 
 
 _EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-_HEADERS = {
+_HEADERS: dict[str, Any] = {
     "lang": "py",
     "shadow": None,
     "expires": None,

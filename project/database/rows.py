@@ -1,17 +1,23 @@
-"""Inserting a few rows by statements that are made once a model.
+"""Inserting rows by statements that are made once a model.
 
-Django writes its INSERT anew for every row, which takes longer than the server takes to do it.
+Django writes its INSERT anew for every row, and of many rows a placeholder for every value: that
+takes longer than the server takes to store them.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 
+FEW = 4  # rows that are sent as values; more of them as JSON
+BATCH_ROWS = 500
+BATCH_CHARS = 8_000_000
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Insert:
     """The INSERT of a model's rows: all columns but those of ids that the database gives."""
 
@@ -30,6 +36,23 @@ class Insert:
     def statement(self, count: int = 1) -> str:
         """Return the statement for that many rows, for more to be added."""
         return f"{self.into} VALUES {', '.join([self.place] * count)}"
+
+    @functools.cached_property
+    def statement_of_many(self) -> str:
+        """The statement for rows in JSON, its one parameter."""
+        columns = ", ".join(f'"{each.column}"' for each in self.fields)
+        types = ", ".join(f'"{each.column}" {each.db_type(connection)}' for each in self.fields)
+        return f"{self.into} SELECT {columns} FROM json_to_recordset(%s) AS new ({types})"  # noqa: S608 - names of our own columns
+
+    @functools.cached_property
+    def set_by_themselves(self) -> list[Any]:
+        """The fields that give a new row a value of their own, such as the time it was made at."""
+        return [
+            each
+            for each in self.fields
+            if type(each).pre_save is not models.Field.pre_save
+            and (getattr(each, "auto_now", True) or getattr(each, "auto_now_add", True))
+        ]
 
 
 @functools.cache
@@ -50,23 +73,62 @@ def insert_into(model: type[models.Model], *, timed: tuple[str, ...] = ()) -> In
 
 
 def rows_add(rows: Sequence[models.Model]) -> None:
-    """Store a few new rows of one model, in the caller's transaction, with the ids they get.
+    """Store new rows of one model, in the caller's transaction, with the ids they get.
 
     Raises what `bulk_create` raises.
     """
     if not rows:
         return
-    model = type(rows[0])
-    insert = insert_into(model)
-    key: Any = model._meta.pk
-    statement = f'{insert.statement(len(rows))} RETURNING "{key.column}"'
+    insert = insert_into(type(rows[0]))
+    key: Any = rows[0]._meta.pk
+    returning = f'RETURNING "{key.column}"'
+    keys: list[tuple[Any]] = []
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in rows for value in insert.values(row)])
-        for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
-            row.pk = pk
-            stored(row)
+        if len(rows) <= FEW:
+            values = [value for row in rows for value in insert.values(row)]
+            cursor.execute(f"{insert.statement(len(rows))} {returning}", values)
+            keys += cursor.fetchall()
+        else:
+            statement = f"{insert.statement_of_many} {returning}"
+            for row in rows:
+                for each in insert.set_by_themselves:
+                    each.pre_save(row, add=True)
+            for batch in json_batches(rows, insert.fields):
+                cursor.execute(statement, [batch])
+                keys += cursor.fetchall()
+    for row, (pk,) in zip(rows, keys, strict=True):
+        row.pk = pk
+        stored(row)
 
 
 def stored(row: models.Model) -> None:
     """Mark a row as one that the database has."""
     row._state.adding, row._state.db = False, connection.alias
+
+
+class _Exact(DjangoJSONEncoder):
+    """Times with all their digits: Django's encoder cuts them to milliseconds."""
+
+    def default(self, value: Any) -> Any:
+        if hasattr(value, "isoformat"):
+            return value.isoformat()
+        return super().default(value)
+
+
+_encoded = _Exact(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def json_batches(rows: Sequence[models.Model], fields: Sequence[Any]) -> Iterator[str]:
+    """Yield JSON lists of records, none much longer than BATCH_CHARS."""
+    names = [(field.column, field.attname) for field in fields]
+    records: list[str] = []
+    length = 0
+    for row in rows:
+        record = _encoded({column: getattr(row, name) for column, name in names})
+        records.append(record)
+        length += len(record)
+        if len(records) >= BATCH_ROWS or length >= BATCH_CHARS:
+            yield f"[{','.join(records)}]"
+            records, length = [], 0
+    if records:
+        yield f"[{','.join(records)}]"

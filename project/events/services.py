@@ -15,8 +15,6 @@ from project.events.types import NewEvent
 from project.events.webhooks.outbox import deliveries_write
 from project.tracing import current_trace_id
 
-BATCH = 500
-
 
 def emit(
     event_type: str,
@@ -53,8 +51,7 @@ def emit_many(news: Sequence[NewEvent]) -> list[Event]:
         )
         for each in news
     ]
-    for at in range(0, len(events), BATCH):
-        rows_add(events[at : at + BATCH])
+    rows_add(events)
     deliveries_write(events)
     entries = [(event.position, event.type, event.subject_id) for event in events]
     transaction.on_commit(lambda: bus.publish_many(entries), robust=True)
