@@ -27,7 +27,8 @@ _KEPT = template.VARIABLES | {
     "ACERVO_SKIP_BROWSER",
     _MODELS,
 }
-# What these make once serves all their tests: a worker of pytest-xdist gets all of them or none.
+# What these make once serves all their tests: a worker of pytest-xdist gets all of them or none. As
+# groups they also come first, so that no worker is left alone with the long ones at the end.
 _TOGETHER = (
     "tests/browser/",
     "tests/knowledge/test_release_faults.py",
@@ -35,6 +36,7 @@ _TOGETHER = (
     "tests/project/test_demo.py",
     "tests/project/test_embedded.py",
     "tests/project/test_embedded_faults.py",
+    "tests/project/test_up.py",
 )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from knowledge.choices import NodeStatus
 from knowledge.models import GoldenQuestion, IngestJob, Node, Relation, Source, Space
@@ -16,6 +17,12 @@ from project.demo import content
 from project.demo.loader import demo_load
 
 WIKI_LINK = re.compile(r"\[\[([^\]|]+)(?:\|[^\]]+)?\]\]")
+
+
+@pytest.fixture(autouse=True)
+def quick_vectors(settings: Settings) -> None:
+    """Index six hundred passages without the model: how they are found is not looked at here."""
+    settings.ACERVO_EMBEDDING = "hashing"
 
 
 @pytest.fixture(scope="module")
