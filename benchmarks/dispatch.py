@@ -241,8 +241,9 @@ def check(
 def claim(conversations: list[list[uuid.UUID]]) -> list[str]:
     """Have two claimers answer conversations at once; return in words where order was broken."""
     from chat.choices import TurnStatus
+    from chat.finishing import Ending, turn_finish
     from chat.models import Turn
-    from chat.turns import Ending, turn_claim, turn_finish
+    from chat.turns import turn_claim
     from chat.types import AnswerDraft
 
     queued = set(Turn.objects.filter(status=TurnStatus.QUEUED).values_list("pk", flat=True))

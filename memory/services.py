@@ -51,10 +51,14 @@ def episodes_create(*, acting_user: User, rows: Sequence[EpisodeFields]) -> list
     """
     previous: dict[tuple[str, str], str] = {}
     episodes = [_episode(acting_user, row, previous) for row in rows]
+    # Only what the caller has named can be there already; a savepoint is two statements.
+    may_clash = any(each.external_id for each in episodes)
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=may_clash):
             Episode.objects.bulk_create(episodes)
     except IntegrityError:
+        if not may_clash:
+            raise
         message = _("There is an episode with this external_id already.")
         raise Conflict(message, code="duplicate_external_id", field="external_id") from None
     indexing.words_index(episodes)

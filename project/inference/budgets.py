@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import transaction
-from django.db.models import F, Q, Subquery, Sum
+from django.db import connection, transaction
+from django.db.models import Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -131,10 +131,7 @@ def spending_count(rows: Iterable[UsageRecord], hold: uuid.UUID | None) -> None:
     for space_id in sorted({*tokens, *costs}, key=str):
         if not tokens[space_id] and not costs[space_id]:
             continue
-        known, _made = SpaceSpending.objects.get_or_create(space_id=space_id, month=month)
-        SpaceSpending.objects.filter(pk=known.pk).update(
-            tokens=F("tokens") + tokens[space_id], cost=F("cost") + costs[space_id]
-        )
+        _spend(space_id, month, tokens[space_id], costs[space_id])
     if hold is not None:
         SpendingHold.objects.filter(pk=hold).delete()
     for budget in SpaceBudget.objects.filter(_any_of({*tokens, *costs})).order_by("pk"):
@@ -142,6 +139,16 @@ def spending_count(rows: Iterable[UsageRecord], hold: uuid.UUID | None) -> None:
         for percent in NOTICED:
             if share * 100 >= percent:
                 _tell(budget.space_id, percent)
+
+
+def _spend(space_id: uuid.UUID | None, month: datetime.date, tokens: int, cost: Decimal) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inference_spacespending AS known (space_id, month, tokens, cost)"
+            " VALUES (%s, %s, %s, %s) ON CONFLICT (space_id, month) DO UPDATE SET"
+            " tokens = known.tokens + excluded.tokens, cost = known.cost + excluded.cost",
+            [space_id, month, tokens, cost],
+        )
 
 
 def share_spent(budget: SpaceBudget) -> Decimal:

@@ -14,6 +14,7 @@ from chat.experiments.assignment import chosen_arm
 from chat.experiments.planning import plan_of
 from chat.experiments.results import figures_of, results_of
 from chat.experiments.statistics import adapted_weights, compared, fisher, holm
+from chat.finishing import Ending, turn_finish
 from chat.models import (
     AnswerSetup,
     Conversation,
@@ -32,7 +33,7 @@ from chat.services.experiments import (
     prompt_use,
     setup_restore,
 )
-from chat.turns import Ending, turn_claim, turn_finish
+from chat.turns import turn_claim
 from chat.types import AnswerDraft, TurnRequest
 from knowledge.models import Space
 from project.accounts.models import User
