@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.access import role_of, role_require
 from knowledge.choices import NodeStatus, Visibility
-from knowledge.models import Node, Space, SpaceRole
+from knowledge.models import IngestJob, Node, Space, SpaceRole
 from knowledge.node_fields import language_require
 from knowledge.release_writing import releases_of_space_remove
 from knowledge.writing import node_remove
@@ -80,6 +80,8 @@ def space_delete(*, acting_user: User, space: Space) -> None:
     Raises NotFound, Forbidden, and Conflict for the default space or one with live nodes.
     """
     role_require(acting_user, space, Role.MANAGER)
+    # In the order in which workers lock, who may be writing to the log of a job at this moment.
+    list(IngestJob.objects.filter(space=space).order_by("pk").select_for_update(of=("self",)))
     row = Space.objects.select_for_update().get(pk=space.pk)
     if row.is_default:
         raise Conflict(_("The default space cannot be deleted."), code="space_is_default")

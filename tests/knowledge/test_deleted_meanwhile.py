@@ -2,17 +2,20 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
 
 from knowledge import generation_building, indexing, ingestion, services, stored_work
 from knowledge.choices import GenerationStatus, JobStatus, NodeStatus
 from knowledge.ingestion import job_work
+from knowledge.job_log import job_note
 from knowledge.models import (
     Chunk,
     Embedding,
@@ -26,6 +29,7 @@ from knowledge.models import (
     Source,
     Space,
 )
+from knowledge.services import spaces
 from knowledge.statistics import totals
 from project.accounts.models import User
 
@@ -116,6 +120,31 @@ def test_a_space_that_goes_ends_the_job_that_reads_for_it(
         assert not model._default_manager.exists(), model
     assert_nothing_is_left()
     assert list((uploads / "jobs").glob("*")) == []
+
+
+def test_nobody_writes_to_the_log_of_a_job_whose_space_is_going(
+    owner: User, space: Space, before: Once
+) -> None:
+    rows = [{"title": "Note", "content": "Buoy."}]
+    job = services.nodes_bulk(acting_user=owner, space=space, rows=rows)
+    refused: list[BaseException | None] = []
+
+    def note() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = 100")
+                job_note(job, "queued")
+        finally:
+            connection.close()
+
+    def deed() -> None:
+        with ThreadPoolExecutor(1) as other:
+            refused.append(other.submit(note).exception())
+
+    before(spaces, "releases_of_space_remove", deed)
+    services.space_delete(acting_user=owner, space=space)
+    assert [type(each) for each in refused] == [OperationalError]
+    assert not IngestJob.objects.exists()
 
 
 def test_a_bulk_job_goes_on_without_the_node_that_went(
