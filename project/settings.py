@@ -262,6 +262,7 @@ CELERY_BEAT_SCHEDULE = {
     "reviews-remind": {"task": "knowledge.tasks.reviews_remind", "schedule": 3600.0},
     "vectors-sweep": {"task": "project.inference.tasks.vectors_sweep", "schedule": 3600.0},
     "budget-mails": {"task": "chat.tasks.budget_mails_send", "schedule": 120.0},
+    "attachments-recover": {"task": "chat.tasks.attachments_recover", "schedule": 60.0},
     "conversation-changes-fold": {"task": "chat.tasks.conversation_changes_fold", "schedule": 60.0},
     "conversations-cool": {"task": "chat.tasks.conversations_cool", "schedule": 86_400.0},
     "webhooks-send": {"task": "project.events.tasks.webhooks_send", "schedule": 15.0},
@@ -456,6 +457,7 @@ ACERVO_LLM_MODEL = env_str("ACERVO_LLM_MODEL")
 
 # -- REST ---------------------------------------------------------------------------------------
 
+IDEMPOTENT_TOO = ["chat.api.guests.GuestAuthentication"]  # callers whom few resources know
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "project.accounts.authentication.ApiKeyAuthentication",

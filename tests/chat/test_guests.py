@@ -61,6 +61,21 @@ def test_a_visitor_asks_and_finds_the_conversation_again(visitor, library):
     assert visitor.call("delete", f"/api/v1/conversations/{begun.json()['id']}/").status_code == 204
 
 
+def test_a_repeated_call_of_a_guest_with_its_key_is_done_once(visitor, kept):
+    path = f"/api/v1/conversations/{kept}/messages/"
+    token = visitor.cookies["acervo_csrf"].value
+
+    def sent(text, name):
+        body = {"content": text, "client_message_id": name}
+        headers = {"X-CSRFToken": token, "Idempotency-Key": "once"}
+        return visitor.post(path, body, content_type="application/json", headers=headers)
+
+    first = sent("When does the ferry sail?", "1")
+    assert first.status_code == 202
+    assert sent("When does the ferry sail?", "1").content == first.content
+    assert sent("Where from?", "2").json()["error"]["code"] == "idempotency_mismatch"
+
+
 def test_a_guest_needs_the_csrf_token_for_every_write(visitor, kept):
     paths = ["/api/v1/conversations/", f"/api/v1/conversations/{kept}/messages/"]
     for path in paths:

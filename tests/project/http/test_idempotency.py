@@ -5,9 +5,11 @@ import uuid
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from knowledge.models import Node, Source, Space
+from project.accounts.models import User
 from project.http.models import IdempotencyRecord
 from tests.conftest import Api
 
@@ -27,6 +29,20 @@ def test_the_same_key_and_body_get_the_stored_answer(api: Api, space: Space) -> 
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert again["Idempotency-Replayed"] == "true"
+    assert Node.objects.count() == 1
+
+
+def test_a_browser_with_its_session_gets_it_too(owner: User, space: Space) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(owner)
+    browser.get("/")
+    headers = {**key(), "X-CSRFToken": browser.cookies["acervo_csrf"].value}
+    sent = [
+        browser.post("/api/v1/nodes/", node(space), "application/json", headers=headers)
+        for _ in range(2)
+    ]
+    assert [each.status_code for each in sent] == [201, 201]
+    assert sent[1]["Idempotency-Replayed"] == "true"
     assert Node.objects.count() == 1
 
 
