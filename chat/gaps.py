@@ -18,7 +18,7 @@ from django.utils import timezone
 from pgvector.django import MaxInnerProduct
 
 from chat.answer_cache.guards import normalised
-from chat.choices import FINAL_STATUSES, GapReason, GapStatus, TurnStatus
+from chat.choices import FINAL_STATUSES, GapReason, GapStatus, MessageClass, TurnStatus
 from chat.models import Feedback, GapQuestion, KnowledgeGap, Turn
 from knowledge.analysis import base_language
 from knowledge.languages import detect_language
@@ -103,6 +103,8 @@ def _reason(turn: Turn) -> tuple[GapReason | None, str]:
     if worst is not None:
         return GapReason.BAD, worst[:MOST_CHARS]
     if turn.status != TurnStatus.COMPLETED or turn.is_partial:
+        return None, ""
+    if turn.message_class == MessageClass.OUT_OF_SCOPE:  # no knowledge base would say it
         return None, ""
     flags = turn.trace.get("flags") or []
     found = next((reason for flag, reason in REASONS.items() if flag in flags), None)

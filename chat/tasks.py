@@ -9,6 +9,7 @@ from chat import budget_notices, cold, summaries
 from chat.attaching import reading
 from chat.experiments import adapting
 from chat.history import revisions
+from project.celery import send_after_commit
 
 
 @shared_task
@@ -21,6 +22,15 @@ def conversation_summarise(answer_id: str) -> None:
 def attachment_read(attachment_id: str) -> None:
     """Read a file that was attached to a conversation."""
     reading.attachment_read(uuid.UUID(attachment_id))
+
+
+@shared_task
+def attachments_recover() -> int:
+    """Ask again for files that wait to be read for long; return how many."""
+    waiting = reading.attachments_waiting()
+    for each in waiting:
+        send_after_commit(attachment_read, str(each))
+    return len(waiting)
 
 
 @shared_task

@@ -1,5 +1,6 @@
 """From an attached file to passages. Work of a worker: the row says how it went."""
 
+import datetime
 import json
 import tempfile
 import uuid
@@ -9,27 +10,47 @@ from pathlib import Path
 
 import structlog
 from django.db import transaction
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chat.choices import AttachmentStatus
 from chat.models import Attachment, AttachmentPassage
+from chat.models.attachments import READ_WITHIN
 from knowledge.chunking import Passage, chunk
 from knowledge.documents import file_reading
 from knowledge.parsing import PageSpan, ParsedDocument, ParsingError
 from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
 from project.inference.types import UsageContext
+from project.locks import try_lock
 
 MOST_CHARACTERS = 600_000
 """About 200 pages; more belongs into a space."""
+ASKED_AGAIN_AFTER = datetime.timedelta(minutes=2)
 log = structlog.get_logger(__name__)
+
+
+def attachments_waiting() -> list[uuid.UUID]:
+    """Return what should have been read by now, and still may be: its task may be lost."""
+    now = timezone.now()
+    rows = Attachment.objects.filter(
+        status=AttachmentStatus.READING,
+        created_at__range=(now - READ_WITHIN, now - ASKED_AGAIN_AFTER),
+    )
+    return list(rows.values_list("pk", flat=True))
 
 
 def attachment_read(attachment_id: uuid.UUID) -> None:
     """Read an attachment, if that is still to be done; a file that gives no text says why not.
 
-    Raises what the machine is to blame for (OSError, the database's): then the task comes again.
+    One worker does at a time: the task may be there more than once. Raises what the machine is to
+    blame for (OSError, the database's): then the task comes again.
     """
+    with try_lock(f"attachment-{attachment_id}") as is_mine:
+        if is_mine:
+            _read(attachment_id)
+
+
+def _read(attachment_id: uuid.UUID) -> None:
     row = (
         Attachment.objects.select_related("conversation__user")
         .filter(pk=attachment_id, status=AttachmentStatus.READING)

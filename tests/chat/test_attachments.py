@@ -1,5 +1,6 @@
 """Files of one conversation: read, found there and nowhere else, shown, and gone with it."""
 
+import datetime
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,17 +9,20 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from chat import tasks
 from chat.answer_cache.keys import key_of
 from chat.answering.grounding import retrieve
 from chat.attaching.reading import attachment_read
 from chat.choices import TurnRoute, TurnStatus
 from chat.dispatching.dispatcher import dispatch
+from chat.finishing import Ending, turn_finish
 from chat.models import Attachment, AttachmentPassage, Conversation, Turn
 from chat.services import Sent, conversation_create, share_put
 from chat.sharing import shared_items
-from chat.turns import Claim, Ending, turn_claim, turn_finish
+from chat.turns import Claim, turn_claim
 from chat.types import AnswerCitation, AnswerDraft
 from knowledge.models import Chunk, Node, Space
 from project.accounts.models import User
@@ -184,3 +188,18 @@ def test_nobody_else_sees_it_or_attaches_anything(
     client.force_login(teammate, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get(f"/c/{conversation.pk}/attachments/").status_code == 404
     assert client.get(f"/c/{conversation.pk}/attachments/{row.pk}/").status_code == 404
+
+
+def test_a_file_whose_task_was_lost_is_read_by_the_next_one(
+    api: Api, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(tasks, "send_after_commit", lambda _task, pk: asked.append(pk))
+    row = Attachment.objects.get(pk=attach(api, conversation).json()["id"])
+    assert tasks.attachments_recover() == 0  # it has only just come
+    Attachment.objects.update(created_at=timezone.now() - datetime.timedelta(minutes=3))
+    assert tasks.attachments_recover() == 1
+    tasks.attachment_read(asked[0])
+    row.refresh_from_db()
+    assert row.status == "ready"
+    assert tasks.attachments_recover() == 0

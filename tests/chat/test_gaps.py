@@ -27,7 +27,9 @@ def quick(settings: Settings) -> None:
     settings.ACERVO_EMBEDDING = "hashing"
 
 
-def ended(user: User, question: str, space: Space | None, *flags: str) -> Turn:
+def ended(
+    user: User, question: str, space: Space | None, *flags: str, message_class: str = "question"
+) -> Turn:
     """Store a question with an answer whose trace has flags, and note what it says."""
     conversation = conversation_create(acting_user=user, space=space.pk if space else None)
     asked = Message.objects.create(
@@ -41,6 +43,7 @@ def ended(user: User, question: str, space: Space | None, *flags: str) -> Turn:
         question=asked,
         answer=answer,
         status=TurnStatus.COMPLETED,
+        message_class=message_class,
         trace={"flags": list(flags)},
     )
     gap_note(turn.pk)
@@ -57,6 +60,7 @@ def test_questions_about_one_thing_make_one_gap(owner: User, teammate: User, spa
     ended(teammate, "where can visitors park bicycles", space, "no_citations")
     ended(owner, "Who repairs the crane at berth four?", space, "no_passages")
     ended(owner, "When does the ferry leave?", space)  # was answered
+    ended(owner, "Tell me a joke", space, "no_passages", message_class="out_of_scope")
     bicycles, crane = KnowledgeGap.objects.order_by("-asked")
     assert (bicycles.asked, bicycles.people, crane.asked) == (2, 2, 1)
     assert {each.reason for each in bicycles.questions.all()} == {
