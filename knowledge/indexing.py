@@ -29,6 +29,7 @@ from knowledge.generations import ensure_generation, generation_model, generatio
 from knowledge.models import IndexGeneration, Node, Space
 from knowledge.passages import IndexedPassage, passages_of
 from knowledge.past import ServedVersion, passages_retire, versions_serve
+from knowledge.planning import passages_arrived
 from knowledge.relabelling import passages_relabel
 from knowledge.statistics import Difference, difference_append, mean_length, spoken_in, totals
 from knowledge.vocabulary import words_learn
@@ -174,6 +175,7 @@ def swap(prepared: PreparedIndex, *, whole: bool = False) -> int:
             )
     count = sum(len(node.passages) for node in current)
     transaction.on_commit(lambda: metrics.indexed_chunks.inc(count), robust=True)
+    transaction.on_commit(lambda: passages_arrived(count), robust=True)
     return len(current)
 
 

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from knowledge.analysis import ANALYSIS_VERSION, analysed_as
 from knowledge.binary import sequence_unpack, sparse_pack
 from knowledge.models import Chunk, Space
+from knowledge.planning import planner_tell
 from knowledge.stemming import OTHER
 from knowledge.weights import passage_weights, word_counts
 from project.database.prepared import prepared_rows
@@ -152,6 +153,8 @@ def statistics_fold() -> int:
         if not held:
             return 0
         gone = sum(_fold(space_id) for space_id in Space.objects.values_list("pk", flat=True))
+        if gone:
+            planner_tell()
         for space in Space.objects.filter(average_tokens__isnull=False):
             length = mean_length(totals([space.pk]))
             if abs(length - (space.average_tokens or length)) > DRIFT * length:

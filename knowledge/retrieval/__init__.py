@@ -5,7 +5,7 @@
 2. `_question`: the words of the question with their weights, and its language.
 3. `_route`: whether to look at all that is permitted, or through an index; `_pruning`: which words
    make a candidate; `_vectors` and `_keywords`: the two legs; `_legs`: candidates of both, each
-   with both signals, in one statement.
+   with both signals, in one statement; `_open_legs`: the same where no filter is, prepared.
 4. `_snapshot`: the scope of another state (a moment, a release, a proposal), what is counted in it;
    `_gaps`: versions of it that have no passages yet.
 5. `_found`: what comes of it; `_states`: the question counted in the state that is searched.
