@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import structlog
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -22,6 +22,12 @@ from knowledge.choices import NodeStatus, SuggestionStatus
 from knowledge.models import Node, RelatingState, RelationSuggestion
 from knowledge.relating.pairs import pairs_of, pairs_store, suggested_with
 
+# In one order: two that mark the same nodes do not wait for each other.
+_MARK = """
+INSERT INTO knowledge_relatingstate (node_id, due_at)
+SELECT id, %s FROM knowledge_node WHERE id = ANY(%s::uuid[]) ORDER BY id
+ON CONFLICT (node_id) DO UPDATE SET due_at = excluded.due_at
+"""
 log = structlog.get_logger(__name__)
 
 SECONDS = 20.0
@@ -33,14 +39,8 @@ BUSY = "knowledge.suggestions_refresh"
 
 def relating_mark(nodes: Collection[uuid.UUID]) -> None:
     """Say that the suggestions of some nodes are to be looked for again."""
-    present = Node.objects.filter(pk__in=nodes).order_by("pk").values_list("pk", flat=True)
-    now = timezone.now()
-    RelatingState.objects.bulk_create(
-        [RelatingState(node_id=node, due_at=now) for node in present],
-        update_conflicts=True,
-        unique_fields=["node"],
-        update_fields=["due_at"],
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, [timezone.now(), list(nodes)])
 
 
 def refresh(*, seconds: float = SECONDS) -> int:
