@@ -149,7 +149,7 @@ def _actor(request: HttpRequest) -> str | None:
     classes += [import_string(each) for each in settings.IDEMPOTENT_TOO]
     wrapped = Request(request, authenticators=[each() for each in classes])
     # The CSRF check looks into forms, which nobody has parsed here: a header shows the token.
-    wrapped._data = QueryDict()
+    wrapped._data = QueryDict()  # type: ignore[attr-defined]
     try:
         user = wrapped.user
     except (APIException, ApiError):
