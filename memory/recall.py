@@ -50,7 +50,10 @@ def recall(request: RecallQuery, *, user: User) -> list[Recollection]:
 
     Without an embedding model the words alone decide. Recalled episodes note that they were.
     """
-    keyword = _keyword_leg(request, user)
+    total = _episodes_in_scope(request, user)
+    if not total:  # as in everybody's first conversation
+        return []
+    keyword = _keyword_leg(request, user, total)
     vector, key = _vector_leg(request, user)
     relevance = ranking.fuse(vector, keyword, vector_weight=_vector_weight(vector, keyword))
     now = timezone.now()
@@ -107,7 +110,14 @@ def _scope(request: RecallQuery, user: User) -> tuple[str, list[Any]]:
     return " AND ".join(parts), values
 
 
-def _keyword_leg(request: RecallQuery, user: User) -> dict[uuid.UUID, float]:
+def _episodes_in_scope(request: RecallQuery, user: User) -> int:
+    where, values = _scope(request, user)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM memory_episode WHERE {where}", values)
+        return int(cursor.fetchone()[0])
+
+
+def _keyword_leg(request: RecallQuery, user: User, total: int) -> dict[uuid.UUID, float]:
     # Episodes were analysed each in its own language, and a short question seldom shows its own.
     counts = term_counts(request.query, "en") | term_counts(request.query, "pt-br")
     counts = counts or term_counts(request.query, "other")
@@ -119,11 +129,6 @@ def _keyword_leg(request: RecallQuery, user: User) -> dict[uuid.UUID, float]:
     lexemes = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms]
     where, values = _scope(request, user)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM memory_episode WHERE {where}",
-            values,
-        )
-        total = cursor.fetchone()[0]
         cursor.execute(
             "SELECT each.number, count(*) FROM memory_episode,"
             " unnest(%s::tsquery[]) WITH ORDINALITY AS each(word, number)"
