@@ -22,7 +22,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import Settings
 
 from knowledge.choices import NodeStatus, Visibility
@@ -38,6 +38,7 @@ CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
 READY_WITHIN = 60  # seconds
+PATIENCE = 20_000  # milliseconds: how quick a page is, is not looked at here
 
 TIDES = """# Tide table
 
@@ -117,6 +118,7 @@ def processes(
 def chromium() -> Iterator[Browser]:
     # The driver's event loop runs in this thread, which Django takes for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
@@ -173,7 +175,7 @@ class Visit:
 def visit(acervo: Acervo, reader: User, chromium: Browser) -> Iterator[Visit]:
     """A fresh browser, signed in; a script that fails fails the test."""
     context = chromium.new_context(base_url=acervo.url, locale="en-US")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
