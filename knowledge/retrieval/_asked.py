@@ -32,6 +32,7 @@ OFTEN = 3
 MOST_COUNTED = 2000  # searches a day
 MOST_PENDING = 200  # in this process
 FLUSH_EVERY = 5.0  # seconds
+BOARD_EVERY = 1.0  # seconds between two pipelines that it rides on
 KEPT_SECONDS = 86_400
 _COUNTS, _SEARCH = "acervo:asked:", "acervo:asked:search:"
 
@@ -90,6 +91,9 @@ class Tally(Rider):
     @property
     def _is_silent(self) -> bool:
         return getattr(self._here, "is_silent", False)
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._flushed > BOARD_EVERY
 
     def board(self, pipe: Any) -> Callable[[list[Any]], None]:
         today = day_name()

@@ -38,6 +38,9 @@ T = TypeVar("T")
 NOT_KEPT = ("as_of", "release", "proposal", "generation", "profile", "explain", "conditions")
 """Fields of requests whose answers are not kept."""
 
+_REQUEST_FIELDS = tuple(each.name for each in fields(SearchRequest) if each.name != "spaces")
+"""What is asked; of the spaces, the permitted ones count."""
+
 cache = LayeredCache("search", most_entries=2000, most_bytes=32 * 2**20)
 tally = Tally(cache)
 cache.riders.append(tally)
@@ -152,9 +155,8 @@ def _state(
 
 
 def _request_key(request: SearchRequest) -> dict[str, object]:
-    values = {each.name: getattr(request, each.name) for each in fields(request)}
-    del values["spaces"]  # the permitted ones of them count
-    return {name: value for name, value in values.items() if value is not None}
+    values = ((name, getattr(request, name)) for name in _REQUEST_FIELDS)
+    return {name: value for name, value in values if value is not None}
 
 
 def _digest(parts: object) -> bytes:

@@ -17,6 +17,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "heading_path": tuple,
 }
 """How fields are read that JSON writes as something else."""
+_NAMES = {
+    kind: tuple(each.name for each in fields(kind)) for kind in (SearchResult, RetrievedPassage)
+}
 
 
 def response_dump(response: SearchResponse) -> bytes:
@@ -47,7 +50,7 @@ def passages_load(value: bytes) -> tuple[list[RetrievedPassage], list[str]]:
 
 
 def _row(found: SearchResult | RetrievedPassage) -> dict[str, Any]:
-    return {each.name: getattr(found, each.name) for each in fields(found)}
+    return {name: getattr(found, name) for name in _NAMES[type(found)]}
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:

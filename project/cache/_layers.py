@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import threading
@@ -35,12 +36,20 @@ held_bytes = Gauge(
     "acervo_cache_bytes", "Bytes in the processes.", ["cache"], multiprocess_mode="livesum"
 )
 
+# The metric of some labels, which takes longer to look up than to count with.
+_requests = functools.cache(requests.labels)
+_entries = functools.cache(entries.labels)
+_held_bytes = functools.cache(held_bytes.labels)
 
 # What is kept; else OK if it is now for the caller to compute, nothing if somebody else does.
 _ASK = """
 local kept = redis.call('GET', KEYS[1])
 if kept then return kept end
 return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+"""
+_PUT = """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return redis.call('DEL', KEYS[2])
 """
 
 
@@ -208,14 +217,19 @@ class LayeredCache:
     def _ask(self, name: bytes, token: bytes) -> tuple[bytes | None, bool]:
         """Return what Redis has; where it has nothing, whether it is for us to compute."""
 
+        asked = (_ASK, 2, name, name + b":busy", token, int(WAIT_ELSEWHERE * 1000))
+
         def ask(client: redis.Redis) -> tuple[bytes | None, bool]:
-            pipe = client.pipeline(transaction=False)
-            pipe.eval(_ASK, 2, name, name + b":busy", token, int(WAIT_ELSEWHERE * 1000))
-            arrive = self._board(pipe)
-            answer, *rest = pipe.execute(raise_on_error=False)
-            if isinstance(answer, redis.RedisError):
-                raise answer
-            arrive(rest)
+            if any(rider.is_due() for rider in self.riders):
+                pipe = client.pipeline(transaction=False)
+                pipe.eval(*asked)
+                arrive = self._board(pipe)
+                answer, *rest = pipe.execute(raise_on_error=False)
+                if isinstance(answer, redis.RedisError):
+                    raise answer
+                arrive(rest)
+            else:
+                answer = client.eval(*asked)
             return (None, True) if answer == b"OK" else (answer, False)
 
         answer: tuple[bytes | None, bool] | None = self.store.call(ask)
@@ -248,14 +262,8 @@ class LayeredCache:
 
     def _put(self, name: bytes, value: bytes, seconds: float) -> None:
         kept = sealed(name, value, seconds)
-
-        def put(client: redis.Redis) -> None:
-            pipe = client.pipeline(transaction=False)
-            pipe.set(name, kept, px=max(1, int(seconds * 1000)))
-            pipe.delete(name + b":busy")
-            pipe.execute()
-
-        self.store.call(put)
+        lasts = max(1, int(seconds * 1000))
+        self.store.call(lambda client: client.eval(_PUT, 2, name, name + b":busy", kept, lasts))
 
     # -- the process -----------------------------------------------------------------------------
 
@@ -264,14 +272,14 @@ class LayeredCache:
         return f"acervo:cache:{self.name}"
 
     def _count(self, level: str) -> str:
-        requests.labels(self.name, level).inc()
+        _requests(self.name, level).inc()
         for rider in self.riders:
             rider.count(level)
         return level
 
     def _tell_size(self) -> None:
-        entries.labels(self.name).set(len(self._entries))
-        held_bytes.labels(self.name).set(self._size)
+        _entries(self.name).set(len(self._entries))
+        _held_bytes(self.name).set(self._size)
 
     def _forget(self) -> None:
         """Begin empty, as also after a fork: locks and threads do not survive one."""

@@ -61,6 +61,10 @@ class Rider:
     def count(self, level: str) -> None:
         """Take note of a lookup."""
 
+    def is_due(self) -> bool:
+        """Return whether it has something to send now: without riders a lookup is one command."""
+        return True
+
     def board(self, pipe: Any) -> Callable[[list[Any]], None]:
         """Add commands to a pipeline; return what takes their answers."""
         return lambda _answers: None
