@@ -299,6 +299,8 @@ def test_the_person_may_go_back_to_the_ai_but_not_close(handoff, conversation, a
         handoff_close(acting_user=conversation.user, handoff_id=handoff.pk)
     assert api.post(f"{path}release/", {}).json()["status"] == "released"
     assert api.post(f"{path}release/", {}).json()["error"]["code"] == "wrong_status"
+    beside = path.replace("handoff/", "release/")
+    assert api.post(beside, {}).json()["error"]["code"] == "wrong_status"
 
 
 @pytest.mark.django_db
