@@ -55,7 +55,8 @@ def test_a_file_is_read_cut_and_not_kept(owner: User, space: Space) -> None:
     file = SimpleUploadedFile("plan.pdf", data, "application/pdf")
     answer = client.post(PAGE, {"strategy": "structure", "file": file})
     assert [each.text for each in answer.context["sides"][0]["passages"]] == [
-        "# Ferry\n\nIt leaves at nine.\n\nIt comes at ten."
+        "# Ferry\n\nIt leaves at nine.",
+        "It comes at ten.",
     ]
     assert not Source.objects.exists()
     bad = SimpleUploadedFile("plan.pdf", b"MZ", "application/pdf")
