@@ -29,6 +29,7 @@ from chat.turn_runner import Answerer, TurnRunner
 from chat.turns import leases_renew, turn_claim, turn_next, turns_waiting
 from project.aio import in_thread, redis_client
 from project.events import bus
+from project.pacing import trip_seconds
 
 GROUP = "agents"
 WAKE_EVENT = "chat.message.received"
@@ -106,6 +107,8 @@ class Agent:
             for entry in entries
             if entry.type == WAKE_EVENT and entry.subject_id is not None
         )
+        if pause := trip_seconds(len(self._tasks)):
+            await asyncio.sleep(pause)
 
     async def _dispatch(self) -> None:
         await self._inbox.dispatch_next()

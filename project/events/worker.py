@@ -19,6 +19,7 @@ GROUP = "subscribers"
 BLOCK_MS = 2000
 CLAIM_IDLE_MS = 30_000
 RELAY_EVERY = 5.0
+GATHER_SECONDS = 0.05
 STOP_WITHIN = 8.0
 FORGET_AFTER_MS = 3_600_000
 log = structlog.get_logger(__name__)
@@ -78,6 +79,8 @@ class EventWorker:
         entries = await bus.read_group(client, GROUP, self.name, count=32, block_ms=BLOCK_MS)
         for entry in entries:
             await self._take(entry)
+        if entries:  # one read for what comes together; nobody waits for a subscriber
+            await self._pause(GATHER_SECONDS)
 
     async def _take(self, entry: bus.Entry) -> None:
         await self._slots.acquire()
