@@ -150,7 +150,9 @@ async def test_a_broken_stream_keeps_its_text_and_is_not_repeated(
 async def test_before_the_first_token_another_endpoint_takes_over(
     model: str, reason: str, model_server: ModelServer, make_endpoint: MakeEndpoint
 ) -> None:
-    await in_thread(make_endpoint, model, first_token_timeout=0.3)
+    # On a busy machine a quick refusal takes its time too.
+    patience = 0.3 if reason == "timeout" else 10
+    await in_thread(make_endpoint, model, first_token_timeout=patience)
     await in_thread(make_endpoint, "good", weight=0)
     text, finish = await ask()
     assert (text, finish.endpoint) == (ANSWER, "good")
