@@ -81,7 +81,7 @@ def test_an_archive_becomes_nodes_that_a_later_edition_follows(owner: User, spac
 
     plan = nodes["mail/late.eml/plan.pdf"]
     found = places(owner, space, "When do boats leave the pier?")
-    assert found == (plan.pk, 1, "mail/late.eml/plan.pdf · page 1")
+    assert found == (plan.pk, 2, "mail/late.eml/plan.pdf · page 2")
     found = places(owner, space, "ferry waits for the tide")
     assert found == (nodes["mail/late.eml"].pk, None, "message of 2026-11-20")
 
@@ -112,4 +112,4 @@ def test_citations_name_the_sheet(owner: User, space: Space) -> None:
     past = Api(owner).post("/api/v1/search/", body | {"as_of": timezone.now().isoformat()}).json()
     assert answer["results"][0]["place"] == past["results"][0]["place"] == "Fares"
     upload(owner, space, PLAN, "plan.pdf")
-    assert places(owner, space, "boats leave the pier at nine")[1:] == (1, "")
+    assert places(owner, space, "boats leave the pier at nine")[1:] == (2, "")
