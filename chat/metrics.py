@@ -22,7 +22,8 @@ turn_seconds = Histogram(
 )
 answer_cache = Counter(
     "acervo_answer_cache_total",
-    "Questions by what kept answers gave: exact, semantic, near miss, miss, wrong; and why not.",
+    "Questions by what kept answers gave: exact, semantic, near miss, miss; and why not. wrong: a"
+    " reader found it bad; sampled right, sampled wrong: compared with an answer of their own.",
     ["outcome", "reason"],
 )
 dispatched = Counter(

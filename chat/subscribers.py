@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from chat import tasks
 from chat.answer_cache.keeping import answer_keep
+from chat.answer_cache.sampling import sample_compare
 from chat.choices import FINAL_STATUSES, GapStatus, TurnRoute
 from chat.gaps import gap_of
 from chat.models import Citation, KnowledgeGap, Turn
@@ -45,6 +46,7 @@ def turn_keep(event: EventMessage) -> None:
     """Keep the answer for whoever asks the same, if it is one that holds for others."""
     turn = _turn_of(event)
     if turn is not None:
+        sample_compare(turn)
         answer_keep(turn)
 
 

@@ -417,6 +417,7 @@ ACERVO_COLD_AFTER_MONTHS = env_int("ACERVO_COLD_AFTER_MONTHS", 12, minimum=0)
 ACERVO_ANSWER_CACHE = env_bool("ACERVO_ANSWER_CACHE", default=True)
 # Likeness of two questions, in hundredths of the cosine, from which on one may stand for the other.
 ACERVO_ANSWER_CACHE_SIMILARITY = env_int("ACERVO_ANSWER_CACHE_SIMILARITY", 88, minimum=50)
+ACERVO_ANSWER_CACHE_SAMPLE = env_int("ACERVO_ANSWER_CACHE_SAMPLE", 2, minimum=0)  # in a hundred
 
 # -- Context and checking of answers ---------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from chat import metrics
 from chat.answer_cache.guards import normalised
 from chat.answer_cache.keys import Key
 from chat.answer_cache.matching import Choice, Kept, chosen_of
+from chat.answer_cache.sampling import is_sampled
 from chat.choices import CacheOutcome
 from chat.models import CachedAnswer, Turn
 from chat.types import Passage, Recollection, TurnRequest
@@ -65,6 +66,10 @@ def look_up(
     if answer is None:  # fell a moment ago
         return _missed(key, request, Choice())
     found = {"similarity": round(choice.chosen.similarity, 4), "question": answer.question}
+    if is_sampled(request.turn_id):
+        missed = _missed(key, request, Choice(reason="sampled"))
+        missed.trace["sample"] = {"turn": str(answer.turn_id), **found}
+        return missed
     return _hit(CacheOutcome.SEMANTIC, answer, found)
 
 
@@ -123,7 +128,8 @@ def _hit(outcome: CacheOutcome, answer: CachedAnswer, found: dict[str, Any]) -> 
 
 
 def _missed(key: Key, request: TurnRequest, choice: Choice) -> Lookup:
-    metrics.answer_cache.labels("near miss" if choice.reason else "miss", choice.reason).inc()
+    outcome = "near miss" if choice.reason and choice.reason != "sampled" else "miss"
+    metrics.answer_cache.labels(outcome, choice.reason).inc()
     trace: dict[str, Any] = {}
     if choice.near is not None:
         trace["near"] = {

@@ -11,11 +11,12 @@ from chat.answer_cache.keeping import answer_keep, answers_ended
 from chat.answer_cache.keys import key_of, seconds_of, telling
 from chat.answer_cache.lookup import look_up
 from chat.answer_cache.matching import Kept, chosen_of
+from chat.answer_cache.sampling import sample_compare
 from chat.answering.grounding import retrieve
 from chat.choices import CacheOutcome, TurnRoute, TurnStatus
 from chat.dispatching.dispatcher import dispatch
 from chat.finishing import Ending, turn_finish
-from chat.models import CachedAnswer, Turn
+from chat.models import CachedAnswer, Citation, Message, Turn
 from chat.services import conversation_create, feedback_give, message_regenerate, message_send
 from chat.turns import turn_claim
 from chat.types import AnswerCitation, AnswerDraft
@@ -34,6 +35,7 @@ from tests.conftest import grant
 def quick(settings: Settings) -> None:
     settings.ACERVO_EMBEDDING = "hashing"
     settings.ACERVO_SEARCH_CACHE_SECONDS = 0
+    settings.ACERVO_ANSWER_CACHE_SAMPLE = 0
     settings.ACERVO_RATE_MESSAGES = ""
 
 
@@ -217,6 +219,29 @@ def test_what_its_sources_do_not_support_is_given_to_the_very_same_question_only
     again = asked(teammate, "From where does the Velia ferry leave?", flags=("no_citations",))
     assert again.cache == CacheOutcome.MISS
     assert asked(owner, "From where does the Velia ferry leave?").cache == CacheOutcome.MISS
+
+
+@pytest.mark.django_db
+def test_samples_are_answered_anew_and_compared(
+    owner: User, teammate: User, space: Space, model: ModelEndpoint, settings: Settings
+) -> None:
+    settings.ACERVO_ANSWER_CACHE_SAMPLE = 100
+    publish(owner, space, "Ferry", "The ferry to Velia leaves from the north pier.")
+    first = asked(owner, "Where does the Velia ferry leave?")
+    assert sample_compare(first) is None
+    sampled = asked(teammate, "From where does the Velia ferry leave?")
+    assert (sampled.cache, sampled.trace["cache"]["sample"]["turn"]) == (
+        CacheOutcome.MISS,
+        str(first.pk),
+    )
+    assert sample_compare(sampled) is True
+    assert first.answer is not None
+    Message.objects.filter(pk=first.answer.pk).update(content="Cats sleep all day long.")
+    assert sample_compare(sampled) is False
+    assert Turn.objects.get(pk=sampled.pk).trace["cache"]["sample"]["is_same"] is False
+    Citation.objects.filter(turn=first).update(cited_id=uuid.uuid4())
+    Message.objects.filter(pk=first.answer.pk).update(content=sampled.answer.content)
+    assert sample_compare(sampled) is False
 
 
 @pytest.mark.django_db
