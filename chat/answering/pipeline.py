@@ -19,8 +19,8 @@ from collections.abc import AsyncGenerator, Sequence
 import structlog
 from django.conf import settings
 
-from chat.answer_cache.keys import key_of, telling
-from chat.answer_cache.lookup import look_up
+from chat.answer_cache.keys import Key, key_of, telling
+from chat.answer_cache.lookup import Lookup, look_up
 from chat.answer_cache.replaying import cited_passages, pieces_of
 from chat.answering.budget import Context, fit_context
 from chat.answering.composing import Composer
@@ -32,6 +32,7 @@ from chat.answering.confidence import (
 )
 from chat.answering.generating import Generation
 from chat.answering.grounding import (
+    Retrieved,
     extract_answer,
     question_language,
     recall_memories,
@@ -82,16 +83,14 @@ async def answer_turn(
     draft.trace["query"] = query
     yield TurnStage("recall")
     yield TurnStage("retrieve")
-    key = await in_thread(key_of, request)
-    found, memories = await _gathered(request, query, draft)
+    key, found, memories = await _gathered(request, query, draft)
     draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
-    context, confidence = await in_thread(_context, request, found, memories)
+    context, confidence, kept = await in_thread(_weighed, request, key, found, memories)
     passages = context.passages
     trace_grounding(draft, context)
     draft.trace["confidence"] = confidence.trace
     if guard := guard_trace(request.question, passages, request.marked_words):
         draft.trace["guard"] = guard
-    kept = await in_thread(look_up, key, request, found, memories)
     draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
     if kept.answer is not None:
         draft.arms = request.plan.arms
@@ -124,10 +123,13 @@ async def answer_turn(
 
 async def _gathered(
     request: TurnRequest, query: str, draft: AnswerDraft
-) -> tuple[list[Passage], list[Recollection]]:
-    """Return passages and memories, fetched at once; memory may fail without harm."""
-    found, memories = await asyncio.gather(
-        in_thread(retrieve, request, query),
+) -> tuple[Key | None, list[Passage], list[Recollection]]:
+    """Return passages and memories, fetched at once; memory may fail without harm.
+
+    With the key under which answers are kept, read before.
+    """
+    keyed, memories = await asyncio.gather(
+        in_thread(_keyed, request, query),
         in_thread(recall_memories, request, query),
         return_exceptions=True,
     )
@@ -135,18 +137,26 @@ async def _gathered(
         log.error("recall_failed", exc_info=memories)
         draft.trace["degraded"] = ["memory"]
         memories = []
-    if isinstance(found, BaseException):
-        raise found
+    if isinstance(keyed, BaseException):
+        raise keyed
+    key, found = keyed
     if found.degraded:
         draft.trace["degraded"] = [*found.degraded, *draft.trace.get("degraded", [])]
     draft.notice = found.notice
-    return found.passages, telling(request.question, memories)
+    return key, found.passages, telling(request.question, memories)
 
 
-def _context(
-    request: TurnRequest, passages: Sequence[Passage], memories: Sequence[Recollection]
-) -> tuple[Context, Confidence]:
-    """Return what may be sent to a model, and how sure retrieval is."""
+def _keyed(request: TurnRequest, query: str) -> tuple[Key | None, Retrieved]:
+    return key_of(request), retrieve(request, query)
+
+
+def _weighed(
+    request: TurnRequest,
+    key: Key | None,
+    passages: Sequence[Passage],
+    memories: Sequence[Recollection],
+) -> tuple[Context, Confidence, Lookup]:
+    """Return what may be sent to a model, how sure retrieval is, and what was answered before."""
     context = fit_context(
         request.question,
         passages=passages,
@@ -157,7 +167,8 @@ def _context(
         rules=rules_for(request.state, request.plan.rules),
         tier=request.tier,
     )
-    return context, confidence_in(passages, threshold_for(request.space_id))
+    confidence = confidence_in(passages, threshold_for(request.space_id))
+    return context, confidence, look_up(key, request, passages, memories)
 
 
 def _is_no_matter_of_knowledge(request: TurnRequest, context: Context) -> bool:

@@ -77,7 +77,8 @@ class TurnLog:
         self._block = event.block
         self._texts.append(event.text)
         loop = asyncio.get_running_loop()
-        due = self._sent_at + gather_seconds(len(self._shipper.logs))
+        # Half of it: what comes at the reader's moments is due, however late the last one was.
+        due = self._sent_at + gather_seconds(len(self._shipper.logs)) / 2
         if len(self._texts) >= COALESCE_DELTAS or loop.time() >= due:
             self._end_text()
         elif self._timer is None:

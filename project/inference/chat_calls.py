@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import structlog
@@ -15,11 +15,12 @@ import structlog
 from project.inference import clients, failures
 from project.inference.event_stream import EventReader
 from project.inference.failures import Failure
+from project.inference.intake import Intake
 from project.inference.models import ModelEndpoint
 from project.inference.sealing import SealBroken
 from project.inference.types import Messages, TokenUsage
 from project.inference.usage import estimate_tokens
-from project.pacing import gather_seconds
+from project.pacing import seconds_to_tick
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse
@@ -167,12 +168,20 @@ class ChatCall:
 
     async def _read(self, response: AsyncAPIResponse[Any]) -> AsyncGenerator[str, None]:
         """Yield the text of what has come since the last look; the first one at once."""
+        intake = Intake(cast("AsyncIterable[bytes]", response.http_response.stream))
+        try:
+            async with aclosing(self._texts_in(intake)) as texts:
+                async for text in texts:
+                    yield text
+        finally:
+            await intake.close()
+
+    async def _texts_in(self, intake: Intake) -> AsyncGenerator[str, None]:
         events = EventReader()
-        chunks = response.iter_bytes()
         while not self._is_over:
             try:
                 async with asyncio.timeout_at(self._limit()):
-                    chunk = await anext(chunks, None)
+                    chunk = await intake.next()
             except TimeoutError:
                 if self.finish_reason:
                     break  # the answer is whole; only its epilogue is not
@@ -190,7 +199,7 @@ class ChatCall:
             if chunk is None:
                 break
             if text and not self.finish_reason:
-                await asyncio.sleep(gather_seconds(len(_streaming)))
+                await asyncio.sleep(seconds_to_tick(len(_streaming), self._clock()))
         if not self.finish_reason:
             raise CallFailed(failures.INCOMPLETE if self._texts else failures.MALFORMED)
 

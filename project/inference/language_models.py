@@ -91,10 +91,7 @@ async def stream_chat(
     prompt = Prompt(messages, max_tokens, temperature)
     await warm_up()
     rows: list[UsageRecord] = []
-    endpoints = await in_thread(routing.chat_endpoints, tier, first=first, above=above)
-    if not endpoints:
-        raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
-    hold = await _held(prompt, usage, endpoints)
+    endpoints, hold = await in_thread(_held_at, prompt, usage, tier, first, above)
     try:
         async with aclosing(_from_first_able(endpoints, prompt, usage, rows)) as events:
             async for event in events:
@@ -219,12 +216,19 @@ def _interrupted(call: ChatCall, failure: Failure) -> ModelInterrupted:
     return ModelInterrupted(failure.outcome, failure.message, summary)
 
 
-async def _held(prompt: Prompt, usage: UsageContext, endpoints: list[ModelEndpoint]) -> UUID | None:
-    """Hold what the call may cost in the budget of its space. Raises ModelUnavailable."""
+def _held_at(
+    prompt: Prompt, usage: UsageContext, tier: str, first: UUID | None, above: str
+) -> tuple[list[ModelEndpoint], UUID | None]:
+    """Return the endpoints to try, and what holds the cost of the call in the budget of its space.
+
+    Raises ModelUnavailable.
+    """
+    endpoints = routing.chat_endpoints(tier, first=first, above=above)
+    if not endpoints:
+        raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
     times = 2 if settings.ACERVO_HEDGE_MS and len(endpoints) > 1 else 1  # who loses has read it
     try:
-        return await in_thread(
-            budget_hold,
+        hold = budget_hold(
             usage.space_id,
             prompt_chars=sum(len(each["content"]) for each in prompt.messages) * times,
             max_tokens=prompt.max_tokens,
@@ -233,6 +237,7 @@ async def _held(prompt: Prompt, usage: UsageContext, endpoints: list[ModelEndpoi
     except BudgetUsedUp:
         message = _("The budget for language models is used up for this month.")
         raise ModelUnavailable(BUDGET, message) from None
+    return endpoints, hold
 
 
 async def _store(rows: list[UsageRecord], hold: UUID | None) -> None:

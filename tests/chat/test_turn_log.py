@@ -15,7 +15,7 @@ from chat.turn_log.hub import QUEUE_LIMIT, hub
 from chat.turn_log.shipping import shipper
 from chat.types import AnswerDelta, AnswerReset, TurnStage, TurnStarted
 from project.aio import in_thread, redis_client
-from project.pacing import gather_seconds
+from project.pacing import gather_seconds, seconds_to_tick
 from tests.chat.conftest import events_of, logged, running_agent, saying, shown, turn_now, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +52,14 @@ def test_the_more_streams_a_process_has_the_longer_text_is_gathered():
     assert [gather_seconds(streams) for streams in (0, 1, 6)] == [0.05, 0.05, 0.05]
     assert gather_seconds(12) == pytest.approx(0.1)
     assert gather_seconds(24) == gather_seconds(500) == pytest.approx(0.2)
+
+
+@given(st.integers(0, 100), st.floats(0, 1e6))
+def test_all_streams_of_a_process_are_looked_at_at_the_same_moments(streams: int, now: float):
+    wait = seconds_to_tick(streams, now)
+    assert 0 < wait <= 0.2
+    steps = (now + wait) / 0.05  # of which busier processes take every second, third or fourth
+    assert steps == pytest.approx(round(steps), abs=1e-3)
 
 
 async def test_a_second_writer_fences_out_the_first():
