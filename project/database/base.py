@@ -4,6 +4,7 @@ import select
 from typing import Any
 
 import psycopg
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django_prometheus.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
@@ -13,12 +14,22 @@ _PREPARED = 5
 """psycopg's own number: None would prepare nothing, not even what is asked to be."""
 
 
+class Operations(DatabaseOperations):
+    """Names prepared statements in logs, whose parameters are already in PostgreSQL's form."""
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        """Return a statement with its parameters, or without them where they cannot be read."""
+        return super().last_executed_query(cursor, sql, params) or str(sql)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # untyped
     """Looks at each connection that the pool hands out, which costs no word with the server.
 
     After a restart of the server every pooled connection is dead, and would fail the request that
     gets it.
     """
+
+    ops_class = Operations
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return what a connection is made with; nothing where a pool makes them by itself."""

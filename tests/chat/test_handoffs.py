@@ -72,7 +72,7 @@ def test_it_hears_that_a_person_is_wanted(text):
         "I don't want to talk to a person",
         "How do I talk to a person with hearing loss?",
         "Quem é o operador da usina?",
-        "operator",
+        "operator manual",
     ],
 )
 def test_questions_about_people_are_questions(text):
