@@ -32,6 +32,7 @@ from knowledge.retrieval._scope import Reader
 from knowledge.types import SearchRequest
 from project.aio import release_connections
 from project.cache import Computed, LayeredCache
+from project.database.prepared import prepared_rows
 
 T = TypeVar("T")
 
@@ -145,9 +146,7 @@ def _state(
     parameters += permitting
     if request.spaces is not None:
         parameters.append(list(request.spaces))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
+    rows = prepared_rows(statement, parameters)
     ends = [end for _pk, _revision, end in rows if end is not None]
     return SearchState(
         tuple((pk, revision) for pk, revision, _end in rows), min(ends, default=None)
