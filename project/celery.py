@@ -9,9 +9,9 @@ import structlog
 from celery import Celery, Task, signals
 from celery.exceptions import CPendingDeprecationWarning
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from project import heartbeat
-from project.sending import task_push
 from project.tracing import bind_trace, current_trace_id, new_trace_id
 
 # Told at every lost connection. The default is meant: a task goes on, and its work is idempotent.
@@ -69,8 +69,9 @@ def send_after_commit(task: Task, *args: object, countdown: float = 0) -> None:
     """
 
     def send() -> None:
-        headers = {_TRACE_HEADER: current_trace_id()}
-        if not task_push(task, args, countdown=countdown, headers=headers):
-            log.warning("task_not_sent", task=task.name)
+        try:
+            task.apply_async(args, retry=False, countdown=countdown)
+        except (OperationalError, OSError) as error:
+            log.warning("task_not_sent", task=task.name, error=type(error).__name__)
 
     transaction.on_commit(send)
