@@ -171,7 +171,7 @@ async def dispatcher() -> int:
     from project.aio import in_thread, redis_client
     from project.events import bus
 
-    inbox, client = Inbox(lambda _turn: None), await redis_client()
+    inbox, client = Inbox(dispatch), await redis_client()
     await in_thread(dispatch, [uuid.uuid4()])  # a connection, as a running agent has
     print("ready", flush=True)
     sys.stdin.readline()
@@ -241,9 +241,9 @@ def check(
 def claim(conversations: list[list[uuid.UUID]]) -> list[str]:
     """Have two claimers answer conversations at once; return in words where order was broken."""
     from chat.choices import TurnStatus
+    from chat.claiming import turn_claim
     from chat.finishing import Ending, turn_finish
     from chat.models import Turn
-    from chat.turns import turn_claim
     from chat.types import AnswerDraft
 
     queued = set(Turn.objects.filter(status=TurnStatus.QUEUED).values_list("pk", flat=True))

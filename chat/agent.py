@@ -2,18 +2,20 @@
 
 1. New questions come as events from the Redis stream, shared out by a consumer group. Entries are
    acknowledged as they are read: what is lost with an agent is found in Postgres.
-2. What has come is dispatched (`chat.dispatching`), all of it at once, and then claimed.
+2. What has come is dispatched (`chat.dispatching`) and claimed, all of it at once.
 3. A sweep in Postgres, every two seconds, takes what no event led to (Redis flushed or away, agent
    died before its claim) and what a dead agent's lease has released.
 4. Leases of running turns are renewed together; the answer also says which of them are to stop.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -23,10 +25,11 @@ from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
 from chat import metrics, stopping
-from chat.dispatching.dispatcher import turns_undispatched
+from chat.claiming import Claim, turns_claim
+from chat.dispatching.dispatcher import Dispatched, dispatch, turns_undispatched
 from chat.dispatching.inbox import BATCH, Inbox
 from chat.turn_runner import Answerer, TurnRunner
-from chat.turns import leases_renew, turn_claim, turn_next, turns_waiting
+from chat.turns import leases_renew, turn_next, turns_waiting
 from project.aio import in_thread, redis_client
 from project.events import bus
 from project.pacing import trip_seconds
@@ -39,6 +42,11 @@ FINISH_SECONDS = 3.0
 HAND_BACK_SECONDS = 5.0
 FORGET_AFTER_MS = 3_600_000
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken(Dispatched):
+    claims: list[Claim] = field(default_factory=list)
 
 
 class Agent:
@@ -54,7 +62,9 @@ class Agent:
         self._has_room.set()
         self._stopping = asyncio.Event()
         self._last_stop_id = ""
-        self._inbox = Inbox(self._take)
+        self._inbox = Inbox(self._dispatched)
+        self._has_taken = asyncio.Event()  # nothing is being claimed at this moment
+        self._has_taken.set()
 
     def stop(self) -> None:
         """Take no more turns, and end."""
@@ -111,7 +121,19 @@ class Agent:
             await asyncio.sleep(pause)
 
     async def _dispatch(self) -> None:
-        await self._inbox.dispatch_next()
+        await self._inbox.wait()
+        self._has_taken.clear()
+        try:
+            for claim in (await self._inbox.dispatch_next()).claims:
+                self._begin(claim.turn_id, self._answer(claim))
+        finally:
+            self._has_taken.set()
+
+    def _dispatched(self, turn_ids: Collection[uuid.UUID]) -> _Taken:
+        """Dispatch turns and claim as many of them as there is room for; called in a thread."""
+        done = dispatch(turn_ids)
+        mine = [each for each in done.turns if each not in self._tasks][: max(0, self._room)]
+        return _Taken(done.turns, done.busy, turns_claim(mine, agent=self.name))
 
     async def _hear_stops(self) -> None:
         client = await redis_client()
@@ -131,7 +153,7 @@ class Agent:
         self._inbox.put(await in_thread(turns_undispatched, BATCH))
         if self._room > 0:
             for turn_id in await in_thread(turns_waiting, self._room):
-                self._take(turn_id)
+                self._claim(turn_id)
 
     async def _renew(self) -> None:
         await asyncio.sleep(settings.ACERVO_TURN_LEASE / 4)
@@ -146,11 +168,13 @@ class Agent:
             elif wants_stop:
                 runner.cut("stop")
 
-    def _take(self, turn_id: uuid.UUID) -> None:
+    def _claim(self, turn_id: uuid.UUID) -> None:
         """Start answering a turn in the background, if it can be claimed."""
-        if turn_id in self._tasks or self._room <= 0:
-            return
-        task = asyncio.create_task(self._answer(turn_id))
+        if turn_id not in self._tasks and self._room > 0:
+            self._begin(turn_id, self._claimed(turn_id))
+
+    def _begin(self, turn_id: uuid.UUID, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks[turn_id] = task
         task.add_done_callback(lambda _done: self._release(turn_id))
         if self._room <= 0:
@@ -160,11 +184,19 @@ class Agent:
         self._tasks.pop(turn_id, None)
         self._has_room.set()
 
-    async def _answer(self, turn_id: uuid.UUID) -> None:
+    async def _claimed(self, turn_id: uuid.UUID) -> None:
+        """Answer a turn if it can be claimed."""
         try:
-            claim = await in_thread(turn_claim, turn_id, agent=self.name)
-            if claim is None:
-                return
+            claims = await in_thread(turns_claim, [turn_id], agent=self.name)
+        except (DatabaseError, PoolTimeout) as error:
+            log.warning("turn_left_to_sweep", turn=str(turn_id), error=type(error).__name__)
+            return
+        for claim in claims:
+            await self._answer(claim)
+
+    async def _answer(self, claim: Claim) -> None:
+        turn_id = claim.turn_id
+        try:
             runner = TurnRunner(claim, self._answerer)
             self._runners[turn_id] = runner
             metrics.running.inc()
@@ -175,7 +207,7 @@ class Agent:
                 del self._runners[turn_id]
             following = await in_thread(turn_next, claim.conversation_id)
             if following is not None and following != turn_id:
-                self._take(following)
+                self._claim(following)
         except (DatabaseError, PoolTimeout) as error:
             log.warning("turn_left_to_sweep", turn=str(turn_id), error=type(error).__name__)
         except Exception:
@@ -183,6 +215,8 @@ class Agent:
 
     async def _wind_down(self) -> None:
         """Let the running turns end, then put back in the queue what has not."""
+        with contextlib.suppress(TimeoutError):  # what is being claimed is this agent's, too
+            await asyncio.wait_for(self._has_taken.wait(), FINISH_SECONDS)
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=FINISH_SECONDS)
         deadline = asyncio.get_running_loop().time() + HAND_BACK_SECONDS

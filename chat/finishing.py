@@ -1,22 +1,30 @@
 """The end of a turn: its answer stored and announced, once.
 
-Only by whoever holds its claim (`chat.turns`).
+Only by whoever holds its claim (`chat.claiming`).
 """
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from chat.choices import MessageRole, TurnStatus
-from chat.models import ArmTurn, Citation, Conversation, ExperimentArm, Message, Turn
+from chat.claiming import Claim
+from chat.models import ArmTurn, Citation, ExperimentArm, Message, Turn
 from chat.querysets import remember_related
 from chat.representation import final_fields
-from chat.turns import Claim
 from chat.types import AnswerDraft
-from knowledge.models import Node
+from project.database.rows import insert_into, json_of, record_of
 from project.events.services import emit
+
+_ENDED = (
+    "status", "error_code", "error_message", "answer", "route", "cache", "model",
+    "prompt_version", "is_partial", "prompt_tokens", "completion_tokens", "cost", "timings",
+    "trace", "finished_at", "lease_owner", "lease_until", "last_seq",
+)  # fmt: skip
+"""The fields of a turn that its end changes."""
 
 
 class LeaseLost(Exception):
@@ -41,31 +49,86 @@ def turn_finish(
     What there is of an answer becomes a message under the question, unless the turn failed.
     Raises LeaseLost when the claim no longer holds: then nothing is stored.
     """
-    turn = (
-        Turn.objects.select_for_update(of=("self",))
-        .select_related("conversation")
-        .filter(pk=claim.turn_id, lease_owner=claim.owner, status=TurnStatus.RUNNING)
-        .first()
-    )
-    if turn is None:
-        raise LeaseLost
+    turn = claim.turn
     _fill(turn, draft, ending, last_seq)
+    turn.answer, citations = None, []
     if draft.text and ending.status != TurnStatus.FAILED:
-        turn.answer = Message.objects.create(
+        turn.answer = Message(
             conversation_id=turn.conversation_id,
             parent_id=turn.question_id,
             role=MessageRole.ASSISTANT,
             content=draft.text,
+            created_at=timezone.now(),
         )
         turn.answer.answered_by = turn
-        Conversation.objects.filter(pk=turn.conversation_id).update(updated_at=Now())
-        citations = Citation.objects.bulk_create(_citations(turn, draft))
-        remember_related(turn, citations=citations)
-    turn.save()
+        citations = _citations(turn, draft)
+    _store(claim, turn, citations)
     if draft.arms:
         _note_arms(turn, draft)
     _announce(turn)
     return final_fields(turn)
+
+
+@functools.cache
+def _statement() -> str:
+    """Return the statement that stores a turn's end: all of it, or nothing where it is not held.
+
+    A node that was deleted meanwhile is left empty; it returns whether the turn was held, and the
+    numbers of the citations of such nodes.
+    """
+    citation, ended = insert_into(Citation), _ended()
+    cited = ", ".join(
+        "(SELECT node.id FROM knowledge_node AS node WHERE node.id = new.cited_id)"
+        if each.column == "node_id"
+        else f'new."{each.column}"'
+        for each in citation.fields
+    )
+    changes = ", ".join(f'"{each.column}" = new."{each.column}"' for each in ended)
+    return f"""
+WITH held AS (
+    SELECT id AS held_id FROM chat_turn
+    WHERE id = %s AND lease_owner = %s AND status = 'running' FOR UPDATE
+), said AS (
+    {insert_into(Message).statement_of_many}, held RETURNING conversation_id
+), touched AS (
+    UPDATE chat_conversation SET updated_at = statement_timestamp()
+    FROM said WHERE chat_conversation.id = said.conversation_id
+), cited AS (
+    {citation.into} SELECT {cited} FROM {record_of(citation.fields)}, held
+    RETURNING index, node_id
+), ended AS (
+    UPDATE chat_turn SET {changes} FROM held, {record_of(ended)}
+    WHERE chat_turn.id = held_id RETURNING held_id
+)
+SELECT EXISTS (SELECT FROM ended), ARRAY(SELECT index FROM cited WHERE node_id IS NULL)
+"""  # noqa: S608 - names of our own columns
+
+
+def _ended() -> list[Any]:
+    return [Turn._meta.get_field(each) for each in _ENDED]
+
+
+def _store(claim: Claim, turn: Turn, citations: list[Citation]) -> None:
+    """Write it all in one statement. Raises LeaseLost."""
+    said: list[models.Model] = [turn.answer] if turn.answer is not None else []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _statement(),
+            [
+                claim.turn_id,
+                claim.owner,
+                json_of(said, insert_into(Message).fields),
+                json_of(citations, insert_into(Citation).fields),
+                json_of([turn], _ended()),
+            ],
+        )
+        is_held, gone = cursor.fetchone()
+    if not is_held:
+        raise LeaseLost
+    for each in citations:
+        if each.index in gone:
+            each.node_id = None
+    remember_related(turn, citations=citations)
 
 
 def _fill(turn: Turn, draft: AnswerDraft, ending: Ending, last_seq: int) -> None:
@@ -99,14 +162,11 @@ def _note_arms(turn: Turn, draft: AnswerDraft) -> None:
 
 
 def _citations(turn: Turn, draft: AnswerDraft) -> list[Citation]:
-    """Return the rows of the citations; a node that was deleted meanwhile is left empty."""
-    nodes = Node.objects.filter(pk__in=[each.node for each in draft.citations])
-    present = {str(pk) for pk in nodes.values_list("pk", flat=True)} if draft.citations else set()
     return [
         Citation(
             turn=turn,
             index=each.index,
-            node_id=each.node if each.node in present else None,
+            node_id=each.node,
             cited_id=each.node,
             version=each.version,
             chunk_id=each.chunk,

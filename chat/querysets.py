@@ -1,5 +1,7 @@
 """Reads of chat: a conversation is its owner's alone."""
 
+import uuid
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -14,7 +16,7 @@ Reader = User | AnonymousUser
 HISTORY_LIMIT = 60
 
 # Written out: composed from Exists and OuterRef it takes longer to put together than to run.
-_CLAIMABLE = """
+CLAIMABLE = """
     (chat_turn.status = 'queued' AND chat_turn.message_class <> '' AND NOT EXISTS (
         SELECT FROM chat_turn AS sibling
         WHERE sibling.conversation_id = chat_turn.conversation_id
@@ -28,6 +30,20 @@ _CLAIMABLE = """
 def remember_related(row: models.Model, **related: list[Any]) -> None:
     """Note what hangs on a row that was just written, as if it had been prefetched."""
     row.__dict__["_prefetched_objects_cache"] = related
+
+
+def branch_to(last: uuid.UUID | None, messages: Iterable[Any]) -> list[Any]:
+    """Return those of some messages that lead to the one with this id, it included, oldest first.
+
+    As far as they go: each has a `pk` and a `parent_id`.
+    """
+    known = {each.pk: each for each in messages}
+    branch = []
+    message = known.get(last)
+    while message is not None:
+        branch.append(message)
+        message = known.get(message.parent_id)
+    return branch[::-1]
 
 
 class ConversationQuerySet(models.QuerySet):
@@ -70,13 +86,7 @@ class MessageQuerySet(ConversationScopedQuerySet):
         """Return the messages that lead to `message`, oldest first, as far as the newest 60 go."""
         rows = self.filter(conversation_id=message.conversation_id).order_by("-created_at")
         newest: list[Any] = list(rows[:HISTORY_LIMIT])
-        known = {each.pk: each for each in newest}
-        branch: list[Any] = []
-        parent = known.get(message.parent_id)
-        while parent is not None:
-            branch.append(parent)
-            parent = known.get(parent.parent_id)
-        return branch[::-1]
+        return branch_to(message.parent_id, newest)
 
 
 class TurnQuerySet(ConversationScopedQuerySet):
@@ -90,7 +100,7 @@ class TurnQuerySet(ConversationScopedQuerySet):
         """Keep the turns that an agent may take: the first queued of a conversation in which no
         other runs, once it is dispatched, and those whose agent let its lease run out.
         """
-        return self.filter(RawSQL(_CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant
+        return self.filter(RawSQL(CLAIMABLE, [], output_field=models.BooleanField()))  # noqa: S611 - constant
 
 
 class KnowledgeGapQuerySet(models.QuerySet):

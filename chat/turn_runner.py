@@ -15,9 +15,10 @@ from psycopg_pool import PoolTimeout
 
 from chat import metrics
 from chat.choices import TurnStatus
+from chat.claiming import Claim
 from chat.finishing import Ending, LeaseLost, turn_finish
 from chat.turn_log import TurnLog
-from chat.turns import MAX_ATTEMPTS, Claim, turn_hand_back
+from chat.turns import MAX_ATTEMPTS, turn_hand_back
 from chat.types import (
     AnswerCitation,
     AnswerDelta,

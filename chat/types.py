@@ -10,6 +10,7 @@ from chat.states import AskedState
 from knowledge.types import RetrievedPassage as Passage
 from memory.types import Recollection
 from project.accounts.models import User
+from project.inference.types import ModelsInUse
 
 __all__ = [
     "FINAL_EVENTS",
@@ -75,7 +76,8 @@ class TurnRequest:
 
     `proposal_id` asks for the knowledge as if that proposal were merged; turns never do. `is_again`
     says that the question was answered before, and another answer is wanted. `summary` is of what
-    was said before the last messages of `history`. Without a `tier` the question decides.
+    was said before the last messages of `history`. Without a `tier` the question decides. `models`:
+    those there are, where that is known already.
     """
 
     turn_id: uuid.UUID
@@ -95,6 +97,7 @@ class TurnRequest:
     marked_words: tuple[str, ...] = ()
     summary: str = ""
     plan: AnswerPlan = AnswerPlan()
+    models: ModelsInUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class Generation:
             temperature=DEFAULT_TEMPERATURE if plan.temperature is None else plan.temperature,
             first=plan.endpoint_id if first else None,
             above=above,
+            models=self._request.models,
         )
 
     def _fault(self, *, needs_source: bool) -> str:

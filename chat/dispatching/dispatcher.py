@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -35,6 +35,7 @@ from chat.dispatching.classify import classify
 from chat.handoff.opening import handoff_open, handoff_tell, language_of, log_ended, space_of
 from chat.handoff.presence import at_desk
 from chat.models import Conversation, Handoff, Turn
+from project.database.prepared import prepared_rows
 
 UNDISPATCHED_AFTER = datetime.timedelta(seconds=1)
 
@@ -114,9 +115,7 @@ def turns_undispatched(limit: int) -> list[uuid.UUID]:
 
 
 def _rows(statement: str, ids: Iterable[uuid.UUID]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [list(ids)])
-        return list(cursor.fetchall())
+    return prepared_rows(statement, [list(ids)])
 
 
 def _dispatch_locked(conversation_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
@@ -139,9 +138,8 @@ def _dispatch_locked(conversation_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
 
 def _to_ai(waiting: Sequence[_Waiting]) -> None:
     ids = [each.turn_id for each in waiting]
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, [ids, [str(each.message_class) for each in waiting]])
-        classes = [name for (name,) in cursor.fetchall()]
+    rows = prepared_rows(_WRITE, [ids, [str(each.message_class) for each in waiting]])
+    classes = [name for (name,) in rows]
     transaction.on_commit(lambda: _count(DispatchRoute.AI, *classes))
 
 

@@ -2,23 +2,26 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Generic, TypeVar
 
-from chat.dispatching.dispatcher import dispatch
+from chat.dispatching.dispatcher import Dispatched
 from project.aio import in_thread
+
+Done = TypeVar("Done", bound=Dispatched)
 
 BATCH = 200
 AGAIN_AFTER = 0.02  # seconds until a conversation that somebody writes in is tried again
 
 
-class Inbox:
-    """Dispatches what is put into it, a batch at a time, and tells `ready` of every turn to take.
+class Inbox(Generic[Done]):
+    """Has what is put into it dispatched, a batch at a time, by `dispatch`, called in a thread.
 
     What is in it is lost with its process, and found again in Postgres.
     """
 
-    def __init__(self, ready: Callable[[uuid.UUID], None]) -> None:
-        self._ready = ready
+    def __init__(self, dispatch: Callable[[Collection[uuid.UUID]], Done]) -> None:
+        self._dispatch = dispatch
         self._waiting: dict[uuid.UUID, None] = {}
         self._arrived = asyncio.Event()
 
@@ -32,16 +35,21 @@ class Inbox:
         if self._waiting:
             self._arrived.set()
 
-    async def dispatch_next(self) -> None:
-        """Wait for something to dispatch, and dispatch it. Raises what the database raises."""
+    async def wait(self) -> None:
+        """Wait until there is something to dispatch."""
         await self._arrived.wait()
+
+    async def dispatch_next(self) -> Done:
+        """Have what waits dispatched, or a batch of it; return what came of it.
+
+        What is busy comes again by itself. Raises what the database raises.
+        """
         batch = list(self._waiting)[:BATCH]
         for turn_id in batch:
             del self._waiting[turn_id]
         if not self._waiting:
             self._arrived.clear()
-        done = await in_thread(dispatch, batch)
-        for turn_id in done.turns:
-            self._ready(turn_id)
+        done = await in_thread(self._dispatch, batch)
         if done.busy:
             asyncio.get_running_loop().call_later(AGAIN_AFTER, self.put, done.busy)
+        return done

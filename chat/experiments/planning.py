@@ -14,10 +14,11 @@ from chat.types import AnswerPlan, PlannedArm
 from project.inference.models import ModelEndpoint
 
 # Asked for every turn: mostly there is neither, and then this is all that is asked.
-_ANY = """
-    SELECT EXISTS (SELECT FROM chat_answersetup)
-        OR EXISTS (SELECT FROM chat_experiment WHERE status = 'running')
-"""
+IS_PLANNED = """(
+    EXISTS (SELECT FROM chat_answersetup)
+    OR EXISTS (SELECT FROM chat_experiment WHERE status = 'running')
+)"""
+"""An SQL expression, for statements that are made anyway."""
 
 
 def plan_of(
@@ -29,7 +30,7 @@ def plan_of(
     decides, then the setup of the space, or else the one for all spaces.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_ANY)
+        cursor.execute(f"SELECT {IS_PLANNED}")
         [is_any] = cursor.fetchone()
     if not is_any:
         return asked_tier, AnswerPlan(tier_by="conversation" if asked_tier else "")

@@ -40,14 +40,16 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # untyped
             params["prepare_threshold"] = _PREPARED
         return params
 
-    def prepared_cursor(self) -> Any:
+    def prepared_cursor(self, *, is_text: bool = False) -> Any:
         """Return a cursor whose statements stay prepared: for the few that are asked all the time.
 
         Errors are Django's, wrappers and logs of statements see what is executed.
         """
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(PreparedCursor(self.connection))
+            cursor = PreparedCursor(self.connection)
+            cursor.is_text = is_text
+            return self._prepare_cursor(cursor)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a connection that is alive. Raises what the pool raises when there is none."""

@@ -41,8 +41,7 @@ class Insert:
     def statement_of_many(self) -> str:
         """The statement for rows in JSON, its one parameter."""
         columns = ", ".join(f'"{each.column}"' for each in self.fields)
-        types = ", ".join(f'"{each.column}" {each.db_type(connection)}' for each in self.fields)
-        return f"{self.into} SELECT {columns} FROM json_to_recordset(%s) AS new ({types})"  # noqa: S608 - names of our own columns
+        return f"{self.into} SELECT {columns} FROM {record_of(self.fields)}"  # noqa: S608 - names of our own columns
 
     @functools.cached_property
     def set_by_themselves(self) -> list[Any]:
@@ -116,6 +115,19 @@ class _Exact(DjangoJSONEncoder):
 
 
 _encoded = _Exact(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def record_of(fields: Sequence[Any]) -> str:
+    """Return the SQL of a table `new` with the columns of these fields: JSON, its one parameter."""
+    types = ", ".join(f'"{each.column}" {each.db_type(connection)}' for each in fields)
+    return f"json_to_recordset(%s) AS new ({types})"
+
+
+def json_of(rows: Sequence[models.Model], fields: Sequence[Any]) -> str:
+    """Return these fields of a few rows, for `record_of`."""
+    names = [(field.column, field.attname) for field in fields]
+    records = ({column: getattr(row, name) for column, name in names} for row in rows)
+    return f"[{','.join(map(_encoded, records))}]"
 
 
 def json_batches(rows: Sequence[models.Model], fields: Sequence[Any]) -> Iterator[str]:

@@ -36,6 +36,14 @@ NOTICED = (80, 100)
 MARGIN = datetime.timedelta(seconds=60)
 
 
+def has_budget_of(space_column: str) -> str:
+    """Return an SQL expression: whether the space in that column (may be NULL) has a budget."""
+    return (
+        "EXISTS (SELECT FROM inference_spacebudget AS budget"  # noqa: S608 - a name of a column
+        f" WHERE budget.space_id IS NOT DISTINCT FROM {space_column})"
+    )
+
+
 class BudgetUsedUp(Exception):
     """The budget has no room for the call."""
 

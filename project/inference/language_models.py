@@ -40,6 +40,7 @@ from project.inference.types import (
     Finish,
     Messages,
     ModelInterrupted,
+    ModelsInUse,
     ModelUnavailable,
     TextDelta,
     UsageContext,
@@ -81,17 +82,24 @@ async def stream_chat(
     temperature: float = 0.2,
     first: UUID | None = None,
     above: str = "",
+    models: ModelsInUse | None = None,
 ) -> AsyncGenerator[TextDelta | Finish, None]:
     """Yield the answer as `TextDelta`s and, when it is whole, one `Finish`.
 
-    `first` and `above` choose among the endpoints (`routing.chat_endpoints`). Close the iterator
-    (`contextlib.aclosing`) when leaving early: that ends the HTTP stream at once. Raises
-    ModelUnavailable before the first token, ModelInterrupted after it.
+    `first` and `above` choose among the endpoints (`routing.chat_endpoints`), which are read here
+    unless the caller has just done so. Close the iterator (`contextlib.aclosing`) when leaving
+    early: that ends the HTTP stream at once. Raises ModelUnavailable before the first token,
+    ModelInterrupted after it.
     """
     prompt = Prompt(messages, max_tokens, temperature)
     await warm_up()
     rows: list[UsageRecord] = []
-    endpoints, hold = await in_thread(_held_at, prompt, usage, tier, first, above)
+    if models is not None and not models.has_budget:
+        endpoints, hold = routing.in_order(models.endpoints, tier, first=first, above=above), None
+    else:
+        endpoints, hold = await in_thread(_held_at, prompt, usage, tier, first, above)
+    if not endpoints:
+        raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
     try:
         async with aclosing(_from_first_able(endpoints, prompt, usage, rows)) as events:
             async for event in events:
@@ -225,7 +233,7 @@ def _held_at(
     """
     endpoints = routing.chat_endpoints(tier, first=first, above=above)
     if not endpoints:
-        raise ModelUnavailable(NOT_CONFIGURED, _("No language model is set up."))
+        return [], None
     times = 2 if settings.ACERVO_HEDGE_MS and len(endpoints) > 1 else 1  # who loses has read it
     try:
         hold = budget_hold(

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from project.database.prepared import prepared_rows
 from project.inference.choices import Tier
 from project.inference.models import ModelEndpoint
 
@@ -15,15 +16,44 @@ _ORDER: dict[str, tuple[str, ...]] = {
     Tier.MODERATE: (Tier.MODERATE, Tier.COMPLEX, Tier.SIMPLE),
     Tier.COMPLEX: (Tier.COMPLEX, Tier.MODERATE, Tier.SIMPLE),
 }
+STATE_OF_MODELS = """(
+    SELECT coalesce(string_agg(concat_ws('.', id, xmin, ctid), ' ' ORDER BY id), '')
+    FROM inference_modelendpoint WHERE is_active AND purpose = 'chat'
+)"""
+"""An SQL expression that is another one after every change of a language model: each writing of a
+row has a transaction and a place of its own. For statements that are made anyway."""
+_kept: tuple[str, tuple[ModelEndpoint, ...]] = ("", ())
+
+
+def chat_models(state: str | None = None) -> tuple[ModelEndpoint, ...]:
+    """Return the active language models, read again only when one has changed.
+
+    `state` is what STATE_OF_MODELS was a moment ago; asked here when it is not given. The rows are
+    shared by all threads: nobody changes them.
+    """
+    global _kept  # noqa: PLW0603 - one memory a process; whoever sets it sets both parts at once
+    known = _kept
+    if state is None:
+        [(state,)] = prepared_rows(f"SELECT {STATE_OF_MODELS}")
+    if state != known[0]:
+        known = _kept = (state, tuple(ModelEndpoint.objects.active().chat()))
+    return known[1]
 
 
 def chat_endpoints(tier: str, *, first: UUID | None = None, above: str = "") -> list[ModelEndpoint]:
-    """Return the active language models in the order to try them. One query.
+    """Return the active language models in the order to try them. One small statement.
 
     The endpoint `first`, where it is active, comes before all others. With `above` only those of
     more capable tiers than that count, the nearest tier first: none may be left.
     """
-    endpoints = ordered(ModelEndpoint.objects.active().chat(), tier)
+    return in_order(chat_models(), tier, first=first, above=above)
+
+
+def in_order(
+    models: Iterable[ModelEndpoint], tier: str, *, first: UUID | None = None, above: str = ""
+) -> list[ModelEndpoint]:
+    """Do what `chat_endpoints` does with models that were read before."""
+    endpoints = ordered(models, tier)
     if above:
         higher = TIERS[TIERS.index(above) + 1 :]
         return [each for wanted in higher for each in endpoints if each.tier == wanted]

@@ -9,6 +9,8 @@ from uuid import UUID
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+    from project.inference.models import ModelEndpoint
+
 EmbeddingPurpose = Literal["document", "query"]
 
 
@@ -31,6 +33,14 @@ class UsageContext:
     space_id: UUID | None = None
     turn_id: UUID | None = None
     trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsInUse:
+    """The active language models, and whether the space has a budget, as read a moment ago."""
+
+    endpoints: "tuple[ModelEndpoint, ...]"
+    has_budget: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from chat import turn_runner
 from chat.choices import TurnStatus
+from chat.claiming import turn_claim
 from chat.dispatching.dispatcher import dispatch
 from chat.finishing import LeaseLost, turn_finish
 from chat.models import Message, Turn
 from chat.services import conversation_delete, turn_stop
 from chat.turn_runner import TurnRunner
-from chat.turns import MAX_ATTEMPTS, turn_claim, turns_waiting
+from chat.turns import MAX_ATTEMPTS, turns_waiting
 from chat.types import AnswerCitation, AnswerDelta, AnswerDraft
 from project.aio import in_thread, redis_client
 from project.events.models import Event

@@ -14,11 +14,11 @@ from chat.answer_cache.matching import Kept, chosen_of
 from chat.answer_cache.sampling import sample_compare
 from chat.answering.grounding import retrieve
 from chat.choices import CacheOutcome, TurnRoute, TurnStatus
+from chat.claiming import turn_claim
 from chat.dispatching.dispatcher import dispatch
 from chat.finishing import Ending, turn_finish
 from chat.models import CachedAnswer, Citation, Message, Turn
 from chat.services import conversation_create, feedback_give, message_regenerate, message_send
-from chat.turns import turn_claim
 from chat.types import AnswerCitation, AnswerDraft
 from knowledge import services
 from knowledge.choices import NodeStatus

@@ -17,12 +17,12 @@ from chat.answer_cache.keys import key_of
 from chat.answering.grounding import retrieve
 from chat.attaching.reading import attachment_read
 from chat.choices import TurnRoute, TurnStatus
+from chat.claiming import Claim, turn_claim
 from chat.dispatching.dispatcher import dispatch
 from chat.finishing import Ending, turn_finish
 from chat.models import Attachment, AttachmentPassage, Conversation, Turn
 from chat.services import Sent, conversation_create, share_put
 from chat.sharing import shared_items
-from chat.turns import Claim, turn_claim
 from chat.types import AnswerCitation, AnswerDraft
 from knowledge.models import Chunk, Node, Space
 from project.accounts.models import User

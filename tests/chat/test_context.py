@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from chat import tasks
 from chat.choices import MessageRole
+from chat.claiming import turn_claim
 from chat.confidence import LEAST_QUESTIONS
 from chat.dispatching.dispatcher import dispatch
 from chat.models import ConfidenceThreshold, Conversation, ConversationSummary, Message, Turn
@@ -19,7 +20,6 @@ from chat.services import Sent
 from chat.subscribers import turn_sum_up
 from chat.summaries import MOST_CHARS, summary_of, summary_write
 from chat.thresholds import threshold_for
-from chat.turns import turn_claim
 from knowledge import services
 from knowledge.choices import NodeStatus
 from knowledge.indexing import index_node

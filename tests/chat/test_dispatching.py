@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from chat import metrics
 from chat.choices import HandoffOrigin, TurnStatus
+from chat.claiming import turn_claim
 from chat.dispatching import dispatcher
 from chat.dispatching.classify import classify
 from chat.dispatching.dispatcher import dispatch, turns_undispatched
 from chat.dispatching.replies import set_answer
 from chat.models import Conversation, Handoff, Turn
 from chat.services import handoff_release, message_send
-from chat.turns import turn_claim
 from project.aio import in_thread, sync_redis
 from tests.chat.conftest import events_of, running_agent, saying, turn_now
 

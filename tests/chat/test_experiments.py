@@ -8,6 +8,7 @@ import pytest
 
 from chat.answer_cache.keys import key_of
 from chat.choices import ExperimentStatus, ExperimentSubject, TurnRoute, TurnStatus
+from chat.claiming import turn_claim
 from chat.experiments import statistics
 from chat.experiments.adapting import experiments_adapt
 from chat.experiments.assignment import chosen_arm
@@ -33,7 +34,6 @@ from chat.services.experiments import (
     prompt_use,
     setup_restore,
 )
-from chat.turns import turn_claim
 from chat.types import AnswerDraft, TurnRequest
 from knowledge.models import Space
 from project.accounts.models import User

@@ -10,10 +10,10 @@ from django.utils import timezone
 from chat.answer_cache.keys import key_of
 from chat.answering.grounding import recall_memories
 from chat.choices import TurnRoute
+from chat.claiming import turn_claim
 from chat.gaps import gap_note
 from chat.models import Conversation, KnowledgeGap, Message, Turn
 from chat.services import message_send
-from chat.turns import turn_claim
 from knowledge import services as knowledge
 from knowledge.choices import Visibility
 from knowledge.models import Space

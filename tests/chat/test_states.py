@@ -11,13 +11,13 @@ from django.utils import timezone
 from chat.answering import answer_turn
 from chat.answering.grounding import recall_memories, retrieve
 from chat.choices import TurnRoute
+from chat.claiming import turn_claim
 from chat.dispatching.dispatcher import dispatch
 from chat.models import Citation, Conversation, Turn
 from chat.prompts import build_messages
 from chat.services import message_regenerate, message_send
 from chat.states import AskedState, state_of
 from chat.subscribers import turn_remember
-from chat.turns import turn_claim
 from chat.types import TurnRequest
 from knowledge import services
 from knowledge.models import Node, Release, Space
