@@ -58,7 +58,6 @@ def turn_finish(
             parent_id=turn.question_id,
             role=MessageRole.ASSISTANT,
             content=draft.text,
-            created_at=timezone.now(),
         )
         turn.answer.answered_by = turn
         citations = _citations(turn, draft)
@@ -117,8 +116,8 @@ def _store(claim: Claim, turn: Turn, citations: list[Citation]) -> None:
             [
                 claim.turn_id,
                 claim.owner,
-                json_of(said, insert_into(Message).fields),
-                json_of(citations, insert_into(Citation).fields),
+                insert_into(Message).json(said),
+                insert_into(Citation).json(citations),
                 json_of([turn], _ended()),
             ],
         )

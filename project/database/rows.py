@@ -43,6 +43,13 @@ class Insert:
         columns = ", ".join(f'"{each.column}"' for each in self.fields)
         return f"{self.into} SELECT {columns} FROM {record_of(self.fields)}"  # noqa: S608 - names of our own columns
 
+    def json(self, rows: Sequence[models.Model]) -> str:
+        """Return new rows as `record_of` takes them; sets the times that are set by themselves."""
+        for row in rows:
+            for each in self.set_by_themselves:
+                each.pre_save(row, add=True)
+        return json_of(rows, self.fields)
+
     @functools.cached_property
     def set_by_themselves(self) -> list[Any]:
         """The fields that give a new row a value of their own, such as the time it was made at."""

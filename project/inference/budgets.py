@@ -2,20 +2,19 @@
 
 1. Before a call its greatest possible cost is held: the row of the budget is locked, and what the
    month has spent, what others hold, and this together must stay within it.
-2. With the usage records of the call, in their transaction, its true cost is counted and the hold
-   is let go.
+2. With the usage records of the call, in their statement, its true cost is counted and the hold
+   is let go (`project.inference.usage`).
 
 Tokens of a prompt are estimated before the call, on the high side.
 """
 
 import datetime
 import uuid
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -26,14 +25,36 @@ from project.inference.budget_models import (
     SpaceSpending,
     SpendingHold,
 )
-from project.inference.choices import CallKind
-from project.inference.models import ModelEndpoint, UsageRecord
+from project.inference.models import ModelEndpoint
 from project.inference.signals import budget_passed
 
 CHARS_A_TOKEN = 3  # fewer than a token has, so that the estimate is high
 NOTICED = (80, 100)
 """Percentages of a budget at which somebody is told, once a month each."""
 MARGIN = datetime.timedelta(seconds=60)
+
+
+SPENDING_COUNTED = """
+    used AS (
+        SELECT space_id, sum(cost) AS cost,
+            coalesce(sum(prompt_tokens + completion_tokens) FILTER (WHERE kind = 'chat'), 0)
+                AS tokens
+        FROM given GROUP BY space_id ORDER BY space_id
+    ), counted AS (
+        INSERT INTO inference_spacespending AS known (space_id, month, tokens, cost)
+        SELECT space_id, %s, tokens, cost FROM used WHERE tokens > 0 OR cost > 0
+        ON CONFLICT (space_id, month) DO UPDATE SET
+            tokens = known.tokens + excluded.tokens, cost = known.cost + excluded.cost
+    ), let_go AS (
+        DELETE FROM inference_spendinghold WHERE id = %s
+    )
+SELECT budget.space_id FROM inference_spacebudget AS budget
+WHERE EXISTS (SELECT FROM used WHERE used.space_id IS NOT DISTINCT FROM budget.space_id)
+"""
+"""The end of a statement that records calls, whose rows are `given`: counts what they have used in
+a month, lets a hold go, and returns the spaces among them that have a budget. Tokens are those of
+language models; money is that of every call. In one order: two that count for the same spaces do
+not wait for each other."""
 
 
 def has_budget_of(space_column: str) -> str:
@@ -123,40 +144,14 @@ def _has_room(budget: SpaceBudget, tokens: int, cost: Decimal) -> bool:
     )
 
 
-def spending_count(rows: Iterable[UsageRecord], hold: uuid.UUID | None) -> None:
-    """Count what calls have used, and let their hold go; in the transaction of their records.
-
-    Tokens are those of language models; money is that of every call.
-    """
-    tokens: Counter[uuid.UUID | None] = Counter()
-    costs: defaultdict[uuid.UUID | None, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        if row.kind == CallKind.CHAT:
-            tokens[row.space_id] += row.prompt_tokens + row.completion_tokens
-        costs[row.space_id] += row.cost
-    month = month_of(timezone.now())
-    # In one order: two that count for the same spaces do not wait for each other.
-    for space_id in sorted({*tokens, *costs}, key=str):
-        if not tokens[space_id] and not costs[space_id]:
-            continue
-        _spend(space_id, month, tokens[space_id], costs[space_id])
-    if hold is not None:
-        SpendingHold.objects.filter(pk=hold).delete()
-    for budget in SpaceBudget.objects.filter(_any_of({*tokens, *costs})).order_by("pk"):
+@transaction.atomic
+def notices_note(spaces: Iterable[uuid.UUID | None]) -> None:
+    """Tell of the budgets of these spaces that have passed a mark, if nobody has yet."""
+    for budget in SpaceBudget.objects.filter(_any_of(set(spaces))).order_by("pk"):
         share = share_spent(budget)
         for percent in NOTICED:
             if share * 100 >= percent:
                 _tell(budget.space_id, percent)
-
-
-def _spend(space_id: uuid.UUID | None, month: datetime.date, tokens: int, cost: Decimal) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO inference_spacespending AS known (space_id, month, tokens, cost)"
-            " VALUES (%s, %s, %s, %s) ON CONFLICT (space_id, month) DO UPDATE SET"
-            " tokens = known.tokens + excluded.tokens, cost = known.cost + excluded.cost",
-            [space_id, month, tokens, cost],
-        )
 
 
 def share_spent(budget: SpaceBudget) -> Decimal:

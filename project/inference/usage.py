@@ -1,16 +1,21 @@
 """The account of model calls: rows and metrics, written after a call and never during one."""
 
 import asyncio
+import contextlib
+import functools
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from django.db import Error as DatabaseError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from project.aio import in_thread
+from project.database.rows import insert_into, record_of
 from project.inference import metrics
-from project.inference.budgets import spending_count
+from project.inference.budgets import SPENDING_COUNTED, month_of, notices_note
 from project.inference.models import ModelEndpoint, UsageRecord
 from project.inference.types import TokenUsage, UsageContext
 from project.tracing import current_trace_id
@@ -79,12 +84,14 @@ def usage_store(rows: Sequence[UsageRecord], hold: uuid.UUID | None = None) -> N
     """
     try:
         try:
-            _insert(rows, hold)
+            budgeted = _insert(rows, hold)
         except IntegrityError:
             # The endpoint or the user was deleted while the model was answering.
             for row in rows:
                 row.endpoint_id = row.user_id = None
-            _insert(rows, hold)
+            budgeted = _insert(rows, hold)
+        if budgeted:
+            notices_note(budgeted)
     except DatabaseError as error:
         metrics.usage_rows_lost.inc(len(rows))
         logger.warning("usage_rows_lost", rows=len(rows), error=type(error).__name__)
@@ -104,7 +111,25 @@ async def usage_flush() -> None:
     await asyncio.gather(*(task for task in _running if task.get_loop() is loop))
 
 
-def _insert(rows: Sequence[UsageRecord], hold: uuid.UUID | None) -> None:
-    with transaction.atomic():
-        UsageRecord.objects.bulk_create(rows)
-        spending_count(rows, hold)
+def _insert(rows: Sequence[UsageRecord], hold: uuid.UUID | None) -> list[uuid.UUID | None]:
+    """Write it all in one statement; return the spaces among them that have a budget.
+
+    It is a transaction of its own, unless the caller has one.
+    """
+    insert = insert_into(UsageRecord)
+    parameters: list[Any] = [insert.json(rows), month_of(timezone.now()), hold]
+    guard = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
+    with guard, connection.cursor() as cursor:
+        cursor.execute(_statement(), parameters)
+        return [space_id for (space_id,) in cursor.fetchall()]
+
+
+@functools.cache
+def _statement() -> str:
+    insert = insert_into(UsageRecord)
+    columns = ", ".join(f'"{each.column}"' for each in insert.fields)
+    return f"""
+WITH given AS (SELECT {columns} FROM {record_of(insert.fields)}),
+    recorded AS ({insert.into} SELECT {columns} FROM given),
+    {SPENDING_COUNTED}
+"""  # noqa: S608 - names of our own columns
