@@ -17,7 +17,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from chat.connections import connections
 from chat.services import NEWEST, Newest
-from chat.socket_actions import Over, examined, found, stopped, stored
+from chat.socket_actions import Over, asked, examined, found, stopped
 from chat.turn_log import follow
 from project.accounts.connections import Connection, Refused
 from project.accounts.models import User
@@ -153,9 +153,11 @@ class ChatConsumer(Socket):
         for name, value in (("as_of", as_of), ("release", release)):
             if value is not None and not isinstance(value, str):
                 raise Invalid(_("“%(name)s” must be text.") % {"name": name}, field=name)
-        sent, accepted = await self._permitted(
-            stored, self.conversation_id, content, client_id, parent, as_of, release
+        caller = self._connection.caller if self._connection is not None else None
+        language, (sent, accepted) = await in_thread(
+            asked, caller, self.conversation_id, content, client_id, parent, as_of, release
         )
+        translation.activate(language)
         if sent.is_new or sent.turn.pk not in self._following:  # a repeat goes on where it is
             self._follow(sent.turn.pk, 0, is_new=sent.is_new)
         await self._send_json(accepted)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from chat.connections import may_follow
 from chat.models import Conversation, Turn
 from chat.representation import message_body, turn_body
-from chat.services import Newest, Sent, message_send, turn_stop
+from chat.services import Absent, Newest, Sent, message_send, turn_stop
 from knowledge.moments import time_of
 from project.accounts.choices import Scope
 from project.accounts.models import User
@@ -37,39 +37,59 @@ def examined(
     user: User | None,
 ) -> tuple[str, Any]:
     """Check, then act, in one go; return the person's language and what the action returned."""
-    if user is None and caller is not None:
-        user = user_of(caller)
-    if user is None or caller is None:
-        raise Over(NOT_SIGNED_IN)
+    user, language = _admitted(caller, user)
     rows = Conversation.objects.visible_to(user)
-    is_theirs = conversation_id is not None and rows.filter(pk=conversation_id).exists()
-    if not is_theirs or not caller.has_scope(Scope.CHAT):
+    if conversation_id is None or not rows.filter(pk=conversation_id).exists():
         raise Over(NOT_YOURS)
-    language = user.language or caller.language or settings.LANGUAGE_CODE
     with translation.override(language):
         return language, action(user, *args) if action is not None else None
 
 
-def stored(
-    user: User,
-    conversation_id: uuid.UUID,
+def _admitted(caller: SocketCaller | None, user: User | None) -> tuple[User, str]:
+    """Return who acts, and their language. Raises Over when they may not be here any more."""
+    if user is None and caller is not None:
+        user = user_of(caller)
+    if user is None or caller is None:
+        raise Over(NOT_SIGNED_IN)
+    if not caller.has_scope(Scope.CHAT):
+        raise Over(NOT_YOURS)
+    return user, user.language or caller.language or settings.LANGUAGE_CODE
+
+
+def asked(
+    caller: SocketCaller | None,
+    conversation_id: uuid.UUID | None,
     content: str,
     client_id: str,
     parent: uuid.UUID | Newest | None,
     as_of: str | None,
     release: str | None,
-) -> tuple[Sent, dict[str, Any]]:
-    """Store a question; return it and what tells the client so."""
-    sent = message_send(
-        acting_user=user,
-        conversation_id=conversation_id,
-        content=content,
-        client_message_id=client_id,
-        parent=parent,
-        as_of=None if as_of is None else time_of(as_of),
-        release=release,
-    )
-    return sent, {
+) -> tuple[str, tuple[Sent, dict[str, Any]]]:
+    """Check and store a question; return the person's language, it, and what tells the client so.
+
+    Whose the conversation is, is decided as it is locked. Raises Over.
+    """
+    user, language = _admitted(caller, None)
+    if conversation_id is None:
+        raise Over(NOT_YOURS)
+    with translation.override(language):
+        try:
+            sent = message_send(
+                acting_user=user,
+                conversation_id=conversation_id,
+                content=content,
+                client_message_id=client_id,
+                parent=parent,
+                as_of=None if as_of is None else time_of(as_of),
+                release=release,
+            )
+        except Absent:
+            raise Over(NOT_YOURS) from None
+        return language, (sent, _accepted(sent, client_id))
+
+
+def _accepted(sent: Sent, client_id: str) -> dict[str, Any]:
+    return {
         "type": "message.accepted",
         "client_message_id": client_id,
         "message": message_body(sent.message),

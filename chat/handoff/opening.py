@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,16 +61,16 @@ class NotForGuests(Nobody):
         )
 
 
-def dispatched(conversation: Conversation, content: str) -> Dispatch | None:
+def dispatched(conversation: Conversation, content: str, *, has_people: bool) -> Dispatch | None:
     """Return who answers a message of a locked conversation, when it is not the AI.
 
-    1. While a handoff is open, people do.
+    1. While a handoff is open (`has_people`), people do.
     2. Words that ask for a person open one; with nobody there, the person is told.
 
     That is decided as the message is stored, and by no agent: where none runs, people must be
     reached all the same. Everything else is the dispatcher's (`chat.dispatching`).
     """
-    if Handoff.objects.filter(conversation=conversation).open().exists():
+    if has_people:
         return Dispatch(classify(content, has_history=True).message_class)
     asked = classify(content, has_history=False).message_class
     if asked != MessageClass.PERSON:
@@ -119,15 +119,16 @@ def human_turn(
     notice: str = "",
     answer: Message | None = None,
     state: Mapping[str, Any] | None = None,
+    store: Callable[[Turn], object] = Turn.save,
 ) -> Turn:
     """Store the turn of a message that people answer, or of their answer; it is over at once.
 
-    A message has a class, an answer none.
+    A message has a class, an answer none. `store` may store more along with the turn.
     """
     if message_class is not None:
         counter = metrics.dispatched.labels(message_class, DispatchRoute.HUMAN)
         transaction.on_commit(counter.inc)
-    return Turn.objects.create(
+    turn = Turn(
         conversation=conversation,
         question=question,
         answer=answer,
@@ -141,6 +142,8 @@ def human_turn(
         last_seq=1,
         **(state or {}),
     )
+    store(turn)
+    return turn
 
 
 def log_ended(turn: Turn) -> None:

@@ -1,5 +1,6 @@
 """The writes of chat. Each checks, changes and announces in one transaction."""
 
+from chat.services._common import Absent
 from chat.services.attachments import attachment_add, attachment_remove
 from chat.services.conversations import (
     conversation_create,
@@ -18,18 +19,13 @@ from chat.services.handoffs import (
     handoff_request,
     handoff_requeue,
 )
-from chat.services.messages import (
-    NEWEST,
-    Newest,
-    Sent,
-    message_regenerate,
-    message_send,
-    turn_stop,
-)
+from chat.services.messages import message_regenerate, turn_stop
+from chat.services.sending import NEWEST, Newest, Sent, message_send
 from chat.services.shares import share_delete, share_put
 
 __all__ = [
     "NEWEST",
+    "Absent",
     "Newest",
     "Requested",
     "Sent",

@@ -9,9 +9,13 @@ from project.accounts.models import User
 from project.http.errors import Invalid, NotFound
 
 
-def absent() -> NotFound:
+class Absent(NotFound):
+    """What the caller named does not exist, or is not theirs."""
+
+
+def absent() -> Absent:
     """Return the one answer for what does not exist and for what is not yours."""
-    return NotFound(_("There is no such object, or it is not yours to see."))
+    return Absent(_("There is no such object, or it is not yours to see."))
 
 
 def as_title(text: str, *, limit: int = 200) -> str:

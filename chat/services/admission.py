@@ -11,17 +11,18 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chat import metrics
-from chat.choices import TurnStatus, WordAction
+from chat.choices import TurnStatus
 from chat.guarding import Word, spam_signs, words_found
-from chat.models import SpaceWord, Turn
+from chat.models import Turn
 from project import ratelimit
-from project.accounts.allowances import message_limit, message_limits
+from project.accounts.allowances import limit_with, message_limit, message_limits
 from project.accounts.models import User
 from project.guarding import folded_words
 from project.http.errors import Invalid, Unavailable
@@ -49,20 +50,31 @@ class Admission:
 
 
 def admit(
-    *, user: User, conversation_id: uuid.UUID, space_id: uuid.UUID | None, text: str
+    *,
+    user: User,
+    conversation_id: uuid.UUID,
+    text: str,
+    words: Iterable[Word],
+    group_limit: int | None,
 ) -> Admission:
-    """Let a message in that the queue has room for. Raises Invalid (`word_refused`) and TooMany."""
-    words = _watched(user, space_id, text)
+    """Let a message in that the queue has room for. Raises Invalid (`word_refused`) and TooMany.
+
+    `words` are those that it is held against, `group_limit` what the groups of the person allow.
+    """
+    marked = _watched(text, words)
     if settings.ACERVO_RATE_MESSAGES:
         _slow_down(user, conversation_id, text)
-    return Admission(allowance_use(user), words)
+    return Admission(_use(user, limit_with(user, group_limit)), marked)
 
 
 def allowance_use(user: User) -> RateState | None:
     """Count a message of a person; None without a limit. Raises TooMany."""
+    return _use(user, message_limit(user))
+
+
+def _use(user: User, limit: str) -> RateState | None:
     if user.is_guest:
         return _guest_use(user)
-    limit = message_limit(user)
     if not limit:
         return None
     state = ratelimit.hit("messages", str(user.pk), limit)
@@ -92,14 +104,9 @@ def guest_allowance(user: User) -> RateState | None:
     return ratelimit.hit_all("guest-messages", limits, cost=0) if limits else None
 
 
-def _watched(user: User, space_id: uuid.UUID | None, text: str) -> tuple[str, ...]:
+def _watched(text: str, words: Iterable[Word]) -> tuple[str, ...]:
     """Return the words that mark a message. Raises Invalid for those that refuse it."""
-    rows = SpaceWord.objects.watching(user, space_id)
-    fields = rows.values_list("phrase", "folded", "action", "space__name")
-    listed = [
-        Word(phrase, form, act == WordAction.REFUSE, name) for phrase, form, act, name in fields
-    ]
-    found = words_found(text, listed)
+    found = words_found(text, words)
     refusing = next((each for each in found if each.refuses), None)
     if refusing is not None:
         metrics.guarded.labels("word").inc()

@@ -23,6 +23,7 @@ Modules import in that direction. The one gate is inside every statement that yi
 """
 
 from knowledge.retrieval._cache import SearchState, search_state, tally
+from knowledge.retrieval._gate import spaces_gate
 from knowledge.retrieval._replay import Recorded, record
 from knowledge.retrieval._search import retrieve_passages, search
 from knowledge.retrieval._warming import searches_changed, searches_warm
@@ -39,6 +40,7 @@ __all__ = [
     "search_state",
     "searches_changed",
     "searches_warm",
+    "spaces_gate",
     "tally",
     "why_not",
 ]

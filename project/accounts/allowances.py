@@ -19,9 +19,15 @@ def message_limit(user: User) -> str:
         return ""
     if user.messages_per_hour is not None:
         return f"{user.messages_per_hour}/hour"
-    limits = [settings.ACERVO_RATE_MESSAGES]
     groups = GroupAllowance.objects.filter(group__user=user)
-    most = groups.aggregate(most=Max("messages_per_hour"))["most"]
+    return limit_with(user, groups.aggregate(most=Max("messages_per_hour"))["most"])
+
+
+def limit_with(user: User, most: int | None) -> str:
+    """Do the same where `most` is known: what the groups of the person allow at most."""
+    if user.is_guest or not settings.ACERVO_RATE_MESSAGES or user.messages_per_hour is not None:
+        return message_limit(user)  # whatever groups say
+    limits = [settings.ACERVO_RATE_MESSAGES]
     if most is not None:
         limits.append(f"{most}/hour")
     if user.is_superuser and settings.ACERVO_RATE_MESSAGES_PREMIUM:

@@ -6,6 +6,7 @@ before. Both are looked at again while the socket is open: signing out, deactiva
 revoking a key ends what they may do there.
 """
 
+import functools
 import secrets
 import time
 import uuid
@@ -22,11 +23,14 @@ from django.core import signing
 from django.core.cache import cache
 from django.http import HttpRequest, parse_cookie
 from django.http.request import validate_host
+from django.utils import timezone
 from django.utils.translation import get_language_from_request
 
 from project.accounts.guests import guest_of
 from project.accounts.models import ApiKey, User
 from project.aio import in_thread
+from project.database.prepared import prepared_rows
+from project.database.reading import Reading
 from project.http.client_address import address_block, client_address
 
 TOKEN_SECONDS = 60
@@ -163,6 +167,8 @@ def user_of(caller: SocketCaller) -> User | None:
     if caller.is_over():
         return None
     if caller.session_key is not None:
+        if caller.stamp and (user := _unchanged(caller)) is not None:
+            return user
         find = _session_guest if caller.is_guest else _session_user
         user = find(caller.session_key)
         if user is not None:
@@ -172,6 +178,31 @@ def user_of(caller: SocketCaller) -> User | None:
         key = ApiKey.objects.usable().select_related("user").filter(pk=caller.key_id).first()
         return key.user if key is not None else None
     return User.objects.filter(pk=caller.user_id, is_active=True).first()
+
+
+@functools.cache
+def _people() -> Reading[User]:
+    return Reading(User, "person")
+
+
+def _unchanged(caller: SocketCaller) -> User | None:
+    """Return the person of a session that is still there, if their password is still the same.
+
+    By one statement, as it is asked with every message. The key of a session changes with whoever
+    is signed in; what is not as simple is left to the session itself.
+    """
+    sessions = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
+    reading = _people()
+    rows = prepared_rows(
+        f"SELECT {reading.columns} FROM accounts_user AS person "  # noqa: S608 - our own columns
+        "WHERE id = %s AND is_active AND NOT is_guest AND EXISTS ("
+        f"SELECT FROM {sessions._meta.db_table} WHERE session_key = %s AND expire_date > %s)",
+        [caller.user_id, caller.session_key, timezone.now()],
+        is_text=True,
+    )
+    user = reading.row(rows[0]) if rows else None
+    is_same = user is not None and user.get_session_auth_hash() == caller.stamp
+    return user if is_same else None
 
 
 def _session_guest(session_key: str) -> User | None:

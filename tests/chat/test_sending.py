@@ -52,6 +52,70 @@ def test_twenty_equal_sends_at_once_make_one_message_and_one_turn(conversation):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_different_sends_at_once_stand_under_each_other(conversation):
+    """Whoever waited for the conversation sees what came before, not what was there as it came."""
+    barrier = threading.Barrier(8)
+
+    def send(number: int) -> None:
+        barrier.wait()
+        try:
+            message_send(
+                acting_user=conversation.user,
+                conversation_id=conversation.pk,
+                content=f"Question {number}?",
+                client_message_id=str(number),
+            )
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    messages = list(Message.objects.order_by("created_at"))
+    assert [each.parent_id for each in messages] == [None, *(each.pk for each in messages[:-1])]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("has_space", [True, False])
+def test_a_question_is_stored_by_few_statements(conversation, ask, has_space):
+    if not has_space:
+        conversation.space = None
+        conversation.save()
+    ask()  # the queue has been counted now
+    statements: list[str] = []
+
+    def note(execute, sql, parameters, many, context):
+        statements.append(str(sql))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        sent = ask()
+    asked = [each for each in statements if "SAVEPOINT" not in each and "events_" not in each]
+    assert len(asked) == 3  # lock, look, store; besides the event
+    stored = Message.objects.get(pk=sent.message.pk)
+    assert stored.turns.get() == sent.turn
+    for row, kept in ((sent.message, stored), (sent.turn, stored.turns.get())):
+        for each in row._meta.concrete_fields:
+            assert getattr(row, each.attname) == getattr(kept, each.attname), each.name
+
+
+@pytest.mark.django_db
+def test_a_question_brings_its_conversation_back_to_the_front(conversation, ask):
+    ask("The first")
+    conversation.refresh_from_db()
+    before = conversation.updated_at
+    conversation.archived_at = before
+    conversation.save()
+    ask("Another")
+    conversation.refresh_from_db()
+    assert conversation.updated_at > before
+    assert conversation.archived_at is None
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_event_is_on_the_stream_after_the_commit_and_names_the_turn(ask):
     sent = ask()
     [(_id, fields)] = sync_redis().xrange(bus.STREAM)

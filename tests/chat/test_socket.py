@@ -6,12 +6,13 @@ import uuid
 
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.backends.cached_db import SessionStore
 
 from chat import consumers
 from chat.choices import TurnStatus
-from chat.models import Turn
+from chat.models import Conversation, Message, Turn
 from project.accounts.choices import Scope
-from project.accounts.models import ApiKey
+from project.accounts.models import ApiKey, User
 from project.accounts.ws import socket_token_create
 from project.aio import in_thread
 from project.asgi import application
@@ -200,6 +201,61 @@ async def test_akey_of_without_the_chat_scope_opens_no_chat(conversation, owner)
     )
     async with opened(conversation, query=f"?token={token}") as socket:
         assert await closed_with(socket) == 4403
+
+
+def _deactivate(owner):
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+
+
+def _sign_out(_owner):
+    for row in SessionStore.get_model_class().objects.all():
+        SessionStore(row.session_key).delete()
+
+
+def _change_password(owner):
+    owner.set_password("another-one")
+    owner.save()
+
+
+def _give_away(_owner):
+    stranger = User.objects.create_user(username="somebody")
+    Conversation.objects.update(user=stranger)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(_deactivate, 4401), (_sign_out, 4401), (_change_password, 4401), (_give_away, 4403)],
+)
+async def test_a_question_is_refused_at_once_when_what_let_its_writer_in_is_over(
+    conversation, owner, end, code
+):
+    """Between two looks at all connections, too."""
+    async with opened(conversation, owner) as socket:
+        await say(socket, type="ping")
+        assert await hear(socket) == {"type": "pong"}
+        await in_thread(end, owner)
+        await say(socket, type="message.send", client_message_id="c1", content="When?")
+        assert await closed_with(socket) == code
+    assert not await in_thread(Message.objects.exists)
+
+
+async def test_what_changed_of_a_person_counts_with_their_next_question(
+    conversation, owner, settings
+):
+    settings.ACERVO_RATE_MESSAGES = "100/hour"
+    async with opened(conversation, owner) as socket:
+        await in_thread(
+            User.objects.filter(pk=owner.pk).update, language="pt-br", messages_per_hour=1
+        )
+        for number in (1, 2):
+            await say(socket, type="message.send", client_message_id=f"c{number}", content="When?")
+            told = await hear(socket)
+            while told["type"] not in {"message.accepted", "error"}:
+                told = await hear(socket)
+            if number == 1:
+                assert told["allowance"]["limit"] == 1
+    assert told["code"] == "rate_limited"
+    assert "mensagens" in told["message"]
 
 
 async def test_floods_idle_and_oversized_frames_are_ended(conversation, owner, monkeypatch):
