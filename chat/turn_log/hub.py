@@ -13,14 +13,15 @@ import redis
 import redis.asyncio
 import structlog
 from django.conf import settings
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from chat.turn_log.entries import LoggedEvent, log_key, seq_of
 from project.aio import redis_client
 from project.pacing import trip_seconds
 
 BLOCK_MS = 2000
+ANSWER_SECONDS = 5.0
+WAKE_SECONDS = 0.01
+"""How long a read that asks for too little may go on."""
 READ_COUNT = 200
 QUEUE_LIMIT = 400
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ class Reader:
         self._hub = hub
         self._expected = after + 1
         self._queue: deque[LoggedEvent] = deque()
-        self._arrived = asyncio.Event()
+        self._arrival: asyncio.Future[None] | None = None
         self._is_behind = False
         self._is_broken = False
 
@@ -54,7 +55,7 @@ class Reader:
             return
         self._queue.append(event)
         self._expected += 1
-        self._arrived.set()
+        _settle(self._arrival)
 
     async def next(self, seconds: float) -> LoggedEvent | None:
         """Return the next event, None when none came in that time."""
@@ -62,11 +63,14 @@ class Reader:
             if self._is_behind:
                 self._is_behind = False
                 self._hub.rewind(self.key, self._expected - 1)
-            self._arrived.clear()
+            loop = asyncio.get_running_loop()
+            self._arrival = loop.create_future()
+            patience = loop.call_later(seconds, _settle, self._arrival)
             try:
-                async with asyncio.timeout(seconds):  # no task of its own, unlike wait_for
-                    await self._arrived.wait()
-            except TimeoutError:
+                await self._arrival
+            finally:
+                patience.cancel()
+            if not self._queue:
                 return None
         return self._queue.popleft()
 
@@ -75,11 +79,16 @@ class Reader:
         self._hub.leave(self)
 
 
+def _settle(waiting: "asyncio.Future[None] | None") -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
+
+
 class Hub:
     """Follows every wanted log with one XREAD and hands the entries to their readers.
 
-    A stream of the process's own is read along: an entry in it makes the blocked read return, so
-    that the next one asks for the changed set.
+    A stream of the process's own is read along: an entry in it makes a blocked read return, so that
+    the next one asks for the changed set. A busy hub needs none: its reads return by themselves.
     """
 
     def __init__(self) -> None:
@@ -89,7 +98,10 @@ class Hub:
         self._control_id = "0-0"
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._client: redis.asyncio.Redis | None = None
+        self._pool: Any = None  # untyped in part
+        self._connection: Any = None
+        self._reads = 0
+        self._is_reading = False
 
     def join(self, turn_id: uuid.UUID, after: int) -> Reader:
         """Return a reader of a turn's log that begins behind `after`."""
@@ -114,10 +126,16 @@ class Hub:
             self._cursors[key] = after
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._run())
-            else:
-                waking = asyncio.create_task(self._wake())
-                self._background.add(waking)
-                waking.add_done_callback(self._background.discard)
+            elif self._is_reading:
+                loop = asyncio.get_running_loop()
+                loop.call_later(WAKE_SECONDS, self._wake_from, self._reads)
+
+    def _wake_from(self, read: int) -> None:
+        """Make a read return, unless it has: the next one asks for all there is."""
+        if self._is_reading and self._reads == read:
+            waking = asyncio.create_task(self._wake())
+            self._background.add(waking)
+            waking.add_done_callback(self._background.discard)
 
     async def _wake(self) -> None:
         with contextlib.suppress(redis.RedisError, OSError):
@@ -135,37 +153,60 @@ class Hub:
                 await self._read()
             except (redis.RedisError, OSError) as error:
                 log.warning("turn_logs_away", error=type(error).__name__)
+                await self._hang_up()
                 await asyncio.sleep(0.5)
             except Exception:
                 log.exception("turn_logs_not_read")
+                await self._hang_up()
                 await asyncio.sleep(0.5)
             if pause := trip_seconds(len(self._cursors)):
                 await asyncio.sleep(pause)
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(redis.RedisError, OSError):
-                await client.aclose()
+        await self._hang_up()
         if self._cursors:  # somebody came while the connection was being closed
             self._task = loop.create_task(self._run())
 
-    async def _read(self) -> None:
-        if self._client is None:
-            self._client = redis.asyncio.Redis.from_url(
-                settings.REDIS_URL,
-                decode_responses=True,
-                socket_timeout=5,
-                socket_connect_timeout=2,
-                retry=Retry(NoBackoff(), 1),
+    async def _connect(self) -> None:
+        self._pool = redis.asyncio.ConnectionPool.from_url(
+            settings.REDIS_URL, protocol=2, decode_responses=True, socket_connect_timeout=2
+        )
+        self._connection = await self._pool.get_connection()
+
+    async def _hang_up(self) -> None:
+        pool, self._pool, self._connection = self._pool, None, None
+        if pool is not None:
+            with contextlib.suppress(redis.RedisError, OSError):
+                await pool.disconnect()
+
+    async def _answer(self, asked: dict[str, int]) -> list[Any]:
+        """Return what the logs have behind these numbers, once any of them has something.
+
+        On a connection of its own, without a client around it, which spends several times as much
+        on a command as the server.
+        """
+        if self._connection is None:
+            await self._connect()
+        after = [f"{number}-0" for number in asked.values()]
+        streams = [*asked, self._control, *after, self._control_id]
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._connection.send_command(
+                "XREAD", "COUNT", READ_COUNT, "BLOCK", BLOCK_MS, "STREAMS", *streams
             )
+            return await self._connection.read_response() or []
+
+    async def _read(self) -> None:
         asked = dict(self._cursors)
-        streams: dict[Any, Any] = {key: f"{after}-0" for key, after in asked.items()}
-        streams[self._control] = self._control_id
-        answer: Any = await self._client.xread(streams, count=READ_COUNT, block=BLOCK_MS)
-        for key, entries in answer or []:
+        self._reads += 1
+        self._is_reading = True
+        try:
+            answer = await self._answer(asked)
+        finally:
+            self._is_reading = False
+        for key, entries in answer:
             if key == self._control:
                 self._control_id = entries[-1][0]
                 continue
-            events = [LoggedEvent(seq_of(entry_id), fields["e"]) for entry_id, fields in entries]
+            # The event is the first field of an entry: its name and its value.
+            events = [LoggedEvent(seq_of(entry_id), fields[1]) for entry_id, fields in entries]
             # A cursor set back while the read was under way stays where it was set.
             if self._cursors.get(key) == asked[key]:
                 self._cursors[key] = events[-1].seq

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from chat.models import Turn
 from chat.turn_log import TurnLog, entries, follow, shipping, writer
-from chat.turn_log.hub import QUEUE_LIMIT, hub
+from chat.turn_log.hub import BLOCK_MS, QUEUE_LIMIT, hub
 from chat.turn_log.shipping import shipper
 from chat.types import AnswerDelta, AnswerReset, TurnStage, TurnStarted
 from project.aio import in_thread, redis_client
-from project.pacing import gather_seconds, seconds_to_tick
+from project.pacing import gather_seconds, seconds_to_tick, trip_seconds
 from tests.chat.conftest import events_of, logged, running_agent, saying, shown, turn_now, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +52,9 @@ def test_the_more_streams_a_process_has_the_longer_text_is_gathered():
     assert [gather_seconds(streams) for streams in (0, 1, 6)] == [0.05, 0.05, 0.05]
     assert gather_seconds(12) == pytest.approx(0.1)
     assert gather_seconds(24) == gather_seconds(500) == pytest.approx(0.2)
+    assert [trip_seconds(streams) for streams in (0, 1, 2, 6)] == [0, 0, 0.01, 0.03]
+    assert trip_seconds(14) == 0.03
+    assert trip_seconds(24) == trip_seconds(500) == pytest.approx(0.05)
 
 
 @given(st.integers(0, 100), st.floats(0, 1e6))
@@ -159,6 +162,45 @@ async def test_a_slow_reader_loses_nothing(ask):
     assert seen == list(range(1, total + 1))
     reader.close()
     await log.close(is_finished=True)
+
+
+async def test_who_joins_while_a_quiet_log_is_waited_for_is_served_at_once():
+    quiet = hub().join(uuid.uuid4(), 0)
+    await until(lambda: _is_waiting())
+    turn_id = uuid.uuid4()
+    log = await _open(turn_id)
+    reader = hub().join(turn_id, 0)
+    log.put(TurnStage("here"))
+    event = await reader.next(BLOCK_MS / 1000 * 0.7)  # the read that is under way takes longer
+    assert event is not None
+    assert event.seq == 1
+    quiet.close()
+    reader.close()
+    await log.close(is_finished=True)
+
+
+async def test_a_cut_connection_is_made_again_and_nothing_is_lost():
+    turn_id = uuid.uuid4()
+    log = await _open(turn_id)
+    reader = hub().join(turn_id, 0)
+    log.put(TurnStage("before"))
+    first = await reader.next(5)
+    await until(lambda: _is_waiting())
+    client = await redis_client()
+    for each in await client.client_list():
+        if each["cmd"] == "xread":
+            await client.client_kill_filter(_id=each["id"])
+    log.put(TurnStage("after"))
+    second = await reader.next(5)
+    assert [each.seq for each in (first, second) if each is not None] == [1, 2]
+    reader.close()
+    await log.close(is_finished=True)
+
+
+async def _is_waiting() -> bool:
+    """Whether a read waits in the server."""
+    clients = await (await redis_client()).client_list()
+    return any(each["cmd"] == "xread" and "b" in each["flags"] for each in clients)
 
 
 @pytest.fixture
