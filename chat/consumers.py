@@ -40,6 +40,13 @@ IDLE_SECONDS = 1800.0
 MAX_FRAME_BYTES = 64 * 1024
 FLOOD_FRAMES, FLOOD_SECONDS = 60, 10.0
 MAX_FOLLOWED = 20
+FIELDS = {
+    "message.send": {"content", "client_message_id", "parent", "as_of", "release"},
+    "turn.stop": {"turn"},
+    "turn.resume": {"turn", "after"},
+    "token.refresh": {"token"},
+}
+"""What may stand in a frame of a type besides `type`; in a ping anything."""
 log = structlog.get_logger(__name__)
 
 
@@ -111,6 +118,7 @@ class ChatConsumer(Socket):
                 await self._tell(error, message)
 
     async def _handle(self, message: dict[str, Any]) -> None:
+        _refuse_unknown_fields(message)
         match message["type"]:
             case "message.send":
                 await self._send_message(message)
@@ -238,6 +246,12 @@ def _parsed(text: str) -> dict[str, Any]:
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise Invalid(_("A message must be a JSON object with a “type”."), code="malformed")
     return message
+
+
+def _refuse_unknown_fields(message: dict[str, Any]) -> None:
+    unknown = set(message) - FIELDS.get(message["type"], set(message)) - {"type"}
+    if unknown:
+        raise Invalid(_("There is no such field."), code="unknown_field", field=min(unknown)[:100])
 
 
 def _uuid(message: dict[str, Any], name: str) -> uuid.UUID:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from knowledge.models import Space
 from project.accounts.models import User
+from project.guarding import cleaned
 from project.http.errors import Invalid, NotFound
 
 
@@ -19,8 +20,8 @@ def absent() -> Absent:
 
 
 def as_title(text: str, *, limit: int = 200) -> str:
-    """Return a text as a title: one line, cut at a word."""
-    line = " ".join(text.split())
+    """Return a text as a title: one line, cut at a word, without characters that nobody sees."""
+    line = " ".join(cleaned(text).split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 1]

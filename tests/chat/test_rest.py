@@ -76,12 +76,43 @@ def test_a_conversation_is_made_listed_changed_and_deleted(client_of, space):
         ({"colour": "red"}, "colour"),
         ({"model_tier": "huge"}, "model_tier"),
         ({"space": "x"}, "space"),
+        ({"space": 5}, "space"),
+        ({"title": 5}, "title"),
+        ({"model_tier": ["small"]}, "model_tier"),
     ],
 )
 def test_a_conversation_takes_only_what_it_knows(client_of, body, field):
     response = client_of.post(f"{API}/conversations/", body, format="json")
     assert response.status_code == 400
     assert response.json()["error"]["field"] == field
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("", {"pinned": "yes"}, "pinned"),
+        ("", {"archived": 1}, "archived"),
+        ("messages/", {"content": 5, "client_message_id": "c1"}, "content"),
+        ("messages/", {"content": "When?", "client_message_id": 1}, "client_message_id"),
+        ("messages/", {"content": "W", "client_message_id": "c", "release": 2}, "release"),
+        ("messages/", {"content": "W", "client_message_id": "c", "parent": 7}, "parent"),
+        ("handoff/", {"reason": True}, "reason"),
+        ("share/", {"space": 5}, "space"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(client_of, conversation, path, body, field):
+    address = f"{API}/conversations/{conversation.pk}/{path}"
+    act = {"": client_of.patch, "share/": client_of.put}.get(path, client_of.post)
+    response = act(address, body, format="json")
+    assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+
+
+@pytest.mark.django_db
+def test_a_title_keeps_no_characters_that_turn_what_stands_beside_it(client_of, conversation):
+    address = f"{API}/conversations/{conversation.pk}/"
+    changed = client_of.patch(address, {"title": "Ferry\u202e fares\n2026"}, format="json")
+    assert changed.json()["title"] == "Ferry fares 2026"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -221,7 +252,14 @@ def test_feedback_is_taken_for_an_answer(client_of, answered):
         "reasons": [],
         "reason": "Old timetable",
     }
-    assert client_of.post(address, {"value": 3}, format="json").status_code == 400
+    for wrong in (
+        {"value": 3},
+        {"value": "1"},
+        {"value": True},
+        {"value": -1, "reasons": [5]},
+        {"value": -1, "reason": 5},
+    ):
+        assert client_of.post(address, wrong, format="json").status_code == 400, wrong
 
 
 @pytest.mark.django_db(transaction=True)

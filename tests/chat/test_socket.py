@@ -115,6 +115,10 @@ async def test_a_stop_ends_the_answer(conversation, owner):
             + '"}',
             "invalid",
         ),
+        (
+            '{"type": "message.send", "client_message_id": "x", "content": "a", "asof": "2020"}',
+            "unknown_field",
+        ),
     ],
 )
 async def test_nonsense_is_an_error_and_no_end(conversation, owner, text, code):

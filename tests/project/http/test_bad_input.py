@@ -103,9 +103,12 @@ def test_numbers_of_thousands_of_digits_are_refused(api: Api, space: Space) -> N
 
 
 def test_rows_of_a_bulk_call_are_stored_as_they_are_checked(api: Api, space: Space) -> None:
-    rows = [{"title": 7, "content": 8, "tags": [2**70], "valid_from": "2026-01-01T10:00:00+02:00"}]
-    answer = api.post("/api/v1/nodes/bulk/", {"space": str(space.pk), "nodes": rows})
+    row = {"title": "7", "content": "8", "valid_from": "2026-01-01T10:00:00+02:00"}
+    path, body = "/api/v1/nodes/bulk/", {"space": str(space.pk)}
+    answer = api.post(path, {**body, "nodes": [row]})
     assert answer.status_code == 202, answer.json()
+    for wrong in ({"title": 7}, {"content": 8}, {"tags": [2**70]}):
+        assert refused(api.post(path, {**body, "nodes": [{**row, **wrong}]})), wrong
 
 
 @pytest.mark.parametrize("name", ["kinds", "external_ids"])
