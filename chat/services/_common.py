@@ -21,7 +21,7 @@ def absent() -> Absent:
 
 def as_title(text: str, *, limit: int = 200) -> str:
     """Return a text as a title: one line, cut at a word, without characters that nobody sees."""
-    line = " ".join(cleaned(text).split())
+    line = " ".join(cleaned(text).text.split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 1]
