@@ -7,7 +7,7 @@ in the process. So every process sees an activation with its next search, and no
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -37,9 +37,13 @@ def active_profile(space_ids: Collection[uuid.UUID]) -> Profile:
         [list(space_ids)],
     )
     current: dict[Any, Any] = dict(rows)
-    common = current.get(None)
-    own = {current.get(space_id) or common for space_id in space_ids} or {common}
-    chosen = own.pop() if len(own) == 1 else common
+    return common_profile([current.get(space_id) for space_id in space_ids], current.get(None))
+
+
+def common_profile(own: Iterable[uuid.UUID | None], general: uuid.UUID | None) -> Profile:
+    """Do the same where the `own` profile of each space is known, and the `general` one."""
+    wanted = {each or general for each in own} or {general}
+    chosen = wanted.pop() if len(wanted) == 1 else general
     return BUILT_IN if chosen is None else stored_profile(chosen) or BUILT_IN
 
 

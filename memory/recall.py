@@ -9,7 +9,7 @@
 import datetime
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,11 +19,13 @@ from django.utils import timezone
 
 from knowledge.analysis import former_words, term_counts, term_key
 from knowledge.binary import sparse_text, vector_text
+from knowledge.retrieval import spaces_gate
 from knowledge.weights import rarity
 from memory import ranking
 from memory.models import Episode
 from memory.types import Recollection
 from project.accounts.models import User
+from project.database.prepared import prepared_rows
 from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,8 @@ class RecallQuery:
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
     excluded_session: str | None = None
-    space_ids: list[uuid.UUID] | None = field(default=None)
+    is_readable: bool = False
+    """Only what was said in spaces that the person may still read, or in none."""
 
 
 def recall(request: RecallQuery, *, user: User) -> list[Recollection]:
@@ -101,20 +104,22 @@ def _scope(request: RecallQuery, user: User) -> tuple[str, list[Any]]:
         ("session <> %s", request.excluded_session),
         ("occurred_at >= %s", request.since),
         ("occurred_at <= %s", request.until),
-        ("(space_id IS NULL OR space_id = ANY(%s))", request.space_ids),
     )
     for condition, value in optional:
         if value is not None:
             parts.append(condition)
             values.append(value)
+    if request.is_readable:
+        spaces, permitting = spaces_gate(user)
+        parts.append(f"(space_id IS NULL OR space_id IN ({spaces}))")
+        values += permitting
     return " AND ".join(parts), values
 
 
 def _episodes_in_scope(request: RecallQuery, user: User) -> int:
     where, values = _scope(request, user)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM memory_episode WHERE {where}", values)
-        return int(cursor.fetchone()[0])
+    [(count,)] = prepared_rows(f"SELECT count(*) FROM memory_episode WHERE {where}", values)
+    return int(count)
 
 
 def _keyword_leg(request: RecallQuery, user: User, total: int) -> dict[uuid.UUID, float]:

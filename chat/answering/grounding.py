@@ -14,7 +14,6 @@ import structlog
 from chat.attaching.finding import passages_attached
 from chat.types import Passage, Recollection, TurnRequest
 from knowledge.languages import detect_language
-from knowledge.models import Space
 from knowledge.retrieval import retrieve_passages
 from memory.recall import RecallQuery, recall
 from project.http.errors import Invalid
@@ -89,12 +88,11 @@ def recall_memories(request: TurnRequest, query: str) -> list[Recollection]:
     """
     if request.user.is_guest or not request.user.remembers:
         return []
-    spaces = list(Space.objects.visible_to(request.user).values_list("pk", flat=True))
     wanted = RecallQuery(
         query,
         limit=MEMORIES,
         excluded_session=request.session,
-        space_ids=spaces,
+        is_readable=True,
         until=request.state.moment if request.state is not None else None,
     )
     return recall(wanted, user=request.user)

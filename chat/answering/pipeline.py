@@ -14,12 +14,13 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
 
-from chat.answer_cache.keys import Key, key_of, telling
+from chat.answer_cache.keys import key_of, telling
 from chat.answer_cache.lookup import Lookup, look_up
 from chat.answer_cache.replaying import cited_passages, pieces_of
 from chat.answering.budget import Context, fit_context
@@ -51,13 +52,11 @@ from chat.thresholds import threshold_for
 from chat.types import (
     AnswerDraft,
     AnswerEvent,
-    Passage,
-    Recollection,
     TurnRequest,
     TurnStage,
     TurnStarted,
 )
-from project.aio import in_thread
+from project.aio import in_thread, release_connections
 
 EXTRACTIVE_MODEL = "acervo-extractive"
 _PIECE_WORDS = 6
@@ -83,15 +82,10 @@ async def answer_turn(
     draft.trace["query"] = query
     yield TurnStage("recall")
     yield TurnStage("retrieve")
-    key, found, memories = await _gathered(request, query, draft)
-    draft.timings["retrieve"] = int((time.monotonic() - began) * 1000)
-    context, confidence, kept = await in_thread(_weighed, request, key, found, memories)
+    grounding = await in_thread(_grounded, request, query, began)
+    context, confidence, kept = grounding.context, grounding.confidence, grounding.kept
     passages = context.passages
-    trace_grounding(draft, context)
-    draft.trace["confidence"] = confidence.trace
-    if guard := guard_trace(request.question, passages, request.marked_words):
-        draft.trace["guard"] = guard
-    draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
+    _note(request, draft, grounding)
     if kept.answer is not None:
         draft.arms = request.plan.arms
         async for event in _by_kept(draft, kept.answer):
@@ -111,7 +105,7 @@ async def answer_turn(
         if confidence.is_enough:
             extract = await in_thread(extract_answer, request, query, passages)
         is_known = extract is not None
-        text = extract or unknown_answer(found, question_language(request))
+        text = extract or unknown_answer(grounding.found.passages, question_language(request))
         async for event in _by_passages(draft, text, composer):
             yield event
     yield TurnStage("verify")
@@ -121,45 +115,37 @@ async def answer_turn(
     draft.trace["flags"] = flags_of(draft, composer, passages, is_known=is_known)
 
 
-async def _gathered(
-    request: TurnRequest, query: str, draft: AnswerDraft
-) -> tuple[Key | None, list[Passage], list[Recollection]]:
-    """Return passages and memories, fetched at once; memory may fail without harm.
+@dataclass(frozen=True, slots=True)
+class _Grounding:
+    """What an answer stands on: `found` is what there is, `context` what a model is sent of it.
 
-    With the key under which answers are kept, read before.
+    `kept` is what was answered before, `failed` names what had no part in it. Passages and memories
+    were there after `retrieve_ms`.
     """
-    keyed, memories = await asyncio.gather(
-        in_thread(_keyed, request, query),
-        in_thread(recall_memories, request, query),
-        return_exceptions=True,
-    )
-    if isinstance(memories, BaseException):
-        log.error("recall_failed", exc_info=memories)
-        draft.trace["degraded"] = ["memory"]
-        memories = []
-    if isinstance(keyed, BaseException):
-        raise keyed
-    key, found = keyed
-    if found.degraded:
-        draft.trace["degraded"] = [*found.degraded, *draft.trace.get("degraded", [])]
-    draft.notice = found.notice
-    return key, found.passages, telling(request.question, memories)
+
+    found: Retrieved
+    context: Context
+    confidence: Confidence
+    kept: Lookup
+    failed: tuple[str, ...]
+    retrieve_ms: int
 
 
-def _keyed(request: TurnRequest, query: str) -> tuple[Key | None, Retrieved]:
-    return key_of(request), retrieve(request, query)
-
-
-def _weighed(
-    request: TurnRequest,
-    key: Key | None,
-    passages: Sequence[Passage],
-    memories: Sequence[Recollection],
-) -> tuple[Context, Confidence, Lookup]:
-    """Return what may be sent to a model, how sure retrieval is, and what was answered before."""
+def _grounded(request: TurnRequest, query: str, began: float) -> _Grounding:
+    """Find and weigh what an answer stands on, in one visit of a thread; memory may fail."""
+    key = key_of(request)  # of before passages are looked for
+    found = retrieve(request, query)
+    failed: tuple[str, ...] = tuple(found.degraded)
+    try:
+        memories = telling(request.question, recall_memories(request, query))
+    except Exception as error:
+        log.error("recall_failed", exc_info=error)
+        release_connections()  # this one may be what failed
+        memories, failed = [], (*failed, "memory")
+    retrieve_ms = int((time.monotonic() - began) * 1000)
     context = fit_context(
         request.question,
-        passages=passages,
+        passages=found.passages,
         history=request.history,
         memories=memories,
         summary=request.summary,
@@ -167,8 +153,28 @@ def _weighed(
         rules=rules_for(request.state, request.plan.rules),
         tier=request.tier,
     )
-    confidence = confidence_in(passages, threshold_for(request.space_id))
-    return context, confidence, look_up(key, request, passages, memories)
+    return _Grounding(
+        found,
+        context,
+        confidence_in(found.passages, threshold_for(request.space_id)),
+        look_up(key, request, found.passages, memories),
+        failed,
+        retrieve_ms,
+    )
+
+
+def _note(request: TurnRequest, draft: AnswerDraft, grounding: _Grounding) -> None:
+    """Put what an answer stands on, and what it lacks, on record."""
+    draft.timings["retrieve"] = grounding.retrieve_ms
+    draft.notice = grounding.found.notice
+    if grounding.failed:
+        draft.trace["degraded"] = [*grounding.failed]
+    context, kept = grounding.context, grounding.kept
+    trace_grounding(draft, context)
+    draft.trace["confidence"] = grounding.confidence.trace
+    if guard := guard_trace(request.question, context.passages, request.marked_words):
+        draft.trace["guard"] = guard
+    draft.cache, draft.trace["cache"] = kept.outcome, kept.trace
 
 
 def _is_no_matter_of_knowledge(request: TurnRequest, context: Context) -> bool:

@@ -16,9 +16,10 @@ from pgvector.django import MaxInnerProduct
 
 from chat.attaching import CITED_VERSION, attached_url
 from chat.choices import AttachmentStatus
-from chat.models import Attachment, AttachmentPassage
+from chat.models import AttachmentPassage
 from chat.types import Passage
 from knowledge.analysis import fold, terms_of
+from project.database.prepared import prepared_rows
 from project.inference.embeddings import EmbeddingUnavailable, default_model, embed_texts
 
 MOST = 8
@@ -34,7 +35,20 @@ log = structlog.get_logger(__name__)
 
 def has_attachments(session: str) -> bool:
     """Whether anything is attached: then no answer is like one to anybody else."""
-    return Attachment.objects.filter(conversation=_conversation(session)).exists()
+    return _has_any(session)
+
+
+def _has_any(session: str, status: str | None = None) -> bool:
+    """Whether a conversation has an attachment, of that status if one is given.
+
+    Asked with every question, of conversations of which hardly any has one.
+    """
+    [(has,)] = prepared_rows(
+        "SELECT EXISTS (SELECT FROM chat_attachment WHERE conversation_id = %s"
+        " AND (%s::text IS NULL OR status = %s))",
+        [_conversation(session), status, status],
+    )
+    return bool(has)
 
 
 def _conversation(session: str) -> uuid.UUID | None:
@@ -47,10 +61,12 @@ def _conversation(session: str) -> uuid.UUID | None:
 
 def passages_attached(session: str, query: str) -> list[Passage]:
     """Return the best passages of what is attached to a conversation, best first."""
-    conversation_id = _conversation(session)
+    if not _has_any(session, str(AttachmentStatus.READY)):
+        return []
     rows = list(
         AttachmentPassage.objects.filter(
-            attachment__conversation=conversation_id, attachment__status=AttachmentStatus.READY
+            attachment__conversation=_conversation(session),
+            attachment__status=AttachmentStatus.READY,
         )
         .select_related("attachment")
         .defer("vector", "attachment__content", "attachment__data")

@@ -14,7 +14,7 @@ from knowledge.choices import SearchMode
 from knowledge.knobs import Profile
 from knowledge.models import RetrievalProfile
 from knowledge.moments import moment_of
-from knowledge.profiles import active_profile, stored_profile
+from knowledge.profiles import stored_profile
 from knowledge.retrieval import _conditions, _gaps, _legs, _snapshot, _states
 from knowledge.retrieval._found import Found
 from knowledge.retrieval._legs import Candidate
@@ -99,7 +99,7 @@ def gather(found: Found, request: SearchRequest, user: Reader, view: ExitStack) 
 def _profile(request: SearchRequest, scope: Scope, user: Reader) -> Profile:
     """Return the profile that was asked for, or the active one. Raises Invalid."""
     if request.profile is None:
-        return active_profile(scope.space_ids)
+        return scope.profile
     rows = RetrievalProfile.objects.visible_to(user).filter(pk=request.profile)
     found = stored_profile(request.profile) if rows.exists() else None
     if found is None:

@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from knowledge.analysis import base_language
 from knowledge.choices import GenerationStatus
+from knowledge.knobs import BUILT_IN, Profile
 from knowledge.models import IndexGeneration, Node
+from knowledge.profiles import common_profile
 from knowledge.retrieval._gate import Sql, nodes_gate, spaces_gate
 from knowledge.retrieval._shelves import SERVED, Shelf, Statement
 from knowledge.types import SearchRequest
@@ -22,8 +24,12 @@ from project.http.errors import Invalid
 
 Reader = User | AnonymousUser
 _SERVING = """
-SELECT space.id, serving.id, model_key, endpoint_id, dimensions, has_ann_index, ann_is_half
+SELECT space.id, serving.id, model_key, endpoint_id, dimensions, has_ann_index, ann_is_half,
+    own.profile_id, (
+        SELECT profile_id FROM knowledge_profileactivation WHERE is_current AND space_id IS NULL
+    )
 FROM knowledge_space AS space
+LEFT JOIN knowledge_profileactivation AS own ON own.space_id = space.id AND own.is_current
 LEFT JOIN knowledge_indexgeneration AS serving
     ON serving.space_id = space.id AND serving.status = %s
 """
@@ -47,7 +53,7 @@ class Scope:
 
     `permitted` is SQL with parameters that yields the ids of the nodes; of another state than the
     present one (`is_past`) it yields their versions, as `columns` names them. `is_narrow` says that
-    filters beyond the space leave out nodes.
+    filters beyond the space leave out nodes. `profile` is the retrieval profile of the spaces.
     """
 
     space_ids: tuple[uuid.UUID, ...]
@@ -58,6 +64,7 @@ class Scope:
     shelves: tuple[Shelf, ...] = (SERVED,)
     columns: str = "id"
     is_past: bool = False
+    profile: Profile = BUILT_IN
 
     @property
     def is_open(self) -> bool:
@@ -67,7 +74,7 @@ class Scope:
 
 def scope_of(request: SearchRequest, user: Reader) -> Scope:
     """Return where a request of the user looks in the present state."""
-    space_ids, generations = spaces_of(request, user)
+    space_ids, generations, profile = spaces_of(request, user)
     is_narrow = is_narrowed(request)
     permitted: Sql = "", ()
     if space_ids and not is_narrow:
@@ -84,13 +91,14 @@ def scope_of(request: SearchRequest, user: Reader) -> Scope:
         parameters=tuple(permitted[1]),
         is_narrow=is_narrow,
         generations=generations,
+        profile=profile,
     )
 
 
 def spaces_of(
     request: SearchRequest, user: Reader
-) -> tuple[tuple[uuid.UUID, ...], tuple[ServingGeneration, ...]]:
-    """Return the spaces that a request may look in, and their active generations.
+) -> tuple[tuple[uuid.UUID, ...], tuple[ServingGeneration, ...], Profile]:
+    """Return the spaces that a request may look in, their active generations and their profile.
 
     A generation that the request names stands in for the active one of its space. Raises Invalid
     for one that the user may not search.
@@ -103,10 +111,11 @@ def spaces_of(
         statement.add(" AND space.id = ANY(%s)", [*request.spaces])
     rows = statement.run_prepared()
     space_ids = tuple(row[0] for row in rows)
-    serving = {row[0]: ServingGeneration(*row[1:]) for row in rows if row[1] is not None}
+    serving = {row[0]: ServingGeneration(*row[1:7]) for row in rows if row[1] is not None}
+    profile = common_profile([row[7] for row in rows], rows[0][8] if rows else None)
     if request.generation is not None:
         serving |= _named(request.generation, user, space_ids)
-    return space_ids, tuple(serving.values())
+    return space_ids, tuple(serving.values()), profile
 
 
 def _named(

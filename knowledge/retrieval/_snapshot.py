@@ -89,7 +89,7 @@ class Snapshot:
 
 def scope_at(request: SearchRequest, moment: Moment, user: Reader) -> Scope:
     """Return where a request of the user looks in another state."""
-    space_ids, generations = spaces_of(request, user)
+    space_ids, generations, profile = spaces_of(request, user)
     try:
         sql, parameters = _permitted(request, moment, user, space_ids) if space_ids else ("", [])
     except EmptyResultSet:  # an empty list among the filters: nothing can match
@@ -103,6 +103,7 @@ def scope_at(request: SearchRequest, moment: Moment, user: Reader) -> Scope:
         shelves=(STILL_SERVED, _shelf(moment)),
         columns=COLUMNS,
         is_past=True,
+        profile=profile,
     )
 
 
