@@ -50,6 +50,13 @@ class Insert:
                 each.pre_save(row, add=True)
         return json_of(rows, self.fields)
 
+    def json_of_new(self, rows: Sequence[models.Model]) -> Iterator[str]:
+        """Return new rows as `json` returns them, in batches no longer than one statement takes."""
+        for row in rows:
+            for each in self.set_by_themselves:
+                each.pre_save(row, add=True)
+        return json_batches(rows, self.fields)
+
     @functools.cached_property
     def set_by_themselves(self) -> list[Any]:
         """The fields that give a new row a value of their own, such as the time it was made at."""
@@ -96,10 +103,7 @@ def rows_add(rows: Sequence[models.Model]) -> None:
             keys += cursor.fetchall()
         else:
             statement = f"{insert.statement_of_many} {returning}"
-            for row in rows:
-                for each in insert.set_by_themselves:
-                    each.pre_save(row, add=True)
-            for batch in json_batches(rows, insert.fields):
+            for batch in insert.json_of_new(rows):
                 cursor.execute(statement, [batch])
                 keys += cursor.fetchall()
     for row, (pk,) in zip(rows, keys, strict=True):

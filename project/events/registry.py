@@ -2,9 +2,11 @@
 
 import datetime
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from project.tracing import bind_trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class EventMessage:
 
 
 Handler = Callable[[EventMessage], None]
+ManyHandler = Callable[[Sequence[EventMessage]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,17 @@ class Subscriber:
 
     name: str
     types: frozenset[str]
-    handler: Handler
+    handler: Callable[..., None]
+    takes_many: bool = False
+
+    def apply(self, events: Sequence[EventMessage]) -> None:
+        """Run the handler for events, each under its trace id if it takes them one by one."""
+        if self.takes_many:
+            self.handler(events)
+            return
+        for event in events:
+            with bind_trace(event.trace_id):
+                self.handler(event)
 
 
 _subscribers: dict[str, Subscriber] = {}
@@ -44,14 +57,34 @@ def subscriber(name: str, *types: str) -> Callable[[Handler], Handler]:
     """
 
     def register(handler: Handler) -> Handler:
-        known = _subscribers.get(name)
-        if known is not None and known.handler is not handler:
-            message = f"Two subscribers are called {name!r}."
-            raise ValueError(message)
-        _subscribers[name] = Subscriber(name, frozenset(types), handler)
+        _add(Subscriber(name, frozenset(types), handler))
         return handler
 
     return register
+
+
+def subscriber_of_many(name: str, *types: str) -> Callable[[ManyHandler], ManyHandler]:
+    """Register a handler that takes many events at once, in the order of their positions.
+
+    One transaction is for all of them, and for the other handlers of many; if it fails, each event
+    is applied by itself. So that two processes do not wait for each other, a handler takes locks in
+    one order, whatever the order of the events. What it writes or sends for an event carries the
+    trace id of that event by its own doing: of several events none is bound. Raises as above.
+    """
+
+    def register(handler: ManyHandler) -> ManyHandler:
+        _add(Subscriber(name, frozenset(types), handler, takes_many=True))
+        return handler
+
+    return register
+
+
+def _add(one: Subscriber) -> None:
+    known = _subscribers.get(one.name)
+    if known is not None and known.handler is not one.handler:
+        message = f"Two subscribers are called {one.name!r}."
+        raise ValueError(message)
+    _subscribers[one.name] = one
 
 
 def all_subscribers() -> list[Subscriber]:

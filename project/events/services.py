@@ -1,18 +1,20 @@
 """Writing events."""
 
+import functools
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from project.database.rows import rows_add
+from project.database.rows import insert_into, stored
 from project.events import bus
 from project.events.models import Event
 from project.events.registry import subscribers_of
 from project.events.types import NewEvent
-from project.events.webhooks.outbox import deliveries_write
+from project.events.webhooks.outbox import WANTING, Wanting, deliveries_write, wanting_of
+from project.events.webhooks.registry import offer_of
 from project.tracing import current_trace_id
 
 
@@ -46,16 +48,45 @@ def emit_many(news: Sequence[NewEvent]) -> list[Event]:
             payload=each.payload,
             space_id=each.space_id,
             subject_id=each.subject_id,
-            trace_id=trace_id,
+            trace_id=each.trace_id or trace_id,
             settled_at=None if subscribers_of(each.type) else now,
         )
         for each in news
     ]
-    rows_add(events)
-    deliveries_write(events)
+    deliveries_write(events, _store(events))
     entries = [(event.position, event.type, event.subject_id) for event in events]
     transaction.on_commit(lambda: bus.publish_many(entries), robust=True)
     return events
+
+
+@functools.cache
+def _statement() -> str:
+    """Return the statement that stores events, and reads which webhooks want one of some types.
+
+    One, because every change of anything asks it.
+    """
+    return f"""
+WITH stored AS ({insert_into(Event).statement_of_many} RETURNING position)
+SELECT ARRAY(SELECT position FROM stored), ({WANTING})
+"""  # noqa: S608 - names of our own columns
+
+
+def _store(events: Sequence[Event]) -> list[Wanting]:
+    """Store new events with the positions they get; return the webhooks that may want them."""
+    insert = insert_into(Event)
+    types = sorted({each.type for each in events if offer_of(each.type) is not None})
+    positions: list[int] = []
+    webhooks: list[Wanting] = []
+    with connection.cursor() as cursor:
+        for batch in insert.json_of_new(events):
+            cursor.execute(_statement(), [batch, types])
+            stored_at, found = cursor.fetchone()
+            positions += stored_at
+            webhooks = wanting_of(found)
+    for event, position in zip(events, positions, strict=True):
+        event.position = position
+        stored(event)
+    return webhooks
 
 
 def events_resend(rows: Any) -> int:

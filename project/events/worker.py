@@ -4,7 +4,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
 import redis
 import structlog
@@ -12,14 +13,15 @@ from django.db import DatabaseError
 
 from project.aio import in_thread, redis_client
 from project.events import bus
-from project.events.delivery import deliver, relay
+from project.events.delivery import deliver_many, relay
+from project.events.gathering import Gathering
 from project.events.registry import subscribers_of
 
 GROUP = "subscribers"
 BLOCK_MS = 2000
 CLAIM_IDLE_MS = 30_000
 RELAY_EVERY = 5.0
-GATHER_SECONDS = 0.05
+AT_ONCE = 64  # entries of one read, and events of one transaction
 STOP_WITHIN = 8.0
 FORGET_AFTER_MS = 3_600_000
 log = structlog.get_logger(__name__)
@@ -27,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 class EventWorker:
     """Reads the stream in a consumer group, takes over what dead readers left, and relays.
+
+    What is read together is applied together. Nobody waits for a subscriber: what somebody waits
+    for, such as a question to be answered, is read by a group of its own.
 
     `claim_idle_ms` must be longer than the slowest handler: claiming what is still at work only
     repeats a delivery, which has no effect but costs one.
@@ -45,6 +50,7 @@ class EventWorker:
         self._slots = asyncio.Semaphore(concurrency)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._gathering = Gathering(time.monotonic())
 
     def stop(self) -> None:
         """Ask the loops to end after what they have in hand."""
@@ -76,39 +82,44 @@ class EventWorker:
 
     async def _read(self) -> None:
         client = await redis_client()
-        entries = await bus.read_group(client, GROUP, self.name, count=32, block_ms=BLOCK_MS)
-        for entry in entries:
-            await self._take(entry)
-        if entries:  # one read for what comes together; nobody waits for a subscriber
-            await self._pause(GATHER_SECONDS)
+        entries = await bus.read_group(client, GROUP, self.name, count=AT_ONCE, block_ms=BLOCK_MS)
+        await self._take(entries)
+        heard = sum(1 for each in entries if subscribers_of(each.type))
+        pause = self._gathering.seconds(heard, time.monotonic())
+        if 0 < len(entries) < AT_ONCE:
+            await self._pause(pause)
 
-    async def _take(self, entry: bus.Entry) -> None:
+    async def _take(self, entries: Sequence[bus.Entry]) -> None:
+        if not entries:
+            return
         await self._slots.acquire()
-        task = asyncio.create_task(self._handle(entry))
+        task = asyncio.create_task(self._handle(entries))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _handle(self, entry: bus.Entry) -> None:
+    async def _handle(self, entries: Sequence[bus.Entry]) -> None:
+        heard = [each.position for each in entries if subscribers_of(each.type)]
         try:
-            if subscribers_of(entry.type):
-                await in_thread(deliver, entry.position)
+            if heard:
+                await in_thread(deliver_many, heard)
             client = await redis_client()
-            await client.xack(bus.STREAM, GROUP, entry.id)
+            await client.xack(bus.STREAM, GROUP, *(each.id for each in entries))
         except (redis.RedisError, OSError, DatabaseError) as error:
-            # The entry stays pending: it is claimed again, and the relay knows the event too.
-            log.warning("event_not_handled", position=entry.position, error=type(error).__name__)
+            # The entries stay pending: they are claimed again, and the relay knows the events too.
+            log.warning("events_not_handled", positions=heard, error=type(error).__name__)
         except Exception:
-            log.exception("event_not_handled", position=entry.position)
+            log.exception("events_not_handled", positions=heard)
         finally:
             self._slots.release()
 
     async def _sweep(self) -> None:
         await in_thread(relay)
         client = await redis_client()
-        for entry in await bus.claim_abandoned(
-            client, GROUP, self.name, idle_ms=self._claim_idle_ms, count=32
-        ):
-            await self._take(entry)
+        await self._take(
+            await bus.claim_abandoned(
+                client, GROUP, self.name, idle_ms=self._claim_idle_ms, count=AT_ONCE
+            )
+        )
         await bus.forget_dead_readers(client, GROUP, idle_ms=FORGET_AFTER_MS)
         await bus.forget_finished(client)
         await self._pause(self._relay_every)

@@ -1,41 +1,58 @@
 """Writing deliveries beside the events that they tell of, in the same transaction."""
 
 import datetime
+import json
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import redis
 import structlog
 from celery import current_app
-from django.db import connection, transaction
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from project.aio import sync_redis
 from project.events.models import Event, WebhookDelivery
-from project.events.webhooks.registry import offer_of
 
 TASK = "project.events.tasks.webhooks_send"
 GATHER = 0.3  # seconds in which news is gathered before it is sent
 BATCH = 500
 OLDEST = datetime.timedelta(hours=72)  # of a delivery that is still tried
+WANTING = """
+SELECT jsonb_agg(jsonb_build_array(id, types, spaces)) FROM events_webhook
+WHERE is_enabled AND types && %s::varchar[]
+"""
+"""The webhooks that send and want one of these types, for `wanting_of`."""
 log = structlog.get_logger(__name__)
 
 
-def deliveries_write(events: Sequence[Event]) -> None:
-    """Write a delivery of each event for each webhook that wants it.
+@dataclass(frozen=True, slots=True)
+class Wanting:
+    """A webhook that sends, and what it wants: types, and spaces or, where there are none, all."""
+
+    id: uuid.UUID
+    types: frozenset[str]
+    spaces: frozenset[uuid.UUID]
+
+
+def wanting_of(found: str | None) -> list[Wanting]:
+    """Return the webhooks of an answer of `WANTING`."""
+    return [
+        Wanting(uuid.UUID(pk), frozenset(types), frozenset(map(uuid.UUID, spaces)))
+        for pk, types, spaces in json.loads(found or "[]")
+    ]
+
+
+def deliveries_write(events: Sequence[Event], webhooks: Sequence[Wanting]) -> None:
+    """Write a delivery of each event for each of these webhooks that wants it.
 
     Part of the transaction that writes the events: what it tells is delivered if, and only if, it
     happened. Who may know of it is asked when it is sent.
     """
-    types = {event.type for event in events if offer_of(event.type) is not None}
-    if not types:
-        return
-    webhooks = _wanting(types)
-    if not webhooks:
-        return
     rows = [
         WebhookDelivery(
-            webhook_id=pk,
+            webhook_id=webhook.id,
             position=event.position,
             type=event.type,
             space_id=event.space_id,
@@ -45,27 +62,13 @@ def deliveries_write(events: Sequence[Event]) -> None:
             happened_at=event.created_at,
             give_up_at=event.created_at + OLDEST,
         )
-        for pk, wanted, spaces in webhooks
+        for webhook in webhooks
         for event in events
-        if event.type in wanted and _is_in(event.space_id, spaces)
+        if event.type in webhook.types and _is_in(event.space_id, webhook.spaces)
     ]
     if rows:
         WebhookDelivery.objects.bulk_create(rows, batch_size=BATCH)
         transaction.on_commit(send_soon, robust=True)
-
-
-def _wanting(types: set[str]) -> list[tuple[uuid.UUID, list[str], list[uuid.UUID]]]:
-    """Return id, types and spaces of the webhooks that send and want one of these types.
-
-    In plain SQL: every event asks, and to write the query costs more than to run it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, types, spaces FROM events_webhook "
-            "WHERE is_enabled AND types && %s::varchar[]",
-            [[*types]],
-        )
-        return list(cursor.fetchall())
 
 
 def _is_in(space_id: uuid.UUID | None, spaces: Collection[uuid.UUID]) -> bool:
