@@ -226,9 +226,12 @@ class HandoffAdmin(ReadOnlyAdmin):
         elif show == "triage":
             rows = rows.filter(origin=HandoffOrigin.TRIAGE)
         current_id = current.pk if current else uuid_or_none(request.GET.get("current", ""))
+        queues = queues_of(staff(request))
+        waiting = sum(each.waiting for each in queues)
         return {
             "rows": [_row(each) for each in rows[:LISTED]],
-            "queues": queues_of(staff(request)),
+            "queues": queues,
+            "waiting": {"badge": waiting, "badge_variant": "warning"},
             "shows": SHOWS.items(),
             "show": show,
             "space": space,

@@ -183,7 +183,7 @@ def test_tries_are_spread_by_chance_over_a_time_that_doubles_up_to_thirty_second
     assert waits["late"] == [2000, 4000, 8000, 16000, 30000, 30000, 30000]
 
 
-def test_what_another_tab_asked_is_there_when_this_one_is_looked_at_again(
+def test_what_is_asked_elsewhere_is_there_at_once_or_when_the_page_is_looked_at_again(
     visit: Visit, acervo: Acervo, tides: Node
 ) -> None:
     acervo.model.behave(answer="At **11:40** [1].")
@@ -191,15 +191,22 @@ def test_what_another_tab_asked_is_there_when_this_one_is_looked_at_again(
     page.goto("/")
     ask(page)
     expect(page.locator(".answer")).to_have_attribute("data-status", "completed")
-    other = page.context.new_page()
-    other.goto(page.url)
+    tab = page.context.new_page()
+    machine = page.context.browser.new_context(storage_state=page.context.storage_state())
+    other = machine.new_page()
+    for each in (tab, other):
+        each.goto(page.url)
     ask(page, "And on 4 May?")
-    expect(page.locator(".answer").last).to_have_attribute("data-status", "completed")
+    for each in (page, tab):
+        expect(each.locator(".question")).to_have_count(2)
+        expect(each.locator(".answer").last).to_have_attribute("data-status", "completed")
+        expect(each.locator(".answer").last).to_contain_text("11:40")
     expect(other.locator(".question")).to_have_count(1)
     with other.expect_navigation():
         other.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(other.locator(".question")).to_have_count(2)
     expect(other.locator(".answer").last).to_contain_text("11:40")
+    machine.close()
 
 
 def test_text_that_comes_while_the_page_goes_to_the_end_does_not_hold_it_back(

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.utils.html import strip_tags
 
 from chat.models import Conversation, Message, Turn
 from chat.services import handoff_answer, handoff_assign, handoff_request
@@ -49,6 +50,7 @@ def node(owner, space, settings):
 
 def test_the_list_shows_who_waits_and_an_empty_one_says_so(desk, conversation):
     assert "Nobody waits" in desk.get(INBOX).content.decode()
+    assert _badge(desk) == ""
     handoff_request(acting_user=conversation.user, conversation_id=conversation.pk, reason="Lost")
     page = desk.get(INBOX).content.decode()
     assert "Lost" in page
@@ -56,6 +58,14 @@ def test_the_list_shows_who_waits_and_an_empty_one_says_so(desk, conversation):
     assert conversation.user.username in page
     assert "Lost" in desk.get(f"{INBOX}list/?show=waiting").content.decode()
     assert "Lost" not in desk.get(f"{INBOX}list/?show=mine").content.decode()
+    assert _badge(desk) == "1"
+
+
+def _badge(desk):
+    """Return the number that the page puts beside the inbox in the navigation."""
+    piece = desk.get(f"{INBOX}list/?show=mine").content.decode()
+    badge = piece.partition("<template data-badge>")[2].partition("</template>")[0]
+    return strip_tags(badge).strip()
 
 
 def test_staff_who_edit_nothing_there_see_no_inbox_and_no_conversation(handoff, stranger):

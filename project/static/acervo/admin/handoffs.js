@@ -28,10 +28,20 @@ async function refresh() {
     return; // the next change, or the next half minute, tries again
   }
   if (focused) find(`a[href="${CSS.escape(focused)}"]`, rows)?.focus();
+  badge();
   const now = unanswered();
   if ([...now].some((id) => !known.has(id))) announce(inbox.dataset.news);
   known = now;
   document.title = now.size ? `(${now.size}) ${title}` : title;
+}
+
+/** Put how many wait beside the name of this page in the navigation, whose own number may be older. */
+function badge() {
+  const { pathname } = find(".ho-shows a");
+  const link = find(`a[href="${pathname}"]:has(.material-symbols-outlined)`);
+  const [, , ...before] = link?.children ?? [];
+  before.forEach((each) => each.remove());
+  link?.append(find("[data-badge]").content.cloneNode(true));
 }
 
 function announce(text) {
@@ -300,6 +310,7 @@ on(document, "click", ".ho-how", (_event, link) => {
   const trace = find(link.getAttribute("href"));
   if (trace) trace.open = true;
 });
+badge();
 attend();
 setInterval(refresh, LIST_EVERY);
 if (talk) converse();

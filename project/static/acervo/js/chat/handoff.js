@@ -28,7 +28,7 @@ find("[data-handoff-end]").onclick = () =>
 input.addEventListener("input", () => input.value && line?.typing());
 setInterval(() => line && show(), 15000);
 
-export const look = () => getJson(mine("handoff/")).then(follow).catch((error) => error.status === 404 || tell(error));
+export const look = () => getJson(mine("handoff/")).then(follow).catch((error) => [401, 404].includes(error.status) || tell(error));
 
 function follow(handoff) {
   take(handoff);

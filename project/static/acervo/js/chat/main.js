@@ -41,6 +41,7 @@ async function ask({ content, parent, state = states.asked, id = freshId() }, qu
     Object.assign(question.dataset, { message: message.id, parent: message.parent ?? "" });
     view.data.turn = turn.id;
     follow(view);
+    tabs.postMessage({ ...message, turn: turn.id });
     conversations.refresh();
   } catch (error) {
     notSent(question, view, { content, parent, state, id }, error);
@@ -220,7 +221,20 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// What another tab asked; once, as it may be of another branch.
+// What another tab asked on the branch that is shown, live.
+const tabs = new BroadcastChannel("acervo.asked");
+tabs.onmessage = ({ data: { conversation, id, parent, content, turn } }) => {
+  if (conversation !== here() || parent !== newest()) return;
+  const question = copyOf("question-template", { text: content });
+  const view = answerView();
+  Object.assign(question.dataset, { message: id, parent });
+  view.data.turn = turn;
+  thread.append(question, view.element);
+  begun();
+  follow(view);
+};
+
+// What was asked on another branch or machine; once, as it may be of another branch.
 window.onfocus = async () => {
   if (!here() || followers.size || composer.input.value) return;
   const { results } = await getJson(`${mine("messages/")}?limit=1`).catch(() => ({}));
