@@ -16,6 +16,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 
+from project.collecting import settle
 from project.env import env_int, env_str
 from project.websocket import ANSWER_SECONDS, HEARTBEAT_SECONDS, WebSocketProtocol
 
@@ -76,6 +77,7 @@ def _warm_up() -> None:
     from django.urls import get_resolver  # needs the settings, which exist by now
 
     _ = get_resolver().url_patterns
+    settle()
 
 
 def configuration() -> uvicorn.Config:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from chat.agent import Agent
 from chat.answering import answer_turn, warm_up
 from project.aio import in_thread
+from project.collecting import settle
 from project.events.worker import EventWorker
 from project.heartbeat import pulse, withdraw
 
@@ -56,6 +57,7 @@ async def _serve(turns: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await in_thread(warm_up)  # the first question must not pay for loading the models
+    settle()
     # One event at a time: what handlers compute, answers that are being written wait for.
     agent, worker = Agent(answer_turn, capacity=turns), EventWorker(concurrency=1)
     work = [asyncio.create_task(agent.run()), asyncio.create_task(worker.run())]
