@@ -9,7 +9,8 @@ Without an embedding model only the same question joins.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from django.db import transaction
@@ -44,33 +45,67 @@ REASONS = {
 log = structlog.get_logger(__name__)
 
 
+class _Place(NamedTuple):
+    """Where a question was asked: a space, or all spaces that the person could read."""
+
+    space_id: uuid.UUID | None
+    spaces: list[uuid.UUID]
+
+
 @transaction.atomic
-def gap_note(turn_id: uuid.UUID) -> KnowledgeGap | None:
+def gap_note(turn_id: uuid.UUID) -> None:
     """Note, or take back, what a turn says about the knowledge, if it is over."""
     rows = Turn.objects.select_related("question", "conversation", "answer")
-    turn = rows.filter(pk=turn_id, status__in=FINAL_STATUSES).first()
-    return gap_of(turn) if turn is not None else None
+    gaps_of(rows.filter(pk=turn_id, status__in=FINAL_STATUSES))
 
 
-def gap_of(turn: Turn) -> KnowledgeGap | None:
-    """Do the same for a finished turn, in the caller's transaction; return its gap, if it has one.
+def gaps_of(turns: Iterable[Turn]) -> None:
+    """Do the same for different finished turns, in the caller's transaction.
 
     May be called any number of times: on the end of a turn, and whenever feedback changes.
     """
-    if turn.as_of is not None:  # of the past nothing can be written any more
-        return None
-    reason, comment = _reason(turn)
-    known = GapQuestion.objects.select_related("gap").filter(turn=turn).first()
+    # Of the past nothing can be written any more.
+    asked = [turn for turn in turns if turn.as_of is None]
+    if not asked:
+        return
+    marks = _marks(asked)
+    reasons = {turn.pk: _reason(turn, marks.get(turn.answer_id, [])) for turn in asked}
+    rows = GapQuestion.objects.select_related("gap").filter(turn__in=asked).order_by("pk")
+    known = {each.turn_id: each for each in rows}
+    new = [turn for turn in asked if reasons[turn.pk][0] is not None and turn.pk not in known]
+    vectors, key = _vectors(new)
+    places = [_Place(turn.conversation.space_id, _spaces(turn)) for turn in new]
+    _lock([*places, *(_Place(each.gap.space_id, each.gap.spaces) for each in known.values())])
+    for question in known.values():
+        _change(question, *reasons[question.turn_id])
+    for turn, place, vector in zip(new, places, vectors, strict=True):
+        reason, comment = reasons[turn.pk]
+        if reason is not None:
+            gap = _gap_for(turn.question.content[:MOST_CHARS], place, vector, key)
+            _add(gap, turn, reason, comment)
+
+
+def _lock(places: Iterable[_Place]) -> None:
+    """Wait for those who change gaps of the same spaces, always in one order.
+
+    Two like questions at once must not begin two gaps.
+    """
+    names = {f"chat.gaps:{each.space_id or sorted(map(str, each.spaces))}" for each in places}
+    for name in sorted(names):
+        transaction_lock(name)
+
+
+def _change(question: GapQuestion, reason: GapReason | None, comment: str) -> None:
+    """Write why a question counts by now; without a reason it is taken back."""
     if reason is None:
-        if known is not None:
-            known.delete()
-            _count(known.gap)
-        return None
-    if known is not None:
-        known.reason, known.comment = reason, comment
-        known.save(update_fields=["reason", "comment"])
-        return known.gap
-    gap = _gap_for(turn)
+        question.delete()
+        _count(question.gap)
+    elif (question.reason, question.comment) != (reason, comment):
+        question.reason, question.comment = reason, comment
+        question.save(update_fields=["reason", "comment"])
+
+
+def _add(gap: KnowledgeGap, turn: Turn, reason: GapReason, comment: str) -> None:
     GapQuestion.objects.create(
         gap=gap,
         turn=turn,
@@ -79,7 +114,6 @@ def gap_of(turn: Turn) -> KnowledgeGap | None:
         comment=comment,
     )
     _count(gap, asked_at=turn.finished_at)
-    return gap
 
 
 def gaps_recount() -> int:
@@ -95,10 +129,18 @@ def gaps_recount() -> int:
     return changed
 
 
-def _reason(turn: Turn) -> tuple[GapReason | None, str]:
+def _marks(turns: Sequence[Turn]) -> dict[uuid.UUID | None, list[tuple[int, str]]]:
+    """Return what readers thought of the answers, newest first, and what they said."""
+    answers = [turn.answer_id for turn in turns if turn.answer_id is not None]
+    marks: dict[uuid.UUID | None, list[tuple[int, str]]] = {}
+    given = Feedback.objects.filter(message__in=answers).order_by("-created_at")
+    for answer, value, reason in given.values_list("message", "value", "reason"):
+        marks.setdefault(answer, []).append((value, reason))
+    return marks
+
+
+def _reason(turn: Turn, marks: Sequence[tuple[int, str]]) -> tuple[GapReason | None, str]:
     """Return why a turn counts, and what its reader says was missing."""
-    given = Feedback.objects.filter(message=turn.answer_id).order_by("-created_at")
-    marks = list(given.values_list("value", "reason")) if turn.answer_id else []
     worst = next((reason for value, reason in marks if value < 0), None)
     if worst is not None:
         return GapReason.BAD, worst[:MOST_CHARS]
@@ -111,23 +153,21 @@ def _reason(turn: Turn) -> tuple[GapReason | None, str]:
     return (None if any(value > 0 for value, _words in marks) else found), ""
 
 
-def _gap_for(turn: Turn) -> KnowledgeGap:
-    """Return the gap that a question joins, or a new one."""
-    question = turn.question.content[:MOST_CHARS]
-    space_id = turn.conversation.space_id
-    spaces = [] if space_id else _spaces(turn)
-    # Two like questions at once must not begin two gaps.
-    transaction_lock(f"chat.gaps:{space_id or sorted(map(str, spaces))}")
-    vector, key = _vector(question)
+def _gap_for(
+    question: str, place: _Place, vector: npt.NDArray[np.float32] | None, key: str
+) -> KnowledgeGap:
+    """Return the gap that a question joins, or a new one; expects the lock of its place."""
     language = base_language(detect_language(question, default=""))
     rows = KnowledgeGap.objects.filter(status__in=JOINABLE, language=language)
-    rows = rows.filter(space=space_id) if space_id else rows.filter(space=None, spaces=spaces)
+    rows = rows.filter(space=place.space_id)
+    if place.space_id is None:
+        rows = rows.filter(spaces=place.spaces)
     gap = _nearest(rows, vector, key) if vector is not None else _same(rows, question)
     if gap is not None:
         return gap
     return KnowledgeGap.objects.create(
-        space_id=space_id,
-        spaces=spaces,
+        space_id=place.space_id,
+        spaces=place.spaces,
         title=question,
         language=language,
         model_key=key,
@@ -136,17 +176,24 @@ def _gap_for(turn: Turn) -> KnowledgeGap:
 
 
 def _spaces(turn: Turn) -> list[uuid.UUID]:
+    """Return the spaces that were searched for a question that named none."""
+    if turn.conversation.space_id:
+        return []
     visible = Space.objects.visible_to(turn.conversation.user)
     return list(visible.order_by("pk").values_list("pk", flat=True))
 
 
-def _vector(question: str) -> tuple[npt.NDArray[np.float32] | None, str]:
+def _vectors(turns: Sequence[Turn]) -> tuple[Sequence[npt.NDArray[np.float32] | None], str]:
+    """Return the vectors of questions and the model's key; none where no model answers."""
+    if not turns:
+        return [], ""
     model = default_model()
+    questions = [turn.question.content[:MOST_CHARS] for turn in turns]
     try:
-        return embed_texts(model, [question], purpose="query")[0], model.key
+        return list(embed_texts(model, questions, purpose="query")), model.key
     except EmbeddingUnavailable as error:
         log.warning("gap_without_vector", reason=error.reason)
-        return None, ""
+        return [None] * len(turns), ""
 
 
 def _nearest(rows: Any, vector: npt.NDArray[np.float32], key: str) -> KnowledgeGap | None:

@@ -6,7 +6,7 @@ before it in the same session, since "yes, the blue one" means nothing alone.
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection, transaction
 
@@ -16,6 +16,7 @@ from knowledge.languages import detect_language
 from knowledge.weights import passage_weights
 from memory.models import Episode
 from project.aio import release_connections
+from project.database.rows import insert_into, stored
 from project.inference.embeddings import default_model, embed_texts
 
 AVERAGE_TERMS = 40.0
@@ -47,19 +48,27 @@ def document_weights(counts: Mapping[str, int]) -> dict[int, float]:
     )
 
 
-def words_index(episodes: Sequence[Episode]) -> None:
-    """Store the words of new episodes, so that they are found before their vectors are there."""
-    rows = []
+def episodes_insert(episodes: Sequence[Episode]) -> None:
+    """Store new episodes with their words, so that they are found before their vectors are there.
+
+    Raises IntegrityError, as `bulk_create` does.
+    """
     for episode in episodes:
         counts: Counter[str] = term_counts(episode.indexed_text, episode.language)
-        terms = sparse_text(document_weights(counts)) if counts else None
-        rows.append((sorted(counts), terms, episode.pk))
+        episode.search = _tsvector_text(counts)
+        episode.terms = sparse_text(document_weights(counts)) if counts else None
+    insert = insert_into(Episode)
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE memory_episode SET search = array_to_tsvector(%s::text[]),"
-            " terms = %s::sparsevec WHERE id = %s",
-            rows,
-        )
+        for batch in insert.json_of_new(episodes):
+            cursor.execute(insert.statement_of_many, [batch])
+    for episode in episodes:
+        stored(episode)
+
+
+def _tsvector_text(lexemes: Iterable[str]) -> str:
+    """Return the text form of a `tsvector` of different lexemes without positions."""
+    quoted = (each.replace("\\", "\\\\").replace("'", "''") for each in lexemes)
+    return " ".join(f"'{each}'" for each in quoted)
 
 
 def episodes_embed(limit: int = 512) -> int:

@@ -2,10 +2,10 @@
 
 import datetime
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypedDict, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,13 +13,24 @@ from knowledge.models import Space
 from memory import indexing, tasks
 from memory.importance import importance_of
 from memory.models import Episode
+from memory.types import ToldTurn
 from project.accounts.models import User
 from project.celery import send_after_commit
-from project.events.services import emit
+from project.events.services import emit_many
+from project.events.types import NewEvent
 from project.http.errors import Conflict, Forbidden, Invalid, NotFound
 from project.tracing import current_trace_id
 
 MAX_CONTENT = 20_000
+_Place = tuple[int, str, str]
+"""Whose, about whom, and in which session."""
+_KNOWN = """
+SELECT told.*, EXISTS (SELECT FROM memory_episode AS known WHERE known.turn_id = told.turn_id),
+       (SELECT content FROM memory_episode AS episode
+        WHERE episode.user_id = told.user_id AND subject = '' AND episode.session = told.session
+        ORDER BY occurred_at DESC, created_at DESC LIMIT 1)
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) AS told (turn_id, user_id, session)
+"""
 
 
 class EpisodeFields(TypedDict, total=False):
@@ -49,31 +60,39 @@ def episodes_create(*, acting_user: User, rows: Sequence[EpisodeFields]) -> list
     They can be found by their words at once, and by meaning when their vectors are there. Raises
     Invalid for an empty or too long content, Conflict for a taken external id.
     """
-    previous: dict[tuple[str, str], str] = {}
+    previous: dict[_Place, str] = {}
     episodes = [_episode(acting_user, row, previous) for row in rows]
     # Only what the caller has named can be there already; a savepoint is two statements.
     may_clash = any(each.external_id for each in episodes)
     try:
         with transaction.atomic(savepoint=may_clash):
-            Episode.objects.bulk_create(episodes)
+            indexing.episodes_insert(episodes)
     except IntegrityError:
         if not may_clash:
             raise
         message = _("There is an episode with this external_id already.")
         raise Conflict(message, code="duplicate_external_id", field="external_id") from None
-    indexing.words_index(episodes)
-    for episode in episodes:
-        emit(
-            "memory.episode.created",
-            {"episode": str(episode.pk), "user": str(acting_user.pk)},
-            space_id=episode.space_id,
-            subject_id=episode.pk,
-        )
-    send_after_commit(tasks.episodes_embed_missing)
+    _announce(episodes)
     return episodes
 
 
-def _episode(user: User, row: EpisodeFields, previous: dict[tuple[str, str], str]) -> Episode:
+def _announce(episodes: Sequence[Episode]) -> None:
+    emit_many(
+        [
+            NewEvent(
+                "memory.episode.created",
+                {"episode": str(each.pk), "user": str(each.user_id)},
+                each.space_id,
+                each.pk,
+                each.trace_id,
+            )
+            for each in episodes
+        ]
+    )
+    send_after_commit(tasks.episodes_embed_missing)
+
+
+def _episode(user: User, row: EpisodeFields, previous: dict[_Place, str]) -> Episode:
     content = row.get("content", "").strip()
     if not content:
         raise Invalid(_("An episode needs content."), field="content")
@@ -81,7 +100,7 @@ def _episode(user: User, row: EpisodeFields, previous: dict[tuple[str, str], str
         message = _("The content may have %(limit)s characters.") % {"limit": MAX_CONTENT}
         raise Invalid(message, field="content")
     subject, session = row.get("subject", ""), row.get("session", "")
-    place = (subject, session)
+    place = (user.pk, subject, session)
     before = previous.get(place)
     if before is None:
         before = _last_of(user, subject, session)
@@ -116,33 +135,54 @@ def _last_of(user: User, subject: str, session: str) -> str:
 
 
 @transaction.atomic(savepoint=False)
-def episode_create_from_turn(
-    *,
-    user: User,
-    turn_id: uuid.UUID,
-    session: str,
-    question: str,
-    answer: str,
-    occurred_at: datetime.datetime,
-    space: Space | None = None,
-) -> Episode | None:
-    """Remember a finished turn, once however often it is told; None when it is not to be.
+def episodes_create_from_turns(turns: Sequence[ToldTurn]) -> list[Episode]:
+    """Remember finished turns, each once however often it is told; return the new episodes.
 
     What the person said is the memory; the answer is kept beside it as context, never as a fact,
     so that recalled or generated text cannot feed on itself.
     """
-    if user.is_guest or not user.remembers or Episode.objects.filter(turn_id=turn_id).exists():
-        return None
-    return episode_create(
-        acting_user=user,
-        session=session,
-        content=question[:MAX_CONTENT],
-        context={"answer": answer[:2000]},
-        occurred_at=occurred_at,
-        space=space,
-        tags=["chat"],
-        turn_id=turn_id,
-    )
+    told = {each.turn_id: each for each in turns if each.user.remembers and not each.user.is_guest}
+    known, previous = _known(told.values()) if told else (set(), {})
+    episodes = [
+        _of_turn(each, previous)
+        for each in sorted(told.values(), key=lambda each: each.occurred_at)
+        if each.turn_id not in known
+    ]
+    if episodes:
+        indexing.episodes_insert(episodes)
+        _announce(episodes)
+    return episodes
+
+
+def _known(turns: Collection[ToldTurn]) -> tuple[set[uuid.UUID], dict[_Place, str]]:
+    """Return which turns are remembered already, and what their sessions ended with before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _KNOWN,
+            [
+                [each.turn_id for each in turns],
+                [each.user.pk for each in turns],
+                [each.session for each in turns],
+            ],
+        )
+        rows = cursor.fetchall()
+    known = {turn for turn, _user, _session, is_known, _before in rows if is_known}
+    return known, {(user, "", session): before or "" for _turn, user, session, _is, before in rows}
+
+
+def _of_turn(turn: ToldTurn, previous: dict[_Place, str]) -> Episode:
+    row: EpisodeFields = {
+        "session": turn.session,
+        "content": turn.question[:MAX_CONTENT],
+        "context": {"answer": turn.answer[:2000]},
+        "occurred_at": turn.occurred_at,
+        "tags": ["chat"],
+        "turn_id": turn.turn_id,
+    }
+    episode = _episode(turn.user, row, previous)
+    episode.space_id = turn.space_id
+    episode.trace_id = turn.trace_id or episode.trace_id
+    return episode
 
 
 @transaction.atomic
@@ -173,11 +213,10 @@ def episodes_forget(*, acting_user: User, episodes: Any) -> int:
 
 
 def _forget(rows: Sequence[Episode]) -> None:
-    for row in rows:
-        emit(
-            "memory.episode.deleted",
-            {"episode": str(row.pk)},
-            space_id=row.space_id,
-            subject_id=row.pk,
-        )
+    emit_many(
+        [
+            NewEvent("memory.episode.deleted", {"episode": str(row.pk)}, row.space_id, row.pk)
+            for row in rows
+        ]
+    )
     Episode.objects.filter(pk__in=[row.pk for row in rows]).delete()

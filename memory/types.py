@@ -5,6 +5,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from project.accounts.models import User
+
 
 @dataclass(frozen=True, slots=True)
 class Recollection:
@@ -18,3 +20,17 @@ class Recollection:
     occurred_at: datetime.datetime
     score: float
     signals: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTurn:
+    """A finished turn as memory is told of it, of a session of `user`."""
+
+    user: User
+    turn_id: uuid.UUID
+    session: str
+    question: str
+    answer: str
+    occurred_at: datetime.datetime
+    space_id: uuid.UUID | None = None
+    trace_id: str = ""

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from chat.answer_cache.guards import difference, normalised, sense_of
-from chat.answer_cache.keeping import answer_keep, answers_ended
+from chat.answer_cache.keeping import answers_ended, answers_keep
 from chat.answer_cache.keys import key_of, seconds_of, telling
 from chat.answer_cache.lookup import look_up
 from chat.answer_cache.matching import Kept, chosen_of
@@ -98,7 +98,7 @@ def asked(
     turn_finish(claim, draft, Ending(TurnStatus.COMPLETED), last_seq=3)
     rows = Turn.objects.select_related("question", "answer", "conversation__user")
     turn = rows.get(pk=queued.pk)
-    answer_keep(turn)
+    answers_keep([turn])
     return turn
 
 

@@ -17,7 +17,7 @@ from chat.dispatching.dispatcher import dispatch
 from chat.models import ConfidenceThreshold, Conversation, ConversationSummary, Message, Turn
 from chat.prompts import build_messages
 from chat.services import Sent
-from chat.subscribers import turn_sum_up
+from chat.subscribers import turns_sum_up
 from chat.summaries import MOST_CHARS, summary_of, summary_write
 from chat.thresholds import threshold_for
 from knowledge import services
@@ -132,7 +132,7 @@ def test_a_finished_turn_asks_for_a_summary_when_one_is_due(
             1, uuid.uuid4(), "chat.turn.completed", payload, None, None, "", timezone.now()
         )
         with django_capture_on_commit_callbacks(execute=True):
-            turn_sum_up(event)
+            turns_sum_up([event])
     assert asked == [str(rows[5].pk)]
     tasks.conversation_summarise(asked[0])
     assert ConversationSummary.objects.get().last_message == rows[5]

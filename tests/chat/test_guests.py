@@ -18,7 +18,8 @@ from knowledge import services as knowledge
 from knowledge.choices import Visibility
 from knowledge.models import Space
 from memory.models import Episode
-from memory.services import episode_create_from_turn
+from memory.services import episodes_create_from_turns
+from memory.types import ToldTurn
 from project.accounts.models import ApiKey, User
 from project.accounts.ws import caller_of_token, socket_token_create
 from project.http.errors import Invalid
@@ -170,10 +171,8 @@ def test_guests_have_no_memory_no_share_no_export_and_no_person(visitor, kept, l
     assert visitor.get(f"/c/{kept}/turns/{turn.pk}/why/").status_code == 302
     guest = guest_now()
     guest.remembers = True
-    episode_create_from_turn(
-        user=guest, turn_id=turn.pk, session=kept, question="q", answer="a",
-        occurred_at=timezone.now(), space=library,
-    )  # fmt: skip
+    told = ToldTurn(guest, turn.pk, kept, "q", "a", timezone.now(), library.pk)
+    assert episodes_create_from_turns([told]) == []
     assert not Episode.objects.exists()
 
 

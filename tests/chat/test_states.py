@@ -17,12 +17,13 @@ from chat.models import Citation, Conversation, Turn
 from chat.prompts import build_messages
 from chat.services import message_regenerate, message_send
 from chat.states import AskedState, state_of
-from chat.subscribers import turn_remember
+from chat.subscribers import turns_remember
 from chat.types import TurnRequest
 from knowledge import services
 from knowledge.models import Node, Release, Space
 from memory.models import Episode
-from memory.services import episode_create_from_turn
+from memory.services import episodes_create_from_turns
+from memory.types import ToldTurn
 from project.accounts.models import User
 from project.aio import in_thread
 from project.events import EventMessage
@@ -144,15 +145,16 @@ def test_memories_from_after_the_state_are_left_out(
     conversation: Conversation, between: datetime, owner: User, space: Space
 ) -> None:
     for day, content in ((-1, "The ferry was late."), (1, "The ferry was early.")):
-        episode_create_from_turn(
+        told = ToldTurn(
             user=owner,
             turn_id=uuid.uuid4(),
             session="another",
             question=content,
             answer="Noted.",
             occurred_at=between + timedelta(days=day),
-            space=space,
+            space_id=space.pk,
         )
+        episodes_create_from_turns([told])
     recalled = recall_memories(request_of(send(conversation, as_of=between)), "ferry")
     assert [("late" in each.content, "early" in each.content) for each in recalled] == [
         (True, False)
@@ -180,7 +182,7 @@ def test_an_episode_says_which_state_its_answer_is_true_of(
         parent=turn.question, role="assistant", content="At nine."
     )
     turn.save()
-    turn_remember(_event(turn))
+    turns_remember([_event(turn)])
     assert "As the knowledge stood on" in Episode.objects.get().content
 
 

@@ -9,6 +9,7 @@ from memory import services
 from memory.indexing import episodes_embed
 from memory.models import Episode
 from memory.recall import RecallQuery, recall
+from memory.types import ToldTurn
 from project.accounts.models import User
 from project.events.models import Event
 from project.http.errors import Conflict, Invalid, NotFound
@@ -94,34 +95,57 @@ def test_times_and_sessions_bound_the_recall(owner: User) -> None:
 
 
 def test_a_turn_becomes_one_episode_however_often_it_is_told(owner: User, space: Space) -> None:
-    turn = uuid.uuid4()
-    tell = {
-        "user": owner,
-        "turn_id": turn,
-        "session": "c1",
-        "question": "Who repairs the crane?",
-        "answer": "The rigging team.",
-        "occurred_at": timezone.now(),
-        "space": space,
-    }
-    made = services.episode_create_from_turn(**tell)
-    assert made is not None
-    assert made.context == {"answer": "The rigging team."}
-    assert services.episode_create_from_turn(**tell) is None
-    assert Episode.objects.filter(turn_id=turn).count() == 1
+    told = ToldTurn(
+        user=owner,
+        turn_id=uuid.uuid4(),
+        session="c1",
+        question="Who repairs the crane?",
+        answer="The rigging team.",
+        occurred_at=timezone.now(),
+        space_id=space.pk,
+        trace_id="trace-of-the-turn",
+    )
+    (made,) = services.episodes_create_from_turns([told, told])
+    assert services.episodes_create_from_turns([told]) == []
+    kept = Episode.objects.get(turn_id=told.turn_id)
+    assert kept == made
+    assert (kept.context, kept.space, kept.trace_id) == (
+        {"answer": "The rigging team."},
+        space,
+        "trace-of-the-turn",
+    )
+
+
+def test_turns_told_together_are_kept_as_if_told_one_by_one(owner: User, teammate: User) -> None:
+    start = timezone.now()
+
+    def told(user: User, session: str, question: str, minute: int) -> ToldTurn:
+        at = start + datetime.timedelta(minutes=minute)
+        return ToldTurn(user, uuid.uuid4(), session, question, "Yes.", at)
+
+    remember(owner, "It's the \\crane's hook", session="c1")
+    services.episodes_create_from_turns(
+        [
+            told(owner, "c1", "And the blue one?", 2),
+            told(owner, "c1", "Is the red one free?", 1),
+            told(teammate, "c1", "Is the pier open?", 3),
+            *(told(teammate, f"c{each}", "Where is the buoy?", 4) for each in range(2, 5)),
+        ]
+    )
+    texts = {each.content: each.indexed_text for each in Episode.objects.all()}
+    assert texts["Is the red one free?"].endswith("\nIt's the \\crane's hook")
+    assert texts["And the blue one?"].endswith("\nIs the red one free?")
+    assert texts["Is the pier open?"].endswith("\nIs the pier open?")
+    best, *_others = recall(RecallQuery("pier"), user=teammate)
+    assert best.content == "Is the pier open?"
+    stored = Episode.objects.exclude(search=None).exclude(terms=None)
+    assert stored.count() == Episode.objects.count() == 7
 
 
 def test_nothing_is_kept_of_who_does_not_want_it(owner: User) -> None:
     owner.remembers = False
-    told = services.episode_create_from_turn(
-        user=owner,
-        turn_id=uuid.uuid4(),
-        session="c1",
-        question="Anything?",
-        answer="",
-        occurred_at=timezone.now(),
-    )
-    assert told is None
+    told = ToldTurn(owner, uuid.uuid4(), "c1", "Anything?", "", timezone.now())
+    assert services.episodes_create_from_turns([told]) == []
     assert not Episode.objects.exists()
 
 
