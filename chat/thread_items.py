@@ -27,7 +27,10 @@ class Siblings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answering as the page shows it: finished, or a place for what is still to come."""
+    """One answering as the page shows it: finished, or a place for what is still to come.
+
+    `question_siblings` only where the answer stands by itself: the page has its question.
+    """
 
     turn: Turn
     message: Message | None
@@ -35,6 +38,7 @@ class Answer:
     citations: list[Citation] = field(default_factory=list)
     feedback: int = 0
     siblings: Siblings | None = None
+    question_siblings: Siblings | None = None
     golden: GoldenOffer | None = None
     follow_ups: list[str] = field(default_factory=list)
 

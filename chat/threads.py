@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils.safestring import mark_safe
 
 from chat.choices import FINAL_STATUSES, MessageRole, TurnRoute
@@ -63,8 +63,10 @@ def path_of(conversation: Conversation, *, leaf: uuid.UUID | None = None) -> lis
 
 def answer_of(turn: Turn, user: User) -> Answer:
     """Return one answering by itself, as it is stored now."""
+    question = turn.question
+    other = Q(conversation=turn.conversation_id, parent=question.parent_id, role=question.role)
     rows: list[_Row] = list(
-        Message.objects.filter(parent=turn.question)
+        Message.objects.filter(Q(parent=question) | other)
         .order_by("created_at", "id")
         .values_list("id", "parent_id", "role")
     )
@@ -74,7 +76,9 @@ def answer_of(turn: Turn, user: User) -> Answer:
         )
     )
     offers = golden_offers(user, [turn])
-    return _led_on(_answer(turn, _html(turn), opinions, _siblings(rows), offers), user)
+    siblings = _siblings(rows)
+    answer = _answer(turn, _html(turn), opinions, siblings, offers)
+    return _led_on(replace(answer, question_siblings=siblings.get(question.pk)), user)
 
 
 def turns_with_answers(conversation: Conversation) -> Any:

@@ -10,7 +10,7 @@ from django.template.loader import get_template
 STATIC = Path(settings.BASE_DIR) / "project/static"
 MOST = 60_000
 """Bytes of all scripts that the chat page loads, shared ones included, as they are written."""
-MOST_EVER = 65_700
+MOST_EVER = 66_100
 """The same with those that are loaded once somebody needs them."""
 
 ENTRY = re.compile(r"<script[^>]*\{% static '([^']+\.js)' %\}")

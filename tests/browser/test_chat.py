@@ -117,6 +117,12 @@ def test_an_answer_can_be_stopped_and_made_again(visit: Visit, acervo: Acervo, t
     expect(page.locator(".answer")).to_have_attribute("data-status", "completed")
     expect(page.locator(".answer-body")).to_contain_text("High water is at 11:40")
     expect(page.locator(".answer .siblings-count")).to_have_text("2 / 2")
+    assert page.evaluate("document.activeElement.closest('.answer') !== null")
+    page.get_by_role("button", name="Edit and ask again").click()
+    ask(page, "When is low water in Tarvelo?")
+    expect(page.locator(".question .siblings-count")).to_have_text("2 / 2")
+    page.get_by_role("link", name="Previous version").click()
+    expect(page.locator(".question .siblings-count")).to_have_text("1 / 2")
 
 
 def test_a_lost_connection_comes_back_and_goes_on_where_it_was(

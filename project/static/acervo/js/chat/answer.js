@@ -100,6 +100,12 @@ export function answerView(element = copyOf("answer-template")) {
     for (const part of ["[data-state-line]", "[data-notice]", "[data-sources]", "[data-foot]"]) {
       find(part, element).replaceWith(find(part, stored));
     }
+    const versions = find("[data-versions]", stored)?.content;
+    const edit = versions && find("[data-edit]", element.previousElementSibling ?? element);
+    if (edit) {
+      find(".siblings", edit.parentNode)?.remove();
+      edit.before(versions);
+    }
     stage("");
   }
 

@@ -151,6 +151,8 @@ async function regenerate(answer) {
     view.data.turn = turn.id;
     while (answer.nextElementSibling) answer.nextElementSibling.remove();
     answer.replaceWith(view.element);
+    view.element.tabIndex = -1;
+    view.element.focus();
     begun();
     follow(view);
   } catch (error) {
