@@ -1,11 +1,12 @@
 """Webhooks: told once, signed, in order, as far as their owner may know, whatever receivers do."""
 
 import datetime
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -13,8 +14,9 @@ from knowledge import services as knowledge
 from knowledge.models import Space
 from project.accounts.models import User
 from project.events.choices import DeliveryStatus, DisabledReason
-from project.events.models import Webhook, WebhookDelivery
-from project.events.services import emit
+from project.events.models import Event, Webhook, WebhookDelivery
+from project.events.services import emit, emit_many
+from project.events.types import NewEvent
 from project.events.webhooks import calling, sending, services, signing
 from project.events.webhooks.keeping import secrets_of
 from project.http import addresses
@@ -350,3 +352,32 @@ def test_an_event_that_nobody_asked_for_writes_no_delivery(hook: Webhook) -> Non
         emit("memory.episode.created", {"episode": "x"})
         emit("knowledge.node.indexed", {"nodes": []})
     assert not WebhookDelivery.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_made_a_moment_ago_elsewhere_hears_of_the_next_event(
+    owner: User, space: Space, hook: Webhook, django_assert_num_queries: Any
+) -> None:
+    def switch(*, on: bool) -> None:
+        def write() -> None:
+            Webhook.objects.filter(pk=hook.pk).update(is_enabled=on)
+            connection.close()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+
+    def happen() -> None:
+        emit("knowledge.node.created", {"node": "1"}, space_id=space.pk)
+
+    switch(on=False)
+    with transaction.atomic():
+        with django_assert_num_queries(1):
+            happen()
+        switch(on=True)
+        happen()
+        emit_many([NewEvent("knowledge.node.created", {"node": "2"})] * 3)
+        emit("knowledge.links.nobody_may_ask", {})
+    events = Event.objects.filter(type="knowledge.node.created").order_by("position")
+    told = WebhookDelivery.objects.order_by("position").values_list("position", flat=True)
+    assert [*told] == [each.position for each in events][1:]
