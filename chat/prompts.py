@@ -10,7 +10,7 @@ import datetime
 import re
 from collections.abc import Sequence
 
-from chat.guarding.tracing import passage_signals
+from chat.guarding.tracing import titled_signals
 from chat.states import AskedState
 from chat.types import Passage, PastMessage, Recollection
 from project.guarding import cleaned
@@ -87,9 +87,14 @@ def rules_for(state: AskedState | None, rules: str = "") -> str:
 
 def passage_text(number: int, passage: Passage) -> str:
     """Return a passage as the prompt shows it."""
-    place = " > ".join(part for part in (passage.title, *passage.heading_path) if part)
-    text, mark = f"{defused(place)}\n{defused(passage.text)}", ""
-    if passage_signals(passage).is_suspect:
+    return titled_text(number, passage.title, passage.heading_path, passage.text)
+
+
+def titled_text(number: int, title: str, heading_path: Sequence[str], content: str) -> str:
+    """Return a text with what stands above it as the prompt shows a passage."""
+    place = " > ".join(part for part in (title, *heading_path) if part)
+    text, mark = f"{defused(place)}\n{defused(content)}", ""
+    if titled_signals(title, heading_path, content).is_suspect:
         # Marked in every line, so that nothing in it can read as the end of it (spotlighting:
         # Hines et al., 2024, arXiv 2403.14720), and without what nobody sees.
         lines = cleaned(text).text.splitlines()

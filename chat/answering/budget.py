@@ -9,6 +9,7 @@ Tokens are estimated by word pieces, not by characters: Portuguese needs more of
 length than English.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,6 +33,7 @@ SHARES: Mapping[Part, float] = {
 """In the order in which parts may borrow."""
 EXCHANGES = 3
 PAST_MESSAGE_CHARS = 2000
+KEPT = 512  # costs of passages
 MESSAGE_TOKENS = 4
 """What a message costs beside its text."""
 
@@ -74,7 +76,7 @@ def fit_context(
     if len(recent) == len(history):
         summary = ""
     fixed: dict[Part, int] = {
-        "system": tokens_in(rules) + MESSAGE_TOKENS,
+        "system": _rules_cost(rules),
         "question": tokens_in(prompts.question_text(question)) + MESSAGE_TOKENS,
     }
     ranked = diverse(passages)
@@ -165,7 +167,17 @@ def _memories(memories: Sequence[Recollection], grants: Mapping[Part, int]) -> l
 
 
 def _passage_cost(passage: Passage) -> int:
-    return tokens_in(prompts.passage_text(10, passage))
+    return _cost_of(passage.title, passage.heading_path, passage.text)
+
+
+@functools.lru_cache(maxsize=KEPT)  # what is found is found again
+def _cost_of(title: str, heading_path: tuple[str, ...], text: str) -> int:
+    return tokens_in(prompts.titled_text(10, title, heading_path, text))
+
+
+@functools.lru_cache(maxsize=16)
+def _rules_cost(rules: str) -> int:
+    return tokens_in(rules) + MESSAGE_TOKENS
 
 
 def _message_cost(message: PastMessage) -> int:

@@ -7,10 +7,11 @@ avoided is the same text twice (an FAQ and the rule it repeats), and passages of
 generations and of past states have no common vectors.
 """
 
+import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chat.types import Passage
@@ -19,6 +20,7 @@ from knowledge.analysis import terms_of
 RELEVANCE = 0.7
 SAME = 0.92
 """Likeness from which on a passage says nothing new."""
+KEPT = 512  # passages whose words are kept
 LEAST_REST = 120  # characters of what an overlap leaves
 _SPAN = re.compile(r"([?&])(start|end)=\d+")
 
@@ -37,8 +39,8 @@ def diverse(passages: Sequence[Passage]) -> list[Passage]:
     vectors = _vectors(rest)
     top = max(each.score for each in rest) or 1.0
     order = [0]
-    likeness = [_cosine(each, vectors[0]) for each in vectors]
     waiting = list(range(1, len(rest)))
+    likeness = {at: _cosine(vectors[at], vectors[0]) for at in waiting}
     while waiting:
         best = max(
             waiting,
@@ -52,8 +54,8 @@ def diverse(passages: Sequence[Passage]) -> list[Passage]:
             continue
         order.append(best)
         chosen = vectors[best]
-        pairs = zip(likeness, vectors, strict=True)
-        likeness = [max(old, _cosine(chosen, each)) for old, each in pairs]
+        for at in waiting:
+            likeness[at] = max(likeness[at], _cosine(chosen, vectors[at]))
     return [rest[at] for at in order]
 
 
@@ -91,9 +93,7 @@ def _without(passage: Passage, other: Passage) -> Passage | None:
 
 
 def _vectors(passages: Sequence[Passage]) -> list[Vector]:
-    counts = [
-        Counter(terms_of(f"{each.title} {each.text}", each.language or "en")) for each in passages
-    ]
+    counts = [_counted(f"{each.title} {each.text}", each.language or "en") for each in passages]
     held = Counter(term for each in counts for term in each)
     rarity = {term: math.log(1 + len(counts) / number) for term, number in held.items()}
     vectors = []
@@ -102,6 +102,11 @@ def _vectors(passages: Sequence[Passage]) -> list[Vector]:
         length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
         vectors.append({term: weight / length for term, weight in weights.items()})
     return vectors
+
+
+@functools.lru_cache(maxsize=KEPT)  # what is found is found again
+def _counted(text: str, language: str) -> Mapping[str, int]:
+    return Counter(terms_of(text, language))
 
 
 def _cosine(one: Vector, other: Vector) -> float:

@@ -35,7 +35,12 @@ def guard_trace(
 
 def passage_signals(passage: Passage) -> Signals:
     """Return the signals of all that a prompt shows of a passage."""
-    return signals_of("\n".join((passage.title, *passage.heading_path, passage.text)))
+    return titled_signals(passage.title, passage.heading_path, passage.text)
+
+
+def titled_signals(title: str, heading_path: Sequence[str], content: str) -> Signals:
+    """Return the signals of a text with what stands above it."""
+    return signals_of("\n".join((title, *heading_path, content)))
 
 
 def _noted(signals: Signals) -> dict[str, Any]:
