@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from project.database.prepared import prepared_rows
 from project.database.rows import insert_into, stored
 from project.events import bus
 from project.events.models import Event
@@ -77,12 +78,10 @@ def _store(events: Sequence[Event]) -> list[Wanting]:
     types = sorted({each.type for each in events if offer_of(each.type) is not None})
     positions: list[int] = []
     webhooks: list[Wanting] = []
-    with connection.cursor() as cursor:
-        for batch in insert.json_of_new(events):
-            cursor.execute(_statement(), [batch, types])
-            stored_at, found = cursor.fetchone()
-            positions += stored_at
-            webhooks = wanting_of(found)
+    for batch in insert.json_of_new(events):
+        [(stored_at, found)] = prepared_rows(_statement(), [batch, types], is_text=True)
+        positions += stored_at
+        webhooks = wanting_of(found)
     for event, position in zip(events, positions, strict=True):
         event.position = position
         stored(event)
