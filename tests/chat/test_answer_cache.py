@@ -210,6 +210,25 @@ def test_the_same_question_is_answered_once_for_all_who_may_read_the_same(
 
 
 @pytest.mark.django_db
+def test_answers_that_end_together_are_kept_as_if_one_after_the_other(
+    owner: User, teammate: User, space: Space, model: ModelEndpoint
+) -> None:
+    publish(owner, space, "Ferry", "The ferry to Velia leaves from the north pier.")
+    publish(owner, space, "Crane", "The crane at berth four lifts ninety tonnes.")
+    first = asked(owner, "Where does the Velia ferry leave?")
+    newer = asked(owner, "Where does the Velia ferry leave?", again=first)
+    other = asked(owner, "How much does the crane lift?")
+    given = [asked(teammate, "How much does the crane lift?") for _time in range(2)]
+    CachedAnswer.objects.exclude(turn=other).delete()
+    CachedAnswer.objects.update(hits=0)
+    answers_keep([first, newer, *given])
+    kept = dict(CachedAnswer.objects.values_list("turn", "hits"))
+    assert kept == {newer.pk: 0, other.pk: 2}
+    ferry = CachedAnswer.objects.get(turn=newer)
+    assert ferry.sources.filter(is_cited=True).count() == 1
+
+
+@pytest.mark.django_db
 def test_what_its_sources_do_not_support_is_given_to_the_very_same_question_only(
     owner: User, teammate: User, space: Space, model: ModelEndpoint
 ) -> None:
