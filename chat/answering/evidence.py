@@ -53,7 +53,7 @@ def evidence_of(passage: Passage, language: str) -> Evidence:
     return _read(passage.text, above, base_language(passage.language or language))
 
 
-@lru_cache(maxsize=96)  # what is asked about is asked about again
+@lru_cache(maxsize=256)  # what is asked about is asked about again
 def _read(text: str, above: str, spoken: str) -> Evidence:
     found = sentences(text)
     rows = [
