@@ -130,7 +130,8 @@ def turns_relate(events: Sequence[EventMessage]) -> None:
 def _turns_of(events: Sequence[EventMessage]) -> list[tuple[EventMessage, Turn]]:
     """Return the turns that events tell of, but those that were deleted since.
 
-    Read once for all subscribers: they hear of the same events one after another, in one thread.
+    Read once for all subscribers: they hear of the same events one after another, in one thread,
+    which lets go of them after the commit.
     """
     if getattr(_told, "events", None) is not events:
         cited = Citation.objects.only("turn_id", "node_id", "cited_id", "version").order_by()
@@ -144,6 +145,7 @@ def _turns_of(events: Sequence[EventMessage]) -> list[tuple[EventMessage, Turn]]
         told = ((event, turns.get(uuid.UUID(event.payload["turn"]))) for event in events)
         _told.turns = [(event, turn) for event, turn in told if turn is not None]
         _told.events = events
+        transaction.on_commit(_told.__dict__.clear)
     turns_told: list[tuple[EventMessage, Turn]] = _told.turns
     return turns_told
 
