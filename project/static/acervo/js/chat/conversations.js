@@ -91,10 +91,12 @@ filter.oninput = () => {
 
 // -- Changing it
 
+const focusOn = (id) => (find("summary", itemWith(id) ?? list) ?? filter).focus();
+
 async function change(id, fields) {
   await patchJson(api(`conversations/${id}`), fields).catch((error) => toast(`${t("change_failed")} ${error.message}`));
   await refresh();
-  (find("summary", itemWith(id) ?? list) ?? filter).focus();
+  focusOn(id);
 }
 
 onClick("[data-set]", async (button) => {
@@ -113,6 +115,7 @@ onClick("[data-rename]", (button) => {
   dialog.onclose = () => {
     const title = input.value.trim();
     if (dialog.returnValue && title) change(id, { title });
+    else focusOn(id);
   };
   dialog.showModal();
   input.select();
@@ -126,10 +129,13 @@ onClick("[data-delete]", (button) => {
 });
 
 function goAway({ id, title }) {
+  const hadFocus = itemWith(id)?.contains(document.activeElement);
   setHidden(id, true);
+  if (hadFocus) filter.focus();
   const undo = () => {
     going.delete(id);
     setHidden(id, false);
+    focusOn(id);
   };
   const done = async (options) => {
     if (!going.delete(id)) return;

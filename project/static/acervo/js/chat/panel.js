@@ -61,7 +61,7 @@ async function open(kind, leads, address) {
     if (!html) throw { status: 404 };
     body.replaceChildren(fromServer(html));
     body.scrollTop = 0;
-    find("#passage", body)?.scrollIntoView({ block: "nearest" });
+    find("#passage", body)?.scrollIntoView();
   } catch ({ status, message }) {
     if (signal.aborted) return;
     if (!number) return (body.textContent = message);
