@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 FEW = 4  # rows that are sent as values; more of them as JSON
 BATCH_ROWS = 500
@@ -28,9 +28,9 @@ class Insert:
 
     def values(self, row: models.Model) -> list[Any]:
         """Return the parameters of a row; sets the times that are set by themselves."""
+        database = connections[DEFAULT_DB_ALIAS]  # itself: `connection` looks it up for each field
         return [
-            field.get_db_prep_save(field.pre_save(row, add=True), connection)
-            for field in self.fields
+            field.get_db_prep_save(field.pre_save(row, add=True), database) for field in self.fields
         ]
 
     def statement(self, count: int = 1) -> str:
