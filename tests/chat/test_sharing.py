@@ -135,3 +135,11 @@ def test_it_is_shared_with_spaces_of_ones_own_only(
     api.force_authenticate(owner)
     assert api.delete(address).status_code == 204
     assert api.get(address).status_code == 404
+
+
+def test_in_portuguese_to_share_is_no_part_of_a_whole(
+    owner: User, conversation: Conversation, client: Client
+) -> None:
+    client.force_login(owner)
+    page = client.get(f"/c/{conversation.pk}/share/", headers={"accept-language": "pt-br"})
+    assert "Compartilhar</button>" in page.content.decode()
