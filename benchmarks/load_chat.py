@@ -1,8 +1,9 @@
 """Chat under load: python benchmarks/load_chat.py [--people 1000] [--rate 33] [--seconds 60] ...
 
 1. PEOPLE open a WebSocket each, with a cookie and an origin, as browsers do.
-2. RATE questions a second for SECONDS, at an even pace, whether answers come or not. The stub model
-   takes 50 ms to its first token: "our part" is what is left of send → first token.
+2. After a warm-up (a third of the rate for WARM-UP seconds, which nobody measures) RATE questions a
+   second for SECONDS, at an even pace, whether answers come or not. The stub model takes 50 ms to
+   its first token: "our part" is what is left of send → first token.
 3. The rate rises by STEP until something breaks: our P95 over 1 s, P99 over 3 s, or 0.1 % errors.
 4. Both web processes are killed and started again: how long until everybody is back.
 
@@ -41,6 +42,8 @@ def main() -> None:
         f" {opened['refused']} attempts in vain.",
         flush=True,
     )
+    warm = crowd.do(do="load", rate=options.rate / 3, seconds=options.warm_up)
+    print(f"{warm['asked']} questions to warm up.", flush=True)
     rows, shares = [], []
     result = _step(site, crowd, options.rate, options.seconds, rows, shares)
     rate = options.rate
@@ -64,6 +67,7 @@ def _options() -> argparse.Namespace:
         ("people", 1000),
         ("rate", 33.0),
         ("seconds", 60.0),
+        ("warm-up", 30.0),
         ("step", 10.0),
         ("step-seconds", 20.0),
         ("most", 200.0),
