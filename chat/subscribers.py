@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import JSONField, Prefetch
+from django.db.models.expressions import RawSQL
 from django.utils import timezone, translation
 from kombu.exceptions import OperationalError
 
@@ -29,7 +30,7 @@ from project.events import EventMessage, subscriber, subscriber_of_many
 from project.tracing import bind_trace
 
 _OF_TURN = (
-    "id", "status", "route", "cache", "message_class", "is_partial", "trace", "as_of", "release_id",
+    "id", "status", "route", "cache", "message_class", "is_partial", "as_of", "release_id",
     "release_name", "finished_at",
     "conversation__space_id",
     *(
@@ -38,7 +39,19 @@ _OF_TURN = (
     ),
     "question__content", "question__created_at", "answer__content",
 )  # fmt: skip
-"""What the handlers read of a turn."""
+"""What the handlers read of a turn, besides what is noted of it."""
+# Of the trace only what they read: all of it is some tens of kilobytes, and whoever streams answers
+# in this process waits while they are decoded.
+_NOTED = """(
+    SELECT coalesce(jsonb_object_agg(part.key, part.value), '{}') FROM (
+        SELECT key, value FROM jsonb_each(chat_turn.trace)
+        WHERE key IN ('cache', 'flags', 'degraded', 'notice')
+        UNION ALL
+        SELECT 'passages', jsonb_agg(
+            jsonb_build_object('node', sent -> 'node', 'version', sent -> 'version'))
+        FROM jsonb_array_elements(chat_turn.trace -> 'passages') AS sent
+    ) AS part WHERE part.value IS NOT NULL
+)"""
 log = structlog.get_logger(__name__)
 _told = threading.local()
 
@@ -138,10 +151,13 @@ def _turns_of(events: Sequence[EventMessage]) -> list[tuple[EventMessage, Turn]]
         rows = (
             Turn.objects.select_related("question", "answer", "conversation__user")
             .only(*_OF_TURN)
+            .annotate(noted=RawSQL(_NOTED, [], output_field=JSONField()))  # noqa: S611 - constant
             .prefetch_related(Prefetch("citations", cited))
         )
         ids = {uuid.UUID(event.payload["turn"]) for event in events}
         turns = {turn.pk: turn for turn in rows.filter(pk__in=ids).order_by()}
+        for turn in turns.values():
+            turn.trace = turn.noted  # nobody saves it
         told = ((event, turns.get(uuid.UUID(event.payload["turn"]))) for event in events)
         _told.turns = [(event, turn) for event, turn in told if turn is not None]
         _told.events = events

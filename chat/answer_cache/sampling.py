@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db.models import F, Func, JSONField, Value
 
 from chat import metrics
 from chat.models import Turn
@@ -48,7 +49,14 @@ def sample_compare(turn: Turn) -> bool | None:
         return None
     metrics.answer_cache.labels("sampled right" if is_same else "sampled wrong", "").inc()
     turn.trace["cache"]["sample"]["is_same"] = is_same
-    turn.save(update_fields=["trace"])
+    noted = Func(
+        F("trace"),
+        Value("{cache,sample,is_same}"),
+        Value(is_same, JSONField()),
+        function="jsonb_set",
+        output_field=JSONField(),
+    )
+    Turn.objects.filter(pk=turn.pk).update(trace=noted)
     return is_same
 
 
